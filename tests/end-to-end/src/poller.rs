@@ -46,13 +46,19 @@ pub(crate) struct Poller<'a> {
     options: PollerOptions,
     random: Mutex<StdRng>,
     ended: &'a AtomicBool,
+    calm: Option<&'a AtomicBool>,
     tally: Mutex<Tally>,
 }
 
 impl<'a> Poller<'a> {
     pub(crate) fn new(function: &'a Binary, queue: Messages, options: PollerOptions, ended: &'a AtomicBool) -> Self {
         let (random, tally) = (Mutex::new(StdRng::seed_from_u64(options.seed)), Mutex::new(Tally::default()));
-        Self { function, queue, options, random, ended, tally }
+        Self { function, queue, options, random, ended, calm: None, tally }
+    }
+
+    /// Returns the poller so that it kills nothing once `calm` is set.
+    pub(crate) fn without_kills_once(self, calm: &'a AtomicBool) -> Self {
+        Self { calm: Some(calm), ..self }
     }
 
     pub(crate) fn tally(&self) -> Tally {
@@ -78,8 +84,9 @@ impl<'a> Poller<'a> {
     /// Returns the largest size of the next batch, and the time after which the worker is killed, if it is.
     fn roll(&self) -> (usize, Option<Duration>) {
         let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_calm = self.calm.is_some_and(|calm| calm.load(Ordering::Acquire));
         let kill = random
-            .random_bool(self.options.kills)
+            .random_bool(if is_calm { 0.0 } else { self.options.kills })
             .then(|| Duration::from_millis(random.random_range(0..KILLED_WITHIN_MS)));
         (random.random_range(self.options.batches.clone()), kill)
     }

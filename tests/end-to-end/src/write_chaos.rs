@@ -92,7 +92,7 @@ pub async fn run(plan: Plan, progress: &Progress) -> Result<Report> {
     let calm = AtomicBool::new(false);
     let stopped = AtomicBool::new(false);
     let fronts = Fronts::start(&connected, &binaries, plan, &calm)?;
-    let (pollers, queues) = pollers(&connected.stack, &binaries, plan, &stopped)?;
+    let (pollers, dead_letters) = pollers(&connected.stack, &binaries, plan, (&stopped, &calm))?;
 
     let started = Instant::now();
     let working = async { try_join_all(pollers.iter().map(Poller::run)).await.map(drop) };
@@ -112,7 +112,7 @@ pub async fn run(plan: Plan, progress: &Progress) -> Result<Report> {
     let events = crate::chaos::drain(&subscription).await?;
     report.events = events.len();
     report.wrong.extend(verdict::check(&org, &fronts, &sent, &events).await?);
-    for (name, queue) in queues {
+    for ((name, _), queue) in FUNCTIONS.into_iter().zip(dead_letters) {
         let dead = queue.all().await?;
         report.wrong.extend((dead > 0).then(|| format!("lost: {dead} messages of {name} are dead letters")));
     }
@@ -185,25 +185,26 @@ async fn settle(fronts: &Fronts<'_>, sent: &[Sent], patience: Duration, progress
     Ok(())
 }
 
-/// Returns the readers of both queues, and the dead-letter queues by the function's name.
+/// Returns the readers of both queues, and the dead-letter queues in the order of [`FUNCTIONS`].
 fn pollers<'a>(
     stack: &Stack,
     binaries: &'a [Binary],
     plan: Plan,
-    stopped: &'a AtomicBool,
-) -> Result<(Vec<Poller<'a>>, Vec<(&'static str, Messages)>)> {
+    (stopped, calm): (&'a AtomicBool, &'a AtomicBool),
+) -> Result<(Vec<Poller<'a>>, Vec<Messages>)> {
     let sqs = aws_sdk_sqs::Client::new(stack.sdk_config());
     let (mut pollers, mut dead) = (Vec::new(), Vec::new());
     for (at, ((function, output), binary)) in FUNCTIONS.into_iter().zip(binaries).enumerate() {
         let url = stack.output(output)?;
+        let kills = if function == "note-write" && !plan.notes_in_doubt { 0.0 } else { KILLS };
         for number in 0..WORKERS {
             let seed = plan.seed * 100 + at as u64 * 10 + number;
-            let options = PollerOptions { batches: 1..=10, kills: KILLS, seed };
+            let options = PollerOptions { batches: 1..=10, kills, seed };
             let queue = Messages::of(sqs.clone(), url, HIDDEN);
-            pollers.push(Poller::new(binary, queue, options, stopped));
+            pollers.push(Poller::new(binary, queue, options, stopped).without_kills_once(calm));
         }
         let (base, name) = url.rsplit_once('/').context("the URL of a queue has no name")?;
-        dead.push((function, Messages::of(sqs.clone(), &format!("{base}/{name}-dead-letters"), HIDDEN)));
+        dead.push(Messages::of(sqs.clone(), &format!("{base}/{name}-dead-letters"), HIDDEN));
     }
     Ok((pollers, dead))
 }

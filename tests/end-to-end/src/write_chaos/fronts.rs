@@ -31,6 +31,7 @@ pub(super) struct Fronts<'a> {
     random: Mutex<StdRng>,
     killed: AtomicUsize,
     most_kills: usize,
+    kills_notes: bool,
 }
 
 /// The answer to a request. `None` if the function was killed or ended first.
@@ -52,6 +53,7 @@ impl<'a> Fronts<'a> {
             random: Mutex::new(StdRng::seed_from_u64(plan.seed)),
             killed: AtomicUsize::new(0),
             most_kills: plan.kills,
+            kills_notes: plan.notes_in_doubt,
         })
     }
 
@@ -67,7 +69,8 @@ impl<'a> Fronts<'a> {
         event["headers"]["idempotency-key"] = request.key.as_str().into();
         event["headers"]["content-type"] = "application/json".into();
         event["body"] = body.to_string().into();
-        let answer = pool.invoke(&event, self.roll_kill()).await?;
+        let kill = if request.is_note() && !self.kills_notes { None } else { self.roll_kill() };
+        let answer = pool.invoke(&event, kill).await?;
         if answer.is_none() {
             self.killed.fetch_add(1, Ordering::AcqRel);
         }

@@ -27,6 +27,9 @@ pub struct Plan {
     pub records: usize,
     /// The largest number of requests whose function is killed. The same request is in progress for a minute afterwards.
     pub kills: usize,
+    /// Lets the outcome of a note's creation be lost too. Such a note is looked for until no late commit can come any more, which
+    /// takes a quarter of an hour of real time.
+    pub notes_in_doubt: bool,
     /// The seed of the random numbers. The same seed makes the same requests, kills and faults, at other times.
     pub seed: u64,
     /// The time within which the queued writes have to end after the last request.
@@ -122,8 +125,16 @@ fn records(of: usize, random: &mut StdRng) -> Content {
 mod tests {
     use super::*;
 
-    const PLAN: Plan =
-        Plan { writes: 60, notes: 15, reps: 4, records: 8, kills: 1, seed: 7, patience: Duration::from_secs(1) };
+    const PLAN: Plan = Plan {
+        writes: 60,
+        notes: 15,
+        reps: 4,
+        records: 8,
+        kills: 1,
+        notes_in_doubt: false,
+        seed: 7,
+        patience: Duration::from_secs(1),
+    };
 
     #[test]
     fn the_script_has_every_request_once() {

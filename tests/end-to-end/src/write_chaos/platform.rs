@@ -46,7 +46,9 @@ impl Order {
 /// Sends a request until it is accepted or refused.
 pub(super) async fn send(fronts: &Fronts<'_>, order: &Order, rep: usize, request: &Request) -> Result<Sent> {
     match &request.content {
-        Content::Note { text, link } => deliver(fronts, rep, request, "/notes", &note(*text, link), Vec::new()).await,
+        Content::Note { text, link } => {
+            deliver(fronts, rep, unanswered(request, Vec::new()), "/notes", &note(*text, link)).await
+        }
         Content::Records(records) => {
             // In ascending order, so that two writes cannot wait for each other.
             let mut held = Vec::new();
@@ -58,7 +60,7 @@ pub(super) async fn send(fronts: &Fronts<'_>, order: &Order, rep: usize, request
             let values: Vec<(usize, u64)> = held.iter().map(|(record, last)| (*record, **last)).collect();
             let rows = values.iter().map(|(record, value)| row(*record, *value));
             let body = json!({ "external_id_field": KEY_FIELD, "records": rows.collect::<Vec<_>>() });
-            deliver(fronts, rep, request, "/records/Account", &body, values).await
+            deliver(fronts, rep, unanswered(request, values), "/records/Account", &body).await
         }
     }
 }
@@ -71,15 +73,9 @@ fn row(record: usize, value: u64) -> Value {
     fields.into()
 }
 
-async fn deliver(
-    fronts: &Fronts<'_>,
-    rep: usize,
-    request: &Request,
-    path: &str,
-    body: &Value,
-    values: Vec<(usize, u64)>,
-) -> Result<Sent> {
-    let mut sent = Sent {
+/// Returns a write that was not sent yet.
+fn unanswered(request: &Request, values: Vec<(usize, u64)>) -> Sent {
+    Sent {
         request: request.clone(),
         values,
         write_id: String::new(),
@@ -87,10 +83,14 @@ async fn deliver(
         repeated: 0,
         status: 0,
         answer: Value::Null,
-    };
+    }
+}
+
+async fn deliver(fronts: &Fronts<'_>, rep: usize, mut sent: Sent, path: &str, body: &Value) -> Result<Sent> {
+    let request = sent.request.clone();
     let deadline = Instant::now() + GIVES_UP;
     loop {
-        let write = || fronts.write(request, rep, path, body);
+        let write = || fronts.write(&request, rep, path, body);
         let answers = match request.is_twin {
             true => <[Answer; 2]>::from(tokio::try_join!(write(), write())?).to_vec(),
             false => vec![write().await?],

@@ -41,11 +41,11 @@ pub(super) async fn make(plan: Plan, rig: &Rig<'_>) -> Result<Trouble> {
     let simulator = &rig.org.simulator;
     let mut random = StdRng::seed_from_u64(plan.seed ^ 0x7A0B);
     let (mut trouble, mut acts, mut seen) = (Trouble::default(), Vec::new(), BTreeMap::new());
-    add_faults(simulator, plan.seed);
+    add_faults(simulator, plan, plan.seed);
     while !rig.calm.load(Ordering::Acquire) {
         let accounts = rig.org.accounts().await?;
         trouble.overtaken.extend(decreased(&accounts, &mut seen));
-        undo(rig, &mut acts, &mut trouble, false).await?;
+        undo(plan, rig, &mut acts, &mut trouble, false).await?;
         let steps = random.random_range(1..=MAX_STEPS);
         match random.random_range(0..100) {
             0..12 => {
@@ -59,7 +59,7 @@ pub(super) async fn make(plan: Plan, rig: &Rig<'_>) -> Result<Trouble> {
             12..15 if !acts.iter().any(|(_, act)| matches!(act, Act::Outage)) => {
                 trouble.faults += used(simulator);
                 simulator.clear_faults();
-                let path = Some("/services/data/v66.0/**".to_owned());
+                let path = Some(paths(plan).to_owned());
                 simulator.fault(FaultRule { path, ..FaultRule::new(Effect::Unavailable) });
                 acts.push((steps, Act::Outage));
             }
@@ -79,13 +79,13 @@ pub(super) async fn make(plan: Plan, rig: &Rig<'_>) -> Result<Trouble> {
         tokio::time::sleep(STEP).await;
     }
     trouble.faults += used(simulator);
-    undo(rig, &mut acts, &mut trouble, true).await?;
+    undo(plan, rig, &mut acts, &mut trouble, true).await?;
     simulator.clear_faults();
     Ok(trouble)
 }
 
 /// Undoes the acts whose time has come, or all.
-async fn undo(rig: &Rig<'_>, acts: &mut Vec<(u32, Act)>, trouble: &mut Trouble, all: bool) -> Result<()> {
+async fn undo(plan: Plan, rig: &Rig<'_>, acts: &mut Vec<(u32, Act)>, trouble: &mut Trouble, all: bool) -> Result<()> {
     let simulator = &rig.org.simulator;
     for (steps, act) in std::mem::take(acts) {
         if steps > 0 && !all {
@@ -97,7 +97,8 @@ async fn undo(rig: &Rig<'_>, acts: &mut Vec<(u32, Act)>, trouble: &mut Trouble, 
             Act::Outage => {
                 trouble.faults += used(simulator);
                 simulator.clear_faults();
-                add_faults(simulator, u64::from(steps));
+                // Other numbers than before, or the faults would hit the same calls after each outage.
+                add_faults(simulator, plan, plan.seed + trouble.faults);
             }
             Act::EndedGrant(rep) => {
                 // The consent itself may meet a fault, and the user tries again.
@@ -131,8 +132,13 @@ fn decreased(accounts: &BTreeMap<String, Vec<(String, u64)>>, seen: &mut BTreeMa
     lines
 }
 
+/// Returns the paths that faults affect. A note is created by `composite` itself, records by what is below it.
+fn paths(plan: Plan) -> &'static str {
+    if plan.notes_in_doubt { "/services/data/v66.0/**" } else { "/services/data/v66.0/*/**" }
+}
+
 /// Adds a fault rule for each kind of failure of Ferry's calls.
-fn add_faults(simulator: &org_simulator::Simulator, seed: u64) {
+fn add_faults(simulator: &org_simulator::Simulator, plan: Plan, seed: u64) {
     let effects = [
         Effect::Unavailable,
         Effect::InternalError,
@@ -146,12 +152,13 @@ fn add_faults(simulator: &org_simulator::Simulator, seed: u64) {
         Effect::DelayBefore { delay_ms: 3_000 },
     ];
     for (number, effect) in (0..).zip(effects.into_iter().chain(odd_answers())) {
-        let path = Some("/services/data/v66.0/**".to_owned());
+        let path = Some(paths(plan).to_owned());
         let probability = Some(SHARE);
         simulator.fault(FaultRule { path, probability, seed: seed * 100 + number, ..FaultRule::new(effect) });
     }
     // Commits that take longer than a function waits are slow: a few of them are enough.
-    let path = Some("/services/data/v66.0/composite/**".to_owned());
+    let path =
+        Some(if plan.notes_in_doubt { paths(plan) } else { "/services/data/v66.0/composite/sobjects/**" }.to_owned());
     let late = Effect::DelayBefore { delay_ms: 35_000 };
     simulator.fault(FaultRule { path, skip: 20, times: Some(1), ..FaultRule::new(late) });
 }
