@@ -171,6 +171,7 @@ impl Events {
                 deleted: false,
                 master_record_id: None,
                 erased: false,
+                outdated_since: None,
             };
             let item: serde_dynamo::Item = serde_dynamo::to_item(record).unwrap();
             serde_json::to_value(item).unwrap()
