@@ -159,16 +159,12 @@ impl ConnectFailure {
             | Self::OtherBrowser
             | Self::CrossSiteRequest
             | Self::MalformedCallback => self.link_text(),
-            Self::Denied
-            | Self::NotInstalled
-            | Self::Blocked
-            | Self::NotApproved
-            | Self::ApprovalFailed
-            | Self::LoginRestricted
-            | Self::OrgInactive
-            | Self::SignInNeeded
-            | Self::Misconfigured
-            | Self::UnknownError => self.consent_text(),
+            Self::Denied | Self::ApprovalFailed | Self::SignInNeeded | Self::Misconfigured | Self::UnknownError => {
+                self.consent_text()
+            }
+            Self::NotInstalled | Self::Blocked | Self::NotApproved | Self::LoginRestricted | Self::OrgInactive => {
+                self.policy_text()
+            }
             Self::WrongOrg
             | Self::OwnedByOtherTenant
             | Self::AdministratorNeeded
@@ -217,6 +213,36 @@ impl ConnectFailure {
                 explanation: "You chose Deny in Salesforce, so nothing was connected.",
                 steps: &["If you want to connect, request a new connect link, open it, and choose Allow."],
             },
+            Self::ApprovalFailed => PageText {
+                title: "Salesforce could not approve the connection",
+                explanation: "The usual reasons: the Ferry package was removed, the Ferry app is blocked for your user, or your user is for integrations only.",
+                steps: &[
+                    "Ask an administrator to check that the Ferry package is installed, and that Ferry is not blocked for your user.",
+                    "Check that you signed in as the right user.",
+                    THEN_NEW_LINK,
+                ],
+            },
+            Self::SignInNeeded => PageText {
+                title: "Please sign in to Salesforce first",
+                explanation: "Salesforce could not ask for your consent because you were not signed in.",
+                steps: &["Sign in to Salesforce in this browser.", NEW_LINK],
+            },
+            Self::Misconfigured => PageText {
+                title: "Ferry is not set up correctly",
+                explanation: "Ferry could not complete the connection because of an error in its own setup. Nothing was connected.",
+                steps: &[CONTACT_WITH_REFERENCE],
+            },
+            _ => PageText {
+                title: "Salesforce reported an error",
+                explanation: "Salesforce stopped with an error that Ferry does not know. Nothing was connected.",
+                steps: &[NEW_LINK, "If this happens again, contact the people who sent you the link."],
+            },
+        }
+    }
+
+    /// The texts of what an administrator of the org, or Salesforce, has to change first.
+    fn policy_text(self) -> PageText {
+        match self {
             Self::NotInstalled => PageText {
                 title: "The Ferry package is not installed",
                 explanation: "This Salesforce org does not have the Ferry package yet. It must be installed first.",
@@ -242,15 +268,6 @@ impl ConnectFailure {
                     THEN_NEW_LINK,
                 ],
             },
-            Self::ApprovalFailed => PageText {
-                title: "Salesforce could not approve the connection",
-                explanation: "The usual reasons: the Ferry package was removed, the Ferry app is blocked for your user, or your user is for integrations only.",
-                steps: &[
-                    "Ask an administrator to check that the Ferry package is installed, and that Ferry is not blocked for your user.",
-                    "Check that you signed in as the right user.",
-                    THEN_NEW_LINK,
-                ],
-            },
             Self::LoginRestricted => PageText {
                 title: "Salesforce does not let you connect now",
                 explanation: "Your profile allows logins only at certain hours or from certain addresses. Nothing was connected.",
@@ -259,25 +276,10 @@ impl ConnectFailure {
                     "If it happens again, ask an administrator to check Login Hours and Login IP Ranges in your profile.",
                 ],
             },
-            Self::OrgInactive => PageText {
+            _ => PageText {
                 title: "This Salesforce org is not active",
                 explanation: "Salesforce reports that the org is locked, suspended or closed. Nothing was connected.",
                 steps: &["Ask Salesforce to activate the org.", THEN_NEW_LINK],
-            },
-            Self::SignInNeeded => PageText {
-                title: "Please sign in to Salesforce first",
-                explanation: "Salesforce could not ask for your consent because you were not signed in.",
-                steps: &["Sign in to Salesforce in this browser.", NEW_LINK],
-            },
-            Self::Misconfigured => PageText {
-                title: "Ferry is not set up correctly",
-                explanation: "Ferry could not complete the connection because of an error in its own setup. Nothing was connected.",
-                steps: &[CONTACT_WITH_REFERENCE],
-            },
-            _ => PageText {
-                title: "Salesforce reported an error",
-                explanation: "Salesforce stopped with an error that Ferry does not know. Nothing was connected.",
-                steps: &[NEW_LINK, "If this happens again, contact the people who sent you the link."],
             },
         }
     }
