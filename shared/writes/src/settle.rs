@@ -11,6 +11,7 @@ use runtime::{Chain, Problem};
 use salesforce::{Classify, Retry};
 use serde_json::{Value, json};
 use store::deferral::jitter;
+use store::owner_policy::WriteRoute;
 use store::writes::is_queueable;
 use store::{Deferrals, Obstacle, QueuedState, RecordKey, WaitingFor, Write, WriteId};
 
@@ -89,8 +90,7 @@ impl Attempt<'_> {
                 let connection = &write_route.connection_id;
                 tracing::info!(org.id = %self.write.org_id, %connection, kind = ?self.write.kind,
                     write.id = %self.write.write_id, "a write was carried out");
-                let finished = deps.writes.finish(self.write, Some(&write_route), &outcome, deps.clock.now()).await?;
-                self.end(deps, finished).await
+                self.finish(deps, Some(&write_route), &outcome).await
             }
             Ok(Made { write_route, attempted: Attempted::Partial { outcome, retry } }) => {
                 match deferred(self.write, retry, deps.clock.now()).filter(|_| is_queueable(self.stored_request)) {
@@ -98,11 +98,7 @@ impl Attempt<'_> {
                         let obstacle = Obstacle { waiting_for: waiting_for(retry), ..salesforce_obstacle() };
                         self.queue(deps, deferred, &obstacle, Some(&outcome)).await
                     }
-                    None => {
-                        let now = deps.clock.now();
-                        let finished = deps.writes.finish(self.write, Some(&write_route), &outcome, now).await?;
-                        self.end(deps, finished).await
-                    }
+                    None => self.finish(deps, Some(&write_route), &outcome).await,
                 }
             }
             Err(error) => self.settle_failure(deps, error).await,
@@ -126,13 +122,11 @@ impl Attempt<'_> {
             Verdict::Fail { retryable } => {
                 tracing::warn!(org.id = %self.write.org_id, kind = ?self.write.kind, error = %Chain(&error),
                     "a write failed");
-                let now = deps.clock.now();
-                let ended = match &self.write.response {
+                match &self.write.response {
                     // Some records are decided: the outcome so far has the others as failed.
-                    Some(so_far) => deps.writes.finish(self.write, None, so_far, now).await?,
-                    None => deps.writes.fail(self.write, &failed(&error, retryable), now).await?,
-                };
-                self.end(deps, ended).await
+                    Some(so_far) => self.finish(deps, None, so_far).await,
+                    None => self.fail(deps, &failed(&error, retryable)).await,
+                }
             }
             Verdict::Leave => Err(error),
         }
@@ -175,6 +169,23 @@ impl Attempt<'_> {
             outcome,
         };
         Ok(deps.writes.queue(self.write, &queued, now).await?)
+    }
+
+    /// Stores the outcome. One that is too large for the ledger ends as failed, or else the write would be made for ever.
+    async fn finish(&self, deps: &Deps, route: Option<&WriteRoute>, outcome: &Value) -> Result<Write, Error> {
+        match deps.writes.finish(self.write, route, outcome, deps.clock.now()).await {
+            Err(error @ store::Error::TooLarge { .. }) => {
+                tracing::error!(org.id = %self.write.org_id, write.id = %self.write.write_id, error = %Chain(&error),
+                    "a write was made, but its outcome is too large to be stored");
+                self.fail(deps, &failed(&Error::Store(error), false)).await
+            }
+            finished => self.end(deps, finished?).await,
+        }
+    }
+
+    async fn fail(&self, deps: &Deps, response: &Value) -> Result<Write, Error> {
+        let failed = deps.writes.fail(self.write, response, deps.clock.now()).await?;
+        self.end(deps, failed).await
     }
 
     async fn end(&self, deps: &Deps, ended: Write) -> Result<Write, Error> {

@@ -326,7 +326,8 @@ fn a_queued_write_whose_request_cannot_be_read_fails() {
         let update = context.dynamodb().update_item().table_name(context.table("writes"));
         let update = update.key("org_id", text(context.org.as_str()));
         let update = update.key("write_id", text(queued["write_id"].as_str().unwrap()));
-        let update = update.update_expression("SET request = :request");
+        let update =
+            update.update_expression("SET #request = :request").expression_attribute_names("#request", "request");
         update.expression_attribute_values(":request", text("{}")).send().await.unwrap();
 
         assert!(context.resume(&queued["write_id"]).await);

@@ -149,3 +149,16 @@ fn a_failed_attempt_keeps_the_outcome_so_far() {
         assert_eq!(test.deps.found.lock().unwrap()[2], Some(outcome(false)));
     });
 }
+
+#[test]
+fn a_write_whose_outcome_is_too_large_ends() {
+    run(async {
+        let outcome = json!({ "records": ["x".repeat(400 * 1024)] });
+        let test = Test::new(vec![Ok(Attempted::Completed(outcome))]).await;
+
+        let ended = test.accept().await;
+
+        assert_eq!(ended.state, WriteState::Failed);
+        assert!(ended.response.unwrap()["problem"]["type"].is_string());
+    });
+}
