@@ -95,7 +95,7 @@ fn unreachable() -> String {
 }
 
 fn fast() -> Http {
-    http().with_timeouts(Timeouts { attempt: Duration::from_secs(1), total: Duration::ZERO })
+    http().with_timeouts(Timeouts { attempt: Duration::from_secs(1), total: Duration::ZERO, ..Timeouts::default() })
 }
 
 #[tokio::test]
