@@ -302,6 +302,10 @@ fn a_queued_write_killed_at_every_point_is_made_once() {
         assert!(kills >= 8, "killed {kills} times");
         let write = context.ledger(write_id).await.1;
         assert_eq!(write["state"], "queued", "{write}");
+        assert!(
+            context.queued().await > 1,
+            "the task of the second deferral was sent before the write was stored with it"
+        );
 
         // Killed while it is made.
         context.simulator.clear_faults();
