@@ -42,7 +42,7 @@ fn an_accepted_write_expires_once_it_has_ended() {
             Obstacle { waiting_for: WaitingFor::Salesforce, reason: None, next: None, waits_for: Vec::new() };
         let queued = QueuedState {
             request: &json!({}),
-            deferrals: Deferrals { count: 1, since: None },
+            deferrals: Deferrals { count: 1, ..Deferrals::default() },
             obstacle: &obstacle,
             next_attempt_at: at(15),
             outcome: None,

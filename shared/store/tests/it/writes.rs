@@ -37,7 +37,7 @@ fn task(write: &Write) -> WriteTask {
 async fn queue(writes: &Writes, write: &Write, request: &serde_json::Value, seconds: i64) -> Result<Write, Error> {
     let obstacle =
         Obstacle { waiting_for: WaitingFor::Salesforce, reason: None, next: None, waits_for: vec![write.write_id] };
-    let deferrals = Deferrals { count: 1, since: Some(at(seconds)) };
+    let deferrals = Deferrals { count: 1, since: Some(at(seconds)), ..Deferrals::default() };
     let queued =
         QueuedState { request, deferrals, obstacle: &obstacle, next_attempt_at: at(seconds + 15), outcome: None };
     writes.queue(write, &queued, at(seconds)).await
@@ -126,7 +126,7 @@ fn a_queued_write_keeps_its_request_until_it_is_finished() {
         let BeginOutcome::Replay(queued) = writes.begin(&request(2)).await.unwrap() else { panic!("no replay") };
         assert_eq!((queued.state, queued.request), (WriteState::Queued, Some(request(0).request)));
         assert_eq!((queued.queued_at, queued.next_attempt_at), (Some(at(1)), Some(at(16))));
-        assert_eq!(queued.deferrals, Deferrals { count: 1, since: Some(at(1)) });
+        assert_eq!(queued.deferrals, Deferrals { count: 1, since: Some(at(1)), ..Deferrals::default() });
         assert_eq!(queued.obstacle.unwrap().waits_for, [write.write_id]);
         let superseded = WriteTask { deferrals: 0, ..task(&write) };
         let replay = writes.resume(&superseded, at(2), CLAIM_TTL).await.unwrap();

@@ -342,9 +342,11 @@ impl Model {
             Step::Settle(settlement) => {
                 if self.holds_lease(index) {
                     match settlement {
-                        Settlement::Unchanged => {}
+                        Settlement::Unchanged | Settlement::Failed { is_uncertain: false, .. } => {}
                         Settlement::Active => self.row.status = ConnectionStatus::Active,
-                        Settlement::Uncertain => self.row.status = ConnectionStatus::Uncertain,
+                        Settlement::Uncertain | Settlement::Failed { is_uncertain: true, .. } => {
+                            self.row.status = ConnectionStatus::Uncertain;
+                        }
                         Settlement::ReauthRequired(_) => self.row.status = ConnectionStatus::ReauthRequired,
                     }
                 }

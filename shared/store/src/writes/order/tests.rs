@@ -267,7 +267,7 @@ impl Model {
                     write.state = WriteState::Queued;
                     write.request = Some(json!({}));
                     write.queued_at = write.queued_at.or(Some(now));
-                    write.deferrals = Deferrals { count, since: None };
+                    write.deferrals = Deferrals { count, ..Deferrals::default() };
                 });
                 None
             }
