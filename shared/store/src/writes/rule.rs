@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_superseded_task_is_dropped() {
-        let known = Write { deferrals: Deferrals { count: 2, since: None }, ..write(WriteState::Queued) };
+        let known = Write { deferrals: Deferrals { count: 2, ..Deferrals::default() }, ..write(WriteState::Queued) };
         assert_eq!(resume(&known, 1, at(1)), Action::Replay);
         assert_eq!(resume(&known, 2, at(1)), Action::TakeOver);
         // The task was sent, and the write could not be stored with its number.
