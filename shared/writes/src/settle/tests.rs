@@ -109,7 +109,8 @@ fn a_write_that_was_given_up_says_how_to_send_it_again() {
 
 #[test]
 fn a_write_that_may_have_taken_effect_is_not_to_be_repeated_blindly() {
-    let given_up = Write { deferrals: Deferrals { count: 1_000, since: Some(now()) }, ..accepted() };
+    let given_up =
+        Write { deferrals: Deferrals { count: 1_000, since: Some(now()), ..Deferrals::default() }, ..accepted() };
     let later = now() + OUTAGE * 2;
     let unavailable = no_session(Retry::After(PAUSE));
     let Error::Salesforce(cause) = no_session(Retry::Unknown(PAUSE)) else { panic!() };
