@@ -51,7 +51,8 @@ impl Attempt<'_> {
             let result = self.send(&sent, from).await;
             count += 1;
             let spent = Duration::try_from(now().duration_since(began)).unwrap_or_default();
-            let sends = Sends { count, spent, jitter: jitter(&(self.write.write_id, count)) };
+            let left = rows::RESEND.now(&self.deps.ledger.clock).unwrap_or_default();
+            let sends = Sends { count, spent, left, jitter: jitter(&(self.write.write_id, count)) };
             let pause = match result {
                 Ok(outcomes) => {
                     self.require_active_owner(&sent, &outcomes, rows.as_deref())?;

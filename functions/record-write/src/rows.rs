@@ -10,6 +10,7 @@ mod parents;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use salesforce::deadline::TimeLimit;
 use salesforce::{Backoff, Classify, RecordId, Retry, SaveError, SaveOutcome};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -20,6 +21,9 @@ pub(crate) use parents::by_parent;
 const MAX_SENDS: u32 = 3;
 /// The time of an attempt after which no record is sent again. A request that waits for a lock takes up to 10 seconds.
 const RESEND_WINDOW: Duration = Duration::from_secs(8);
+/// The time in which a record may be sent again, so that a slow response can still be stored and the write be queued.
+pub(crate) const RESEND: TimeLimit =
+    TimeLimit { longest: RESEND_WINDOW, shortest: Duration::from_millis(500), reserve: Duration::from_secs(12) };
 /// The longest pause for which a record is tried again by itself. A refusal that lasts longer, such as a lock by an approval
 /// process, is told to the platform, so that it does not hold back the other records' outcomes.
 const MAX_PAUSE: Duration = Duration::from_mins(15);
@@ -75,6 +79,8 @@ pub(crate) struct Sends {
     pub(crate) count: u32,
     /// The time since the first one.
     pub(crate) spent: Duration,
+    /// The time that is left for a further one to begin ([`RESEND`]).
+    pub(crate) left: Duration,
     /// A random number from 0 to 1, which keeps writes that met at a lock from meeting again.
     pub(crate) jitter: f64,
 }
@@ -83,7 +89,8 @@ impl Sends {
     /// Returns the pause before the next send; `None` if there is no further one in this attempt.
     pub(crate) fn pause(self, base: Duration) -> Option<Duration> {
         let pause = Backoff::new(base, 2, Duration::MAX).lengthened_pause(self.count.saturating_sub(1), self.jitter);
-        (self.count < MAX_SENDS && self.spent.saturating_add(pause) < RESEND_WINDOW).then_some(pause)
+        let in_time = self.spent.saturating_add(pause) < RESEND_WINDOW && pause < self.left;
+        (self.count < MAX_SENDS && in_time).then_some(pause)
     }
 }
 

@@ -20,11 +20,11 @@ pub(crate) async fn revoke(deps: &Deps, reference: &ConnectionRef) -> Result<Rep
     let Some(connection) = loaded? else {
         return Ok(refused(RefusalCode::UnknownConnection));
     };
-    Run { deps, reference, connection, lease: None, tokens: None, failure: None }.execute().await
+    DisconnectRun { deps, reference, connection, lease: None, tokens: None, failure: None }.execute().await
 }
 
 /// A running disconnection, and what its steps found.
-struct Run<'a> {
+struct DisconnectRun<'a> {
     deps: &'a Deps,
     reference: &'a ConnectionRef,
     connection: Connection,
@@ -34,7 +34,7 @@ struct Run<'a> {
     failure: Option<Reply>,
 }
 
-impl Run<'_> {
+impl DisconnectRun<'_> {
     async fn execute(mut self) -> Result<Reply, Error> {
         let limits = &self.deps.limits;
         let (mut disconnection, mut step) = Disconnection::begin(self.deps.clock.now(), limits);

@@ -1,5 +1,8 @@
 //! A deployed stack: its tables, queues and functions by the names that the template gives them.
 
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use connecting::disconnect::Disconnect;
 use connecting::onboarding::Onboarding;
@@ -15,6 +18,15 @@ use crate::failure::Failure;
 use crate::queue_name::QueueName;
 use crate::replay_events::FailedEvents;
 
+/// The time limits of the calls that [`Aws`] has no client for: an object of the bucket has up to 6 MB.
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(2))
+        .operation_attempt_timeout(Duration::from_secs(20))
+        .operation_timeout(Duration::from_mins(1))
+        .build()
+}
+
 /// Access to one stack, with the AWS region, credentials and endpoint of the environment.
 pub(crate) struct Stack {
     name: String,
@@ -24,7 +36,7 @@ pub(crate) struct Stack {
 
 impl Stack {
     pub(crate) async fn open(name: &str) -> Self {
-        let sdk = aws_config::load_defaults(BehaviorVersion::latest()).await;
+        let sdk = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts()).load().await;
         Self { name: name.to_owned(), aws: Aws::new(sdk.clone(), Clock::system()), sdk }
     }
 

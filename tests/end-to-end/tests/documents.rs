@@ -37,13 +37,14 @@ fn tests_that_documents_name_exist() {
     let functions: BTreeSet<String> = sources().iter().flat_map(|source| functions_of(source)).collect();
     let mut missing = Vec::new();
     let mut named = 0;
-    // Other pages have codes of the same form, but name no tests.
+    // Other pages have codes of the same form, but name no tests; and some members of events have it.
     let excluded = ["CHANGELOG.md", "docs/problems.md", "tests/org-simulator/README.md"].map(|page| root().join(page));
+    let members = ["connect_url_expires_at"];
     for document in documents().into_iter().filter(|document| !excluded.contains(document)) {
         let text = fs::read_to_string(&document).unwrap();
         for name in test_names_of(&text) {
             named += 1;
-            if !functions.contains(&name) {
+            if !functions.contains(&name) && !members.contains(&name.as_str()) {
                 missing.push(format!("{}: {name}", document.display()));
             }
         }

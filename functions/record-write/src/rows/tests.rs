@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const FIRST: Sends = Sends { count: 1, spent: Duration::ZERO, jitter: 0.0 };
+const FIRST: Sends = Sends { count: 1, spent: Duration::ZERO, left: RESEND_WINDOW, jitter: 0.0 };
 const LAST: Sends = Sends { count: MAX_SENDS, ..FIRST };
 
 fn error(code: &str, message: &str) -> SaveError {
@@ -126,6 +126,13 @@ fn any_outcome() -> impl Strategy<Value = SaveOutcome> {
     ]
 }
 
+#[test]
+fn no_record_is_sent_again_when_the_invocation_ends_soon() {
+    let sends = Sends { left: Duration::from_millis(400), ..FIRST };
+    assert_eq!(sends.pause(Duration::from_millis(500)), None);
+    assert_eq!(FIRST.pause(Duration::from_millis(500)), Some(Duration::from_millis(500)));
+}
+
 proptest! {
     #[test]
     fn only_refused_records_that_may_pass_are_sent_again(outcomes in prop::collection::vec(any_outcome(), 1..8)) {
@@ -143,7 +150,7 @@ proptest! {
 
     #[test]
     fn a_resend_begins_within_the_window(ms in 1u64..20_000, count in 1u32..8, spent in 0u64..20_000, jitter in 0.0..1.0f64) {
-        let sends = Sends { count, spent: Duration::from_millis(spent), jitter };
+        let sends = Sends { count, spent: Duration::from_millis(spent), left: RESEND_WINDOW, jitter };
         if let Some(pause) = sends.pause(Duration::from_millis(ms)) {
             prop_assert!(count < MAX_SENDS && sends.spent + pause < RESEND_WINDOW && pause >= Duration::from_millis(ms));
         }

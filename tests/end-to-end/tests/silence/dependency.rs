@@ -40,7 +40,8 @@ impl Dependency {
             ("lambda", _) => Some(Self::Lambda),
             ("secretsmanager", _) => Some(Self::SecretsManager),
             ("sqs", "SendMessage") => Some(Self::Sqs),
-            ("kms" | "ec2" | "sqs", _) => None,
+            // Lambda itself stores the failed batches of a stream.
+            ("kms" | "ec2" | "sqs" | "s3", _) => None,
             (service, _) => panic!("no case knows how to silence {service}"),
         }
     }

@@ -291,8 +291,23 @@ impl Model {
         self.release(index);
     }
 
+    fn settle_refresh(&mut self, index: usize, settlement: protocol::Settlement) {
+        use protocol::Settlement;
+        if self.holds_lease(index) {
+            match settlement {
+                Settlement::Unchanged | Settlement::Failed { is_uncertain: false, .. } => {}
+                Settlement::Active => self.row.status = ConnectionStatus::Active,
+                Settlement::Uncertain | Settlement::Failed { is_uncertain: true, .. } => {
+                    self.row.status = ConnectionStatus::Uncertain;
+                }
+                Settlement::ReauthRequired(_) => self.row.status = ConnectionStatus::ReauthRequired,
+            }
+        }
+        self.release(index);
+    }
+
     fn run_refresh(&mut self, index: usize) {
-        use protocol::{Event, Outcome, RefreshFailure, Settlement, Step};
+        use protocol::{Event, Outcome, RefreshFailure, Step};
         let Work::Refresh { mut protocol, next, mut row, mut row_fence, mut new } = self.actors[index].work.clone()
         else {
             return;
@@ -340,17 +355,7 @@ impl Model {
                 Event::TokensStored
             }
             Step::Settle(settlement) => {
-                if self.holds_lease(index) {
-                    match settlement {
-                        Settlement::Unchanged | Settlement::Failed { is_uncertain: false, .. } => {}
-                        Settlement::Active => self.row.status = ConnectionStatus::Active,
-                        Settlement::Uncertain | Settlement::Failed { is_uncertain: true, .. } => {
-                            self.row.status = ConnectionStatus::Uncertain;
-                        }
-                        Settlement::ReauthRequired(_) => self.row.status = ConnectionStatus::ReauthRequired,
-                    }
-                }
-                self.release(index);
+                self.settle_refresh(index, settlement);
                 Event::Settled
             }
             // Time passes between the steps.
