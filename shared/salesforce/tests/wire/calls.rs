@@ -197,7 +197,7 @@ async fn an_object_is_hidden_only_if_the_list_does_not_have_it() {
         let object = format!(
             r#"{{"name":"{name}","label":"x","keyPrefix":null,"custom":false,"queryable":true,"createable":true,"updateable":true,"replicateable":true}}"#
         );
-        json(200, &format!(r#"{{"sobjects":[{object}]}}"#))
+        json(200, format!(r#"{{"sobjects":[{object}]}}"#))
     };
     let hidden = Replay::start(vec![json(404, NOT_FOUND), list("Contact")]);
     assert_eq!(hidden.client().find_object(&ACCOUNT).await.unwrap(), None);

@@ -30,6 +30,7 @@ const GAPS_OF_MOTO: [(&str, &str); 4] = [
 const NO_PHYSICAL_ID: &str = "lists no event bus and no secret among the resources of a stack";
 
 /// Runs a test to its end, unless the emulator has a gap there.
+#[expect(clippy::print_stderr, reason = "the report of a test that was skipped")]
 pub(crate) fn run(test: impl Future<Output = ()>) {
     let name = std::thread::current().name().unwrap_or_default().to_owned();
     let gap = GAPS_OF_MOTO.iter().find(|(skipped, _)| program() == Program::Moto && name == *skipped);
@@ -44,6 +45,7 @@ pub(crate) fn block_on<F: Future>(part: F) -> F::Output {
     RUNTIME.block_on(part)
 }
 
+#[expect(clippy::disallowed_methods, reason = "the choice of who runs the tests")]
 fn program() -> Program {
     match std::env::var(EMULATOR_VARIABLE).as_deref() {
         Err(_) | Ok("ministack") => Program::Ministack,

@@ -84,7 +84,7 @@ fn a_queued_write_is_resumed_and_its_key_replays_it() {
         let replayed = writes.begin(&repeated).await.unwrap();
         assert!(matches!(&replayed, BeginOutcome::Replay(write) if write.write_id == queued()), "{replayed:?}");
 
-        let resumed = writes.resume(&task, at(60 * 60 * 24), claim_ttl).await.unwrap();
+        let resumed = writes.resume(task, at(60 * 60 * 24), claim_ttl).await.unwrap();
         let BeginOutcome::Started(write) = resumed else { panic!("{resumed:?}") };
         assert_eq!(write.request.unwrap()["batch"]["records"][0]["NumberOfEmployees"], 8);
     });
