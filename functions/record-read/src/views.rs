@@ -219,7 +219,7 @@ impl From<Org> for OrgView {
 impl ConnectionView {
     /// Builds the view. `newest_app` is the name of the app that new consents use, if it is known.
     pub(crate) fn new(connection: Connection, newest_app: Option<&str>) -> Self {
-        let state = connection.shown_state();
+        let (state, condition) = (connection.shown_state(), connection.shown_condition().map(ConditionView::from));
         let (kind, platform_user) = match connection.kind {
             ConnectionKind::Team => ("team", None),
             ConnectionKind::Personal { platform_user } => ("personal", Some(platform_user)),
@@ -241,7 +241,7 @@ impl ConnectionView {
             app: connection.app,
             instance_url: connection.instance_url,
             state,
-            condition: connection.condition.map(ConditionView::from),
+            condition,
             reason,
             connected_at: connection.connected_at,
             refreshed_at: connection.refreshed_at,
@@ -340,7 +340,7 @@ mod tests {
     fn a_blocked_connection_is_not_shown_as_active() {
         let condition = |condition, told| {
             let since = "2026-11-22T10:00:00Z".parse().unwrap();
-            let condition = Some(store::ConditionState { condition, since, told });
+            let condition = Some(store::ConditionState { condition, since, told, sessions_replaced: 0 });
             let connection = Connection { condition, ..connection(ConnectionKind::Team, ConnectionState::Active) };
             serde_json::to_value(ConnectionView::new(connection, None)).unwrap()
         };

@@ -26,6 +26,7 @@ mod protection;
 pub mod protocol;
 mod refresh;
 mod refusal;
+mod refused_session;
 mod reply;
 mod rights;
 mod status;

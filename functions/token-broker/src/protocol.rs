@@ -12,8 +12,8 @@ use salesforce::Condition;
 mod steps;
 
 pub use steps::{
-    ConnectionStatus, Event, Limits, Outcome, ReauthReason, RefreshFailure, Refusal, Row, Settlement, Snapshot, Step,
-    TokenNeed,
+    ConnectionStatus, Event, Limits, Outcome, Pause, ReauthReason, RefreshFailure, Refusal, Row, Settlement, Snapshot,
+    Step, TokenNeed,
 };
 
 /// The state machine of one caller.
@@ -116,8 +116,8 @@ impl Protocol {
         if is_leased(snapshot.row, now) {
             return self.wait(now, limits);
         }
-        if let Some(condition) = refused_for(&snapshot).filter(|condition| snapshot.row.told == Some(*condition)) {
-            return Step::Done(Outcome::Refuse(Refusal::Blocked(condition)));
+        if let Some(Pause { condition, left, is_recorded: true }) = pause(&snapshot) {
+            return Step::Done(Outcome::Refuse(Refusal::Paused(condition, left)));
         }
         // The holder of an expired lease never released it: it may have used the refresh token.
         let lease_expired = snapshot.row.lease_expires_at.is_some();
@@ -134,8 +134,8 @@ impl Protocol {
             let reason = if self.maybe_rotated { ReauthReason::ResponseLost } else { ReauthReason::GrantEnded };
             return self.settle(Settlement::ReauthRequired(reason), Outcome::Refuse(Refusal::ReauthRequired));
         }
-        if let Some(condition) = refused_for(&snapshot).filter(|_| !self.maybe_rotated) {
-            return self.fail(condition, Refusal::Blocked(condition));
+        if let Some(Pause { condition, left, .. }) = pause(&snapshot).filter(|_| !self.maybe_rotated) {
+            return self.fail(condition, Refusal::Paused(condition, left));
         }
         let lease_is_too_short = after(now, limits.call) > until;
         if lease_is_too_short || (self.is_already_processing && now >= self.wait_until) {
@@ -213,10 +213,9 @@ impl Protocol {
     }
 }
 
-/// Returns why a refresh would be in vain: the org refuses the sessions of a grant that works. Tokens of an uncertain connection
-/// may be old, so they are refreshed.
-fn refused_for(snapshot: &Snapshot) -> Option<Condition> {
-    snapshot.refused_for.filter(|_| snapshot.row.status == ConnectionStatus::Active)
+/// Returns the pause before newer tokens may be requested. Tokens of an uncertain connection may be old, so they are refreshed.
+fn pause(snapshot: &Snapshot) -> Option<Pause> {
+    snapshot.pause.filter(|_| snapshot.row.status == ConnectionStatus::Active)
 }
 
 /// Returns whether any broker holds the lease.

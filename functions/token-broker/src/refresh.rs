@@ -40,7 +40,16 @@ pub(crate) async fn access_token(deps: &Deps, wanted: &AccessTokenRequest) -> Re
 /// Returns an access token of a connection whose row was loaded.
 pub(crate) async fn fetch_token(deps: &Deps, connection: Connection, request: TokenRequest) -> Result<Reply, Error> {
     let loaded = Loaded { connection, tokens: None };
-    let run = RefreshRun { deps, request, loaded, lease: None, new_tokens: None, is_refreshed: false, found: None };
+    let run = RefreshRun {
+        deps,
+        request,
+        loaded,
+        lease: None,
+        new_tokens: None,
+        replaces_new: false,
+        is_refreshed: false,
+        found: None,
+    };
     run.execute().await
 }
 
@@ -57,6 +66,8 @@ struct RefreshRun<'a> {
     loaded: Loaded,
     lease: Option<Lease>,
     new_tokens: Option<Tokens>,
+    /// True if the new tokens replace a new session that the org refused.
+    replaces_new: bool,
     /// True once new tokens are stored.
     is_refreshed: bool,
     /// The condition that this run found.
@@ -110,7 +121,7 @@ impl RefreshRun<'_> {
                     row,
                     is_unusable: self.request.excludes(connection, tokens, now),
                     is_stale: is_stale(&self.loaded),
-                    refused_for: self.request.refused_for(connection, tokens, now),
+                    pause: self.request.pause(connection, tokens, now),
                 })
             }
         })
@@ -145,6 +156,8 @@ impl RefreshRun<'_> {
         if login.is_stopped {
             return Ok(Event::RefreshFailed(RefreshFailure::AppSunset));
         }
+        let refused = self.request.refused_session(connection, tokens, self.deps.clock.now());
+        self.replaces_new = refused.is_some_and(|refused| refused.is_new);
         // Before the refresh token is used, so that new tokens never wait for it.
         let protection = protection::protect(self.deps, connection.org_id, &connection.connection_id, tokens).await;
         let response = auth::refresh(&self.deps.http, &login.app, &login.host, &tokens.refresh_token).await;
@@ -185,8 +198,11 @@ impl RefreshRun<'_> {
         let Some(lease) = self.lease.take() else { return Event::Settled };
         let settlement = self.store_settlement(settlement);
         let Connection { org_id, connection_id, .. } = &self.loaded.connection;
-        if let Err(error) = self.deps.connections.release_lease(*org_id, connection_id, &lease, &settlement).await {
-            tracing::warn!(org.id = %org_id, error = %Chain(&error), "could not record the refresh of org {org_id}");
+        match self.deps.connections.release_lease(*org_id, connection_id, &lease, &settlement).await {
+            Ok(connection) => self.loaded.connection = connection,
+            Err(error) => {
+                tracing::warn!(org.id = %org_id, error = %Chain(&error), "could not record the refresh of org {org_id}");
+            }
         }
         Event::Settled
     }
@@ -199,8 +215,11 @@ impl RefreshRun<'_> {
                 instance_url: tokens.instance_url.clone(),
                 token_version: version.clone(),
                 grant: tokens.grant.clone(),
-                // New tokens do not prove that the org accepts them.
-                condition: self.loaded.connection.condition.filter(is_of_sessions),
+                condition: ConditionState::refreshed(
+                    self.loaded.connection.condition,
+                    self.is_refreshed && self.replaces_new,
+                    now,
+                ),
                 now,
             },
             (Settlement::Active, None) | (Settlement::Unchanged, _) => store::LeaseOutcome::Unchanged,
@@ -249,8 +268,7 @@ fn row(connection: &Connection) -> Row {
         ConnectionState::Uncertain => ConnectionStatus::Uncertain,
         ConnectionState::Active => ConnectionStatus::Active,
     };
-    let told = connection.condition.filter(|state| state.told).map(|state| state.condition);
-    Row { status, lease_expires_at: connection.lease.deadline, told }
+    Row { status, lease_expires_at: connection.lease.deadline }
 }
 
 /// Returns whether the vault still returns tokens that were replaced. Reads of Secrets Manager are eventually consistent.

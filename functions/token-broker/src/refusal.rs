@@ -42,6 +42,10 @@ pub(crate) fn from_refresh(refusal: protocol::Refusal, state: Option<ConditionSt
         protocol::Refusal::Blocked(condition) => {
             blocked(condition, state.map_or_else(|| condition.retry(), ConditionState::retry))
         }
+        protocol::Refusal::Paused(condition, _) if state.is_some_and(|state| state.told) => {
+            blocked(condition, Retry::NeedsHuman)
+        }
+        protocol::Refusal::Paused(condition, left) => blocked(condition, Retry::After(left)),
         protocol::Refusal::ReauthRequired => refused(RefusalCode::ReauthRequired),
         protocol::Refusal::Revoked => refused(RefusalCode::Revoked),
         protocol::Refusal::Busy(delay) => refused_for_now(RefusalCode::Busy, delay),

@@ -4,16 +4,17 @@ use jiff::{SignedDuration, Timestamp};
 use runtime::token_broker::AccessTokenRequest;
 use salesforce::{Condition, Fingerprint};
 use store::connections::keep_alive;
-use store::{Connection, Tokens};
+use store::{ConditionState, Connection, Tokens};
 
-use crate::protocol::TokenNeed;
+use crate::protocol::{Pause, TokenNeed};
+use crate::refused_session::RefusedSession;
 
 /// The tokens that a caller accepts.
 pub(crate) enum TokenRequest {
     /// The stored tokens.
     Stored,
-    /// Tokens other than the one that Salesforce refused; `at_once` if the caller had just got it in place of another refused one.
-    NotRefused { refused: Fingerprint, at_once: bool },
+    /// Tokens other than the one that Salesforce refused.
+    NotRefused { refused: Fingerprint },
     /// Tokens other than the one whose user may not call the API.
     Permitted { not_permitted: Fingerprint },
     /// The stored tokens, or newer ones if these name the instance that was unreachable and are not new.
@@ -24,15 +25,13 @@ pub(crate) enum TokenRequest {
     RecentlyUsed,
 }
 
-/// The age below which a refused session did not end by itself: the shortest session of an org lasts 15 minutes.
-const FRESH: SignedDuration = SignedDuration::from_mins(5);
-/// The time between two refreshes that try whether an org accepts sessions again, and whether an org has moved.
+/// The time between two refreshes that try whether an org has moved.
 const PROBE_EVERY: SignedDuration = SignedDuration::from_mins(30);
 
 impl From<&AccessTokenRequest> for TokenRequest {
     fn from(wanted: &AccessTokenRequest) -> Self {
         if let Some(refused) = &wanted.refused_fingerprint {
-            return Self::NotRefused { refused: refused.clone(), at_once: wanted.refused_at_once };
+            return Self::NotRefused { refused: refused.clone() };
         }
         if let Some(not_permitted) = &wanted.not_permitted_fingerprint {
             return Self::Permitted { not_permitted: not_permitted.clone() };
@@ -60,7 +59,7 @@ impl TokenRequest {
     pub(crate) fn excludes(&self, connection: &Connection, tokens: &Tokens, now: Timestamp) -> bool {
         match self {
             Self::Stored => false,
-            Self::NotRefused { refused: unusable, .. } | Self::Permitted { not_permitted: unusable } => {
+            Self::NotRefused { refused: unusable } | Self::Permitted { not_permitted: unusable } => {
                 is_of(tokens, unusable)
             }
             Self::Reachable { unreachable } => {
@@ -73,23 +72,31 @@ impl TokenRequest {
         }
     }
 
-    /// Returns why the org refuses the stored tokens, if it would refuse newer ones too: they are new themselves, or their user may
-    /// not call the API. While the connection is in that condition already, tokens count as new for longer, so that a refresh only
-    /// tries from time to time whether it is over.
-    pub(crate) fn refused_for(&self, connection: &Connection, tokens: &Tokens, now: Timestamp) -> Option<Condition> {
-        let (refused, at_once) = match self {
-            Self::Permitted { not_permitted } => return is_of(tokens, not_permitted).then_some(Condition::ApiDisabled),
-            Self::NotRefused { refused, at_once } => (refused, *at_once),
-            Self::Stored | Self::Reachable { .. } | Self::Recovered | Self::RecentlyUsed => return None,
+    /// Returns what the refusal of the stored tokens means, if the caller reports one.
+    pub(crate) fn refused_session(
+        &self,
+        connection: &Connection,
+        tokens: &Tokens,
+        now: Timestamp,
+    ) -> Option<RefusedSession> {
+        let Self::NotRefused { refused } = self else { return None };
+        let Connection { connected_at, refreshed_at, condition, .. } = connection;
+        let issued_at = refreshed_at.map_or(*connected_at, |refreshed_at| refreshed_at.max(*connected_at));
+        let replaced = condition.map_or(0, |state| state.sessions_replaced);
+        is_of(tokens, refused).then(|| RefusedSession::new(replaced, now.duration_since(issued_at)))
+    }
+
+    /// Returns why no newer tokens are requested for now, if so: the last few were refused when they were new, or the user may not
+    /// call the API.
+    pub(crate) fn pause(&self, connection: &Connection, tokens: &Tokens, now: Timestamp) -> Option<Pause> {
+        let (condition, left) = match self {
+            Self::Permitted { not_permitted } if is_of(tokens, not_permitted) => {
+                (Condition::ApiDisabled, std::time::Duration::ZERO)
+            }
+            _ => (Condition::SessionRefused, self.refused_session(connection, tokens, now)?.pause_left?),
         };
-        let is_known = connection.condition.is_some_and(|state| state.condition == Condition::SessionRefused);
-        let new_for = match (is_known, at_once) {
-            (true, _) => PROBE_EVERY,
-            (false, true) => FRESH,
-            (false, false) => return None,
-        };
-        let is_new = now.duration_since(tokens.issued_at) < new_for;
-        (is_of(tokens, refused) && is_new).then_some(Condition::SessionRefused)
+        let found = ConditionState::found(connection.condition, condition, now);
+        Some(Pause { condition, left, is_recorded: connection.condition == Some(found) })
     }
 }
 

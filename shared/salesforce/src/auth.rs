@@ -140,17 +140,25 @@ pub async fn refresh(
 
 /// Revokes a refresh token and its access tokens, or one access token. A token that is no longer valid counts as revoked.
 ///
+/// Salesforce documents two errors, both with the status 400: `invalid_token`, and `unsupported_token_type`, which it also returns for
+/// a token that it does not recognize. `token` is one that Salesforce issued, so both say that it has ended.
+///
 /// # Errors
 ///
 /// The errors of a call to the login host.
 pub async fn revoke(http: &Http, login: &LoginHost, token: &SecretString) -> Result<(), Error> {
     let request = revocation(token);
     match http.call(&endpoint(login), &request.idempotent()).await {
-        Err(Error::Unavailable { code: Some(code), .. }) if code == "invalid_token" => Ok(()),
+        Err(Error::Unavailable { status: 400, code: Some(code), .. }) if TOKEN_HAS_ENDED.contains(&code.as_str()) => {
+            Ok(())
+        }
         Err(Error::GrantEnded { .. }) => Ok(()),
         response => response.map(drop),
     }
 }
+
+/// The errors of the revoke endpoint (Salesforce Help, "Revoke OAuth Tokens").
+const TOKEN_HAS_ENDED: [&str; 2] = ["invalid_token", "unsupported_token_type"];
 
 fn revocation(token: &SecretString) -> Request {
     let mut form = url::form_urlencoded::Serializer::new(String::new());

@@ -66,9 +66,11 @@ impl Client {
                 }
                 Err(error) => error,
             };
+            if error.proves_session() {
+                sessions.accepted(&session).await;
+            }
             let unusable = match &error {
-                Error::SessionRefused { .. } if replacements == 0 => Unusable::Refused(session.fingerprint()),
-                Error::SessionRefused { .. } => Unusable::RefusedAtOnce(session.fingerprint()),
+                Error::SessionRefused { .. } => Unusable::Refused(session.fingerprint()),
                 error if error.may_have_moved() => Unusable::Unreachable(session.fingerprint()),
                 error if error.is_api_disabled() => Unusable::NotPermitted(session.fingerprint()),
                 _ => return Err(error),

@@ -257,6 +257,12 @@ impl Error {
             || ["API_CURRENTLY_DISABLED", "API_DISABLED_FOR_ORG"].iter().any(|code| self.has_code(code))
     }
 
+    /// Returns whether Salesforce rejected the request itself, for which it accepted the session.
+    pub(crate) fn proves_session(&self) -> bool {
+        let is_about_request = matches!(self, Self::Rejected { status, .. } if *status != 401);
+        is_about_request && !self.problems().is_empty() && !self.is_api_disabled()
+    }
+
     /// Returns whether Salesforce said of this very record that it is deleted.
     pub fn is_deleted(&self) -> bool {
         self.has_code("ENTITY_IS_DELETED")

@@ -65,7 +65,7 @@ pub trait Sessions: Send + Sync + 'static {
     /// By default a refused session is replaced with [`Sessions::session`], and one whose host did not respond is asked for again.
     fn replacement(&self, unusable: Unusable) -> BoxFuture<'_, Result<Session, Error>> {
         match unusable {
-            Unusable::Refused(fingerprint) | Unusable::RefusedAtOnce(fingerprint) => self.session(Some(fingerprint)),
+            Unusable::Refused(fingerprint) => self.session(Some(fingerprint)),
             Unusable::Unreachable(_) | Unusable::NotPermitted(_) => self.session(None),
         }
     }
@@ -81,8 +81,6 @@ pub trait Sessions: Send + Sync + 'static {
 pub enum Unusable {
     /// Salesforce refused it.
     Refused(Fingerprint),
-    /// Salesforce refused it, and the client had just got it in place of another refused one.
-    RefusedAtOnce(Fingerprint),
     /// Its host did not accept a connection, or named another host: the org may have moved.
     Unreachable(Fingerprint),
     /// Its user may not call the API. There is no replacement: the client returns the supplier's error, or that of the call.
@@ -94,10 +92,9 @@ impl Unusable {
     #[must_use]
     pub fn fingerprint(&self) -> &Fingerprint {
         match self {
-            Self::Refused(fingerprint)
-            | Self::RefusedAtOnce(fingerprint)
-            | Self::Unreachable(fingerprint)
-            | Self::NotPermitted(fingerprint) => fingerprint,
+            Self::Refused(fingerprint) | Self::Unreachable(fingerprint) | Self::NotPermitted(fingerprint) => {
+                fingerprint
+            }
         }
     }
 }

@@ -18,7 +18,7 @@ pub(super) struct Status {
 /// Describes a connection's state, and the condition that it is in.
 pub(super) fn of_connection(connection: &Connection) -> Status {
     let is_live = matches!(connection.state, ConnectionState::Active | ConnectionState::Uncertain);
-    match connection.condition.filter(|_| is_live) {
+    match connection.shown_condition().filter(|_| is_live) {
         Some(state) if state.told => {
             let (explanation, advice) = (state.condition.explanation(), state.condition.advice());
             Status { label: "Blocked", class: "bad", explanation: Some(explanation), advice: Some(advice) }

@@ -26,7 +26,10 @@ fn warned(days: u16) -> Connection {
 
 fn in_condition(condition: Condition, told: bool) -> Connection {
     let since = "2026-11-22T09:00:00Z".parse().unwrap();
-    Connection { condition: Some(ConditionState { condition, since, told }), ..connection(ConnectionState::Active) }
+    Connection {
+        condition: Some(ConditionState { condition, since, told, sessions_replaced: 0 }),
+        ..connection(ConnectionState::Active)
+    }
 }
 
 #[test]

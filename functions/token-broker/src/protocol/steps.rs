@@ -65,8 +65,17 @@ pub struct Row {
     pub status: ConnectionStatus,
     /// The time at which the lease expires; `None` once its holder released it.
     pub lease_expires_at: Option<Timestamp>,
-    /// The condition of which a person was told.
-    pub told: Option<Condition>,
+}
+
+/// A pause in which no newer tokens are requested, because the org would refuse them too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Pause {
+    /// The reason.
+    pub condition: Condition,
+    /// The rest of the pause; zero for a condition that new tokens do not end.
+    pub left: Duration,
+    /// `true` if the row has the condition as it is now, so that nothing has to be written.
+    pub is_recorded: bool,
 }
 
 /// The row, and the tokens that were read from the vault after it.
@@ -78,8 +87,8 @@ pub struct Snapshot {
     pub is_unusable: bool,
     /// `true` if the vault still returns tokens that were replaced. Using their refresh token would revoke the grant.
     pub is_stale: bool,
-    /// Why the org refuses the stored access token, where it would refuse another one too.
-    pub refused_for: Option<Condition>,
+    /// The pause before newer tokens may be requested.
+    pub pause: Option<Pause>,
 }
 
 /// A reason why a refresh returned no tokens.
@@ -200,6 +209,8 @@ pub enum Refusal {
     Busy(Duration),
     /// Salesforce or the vault is unavailable.
     Unavailable(Duration),
-    /// The connection is in a condition.
+    /// Salesforce issued no tokens, which is the condition of the connection.
     Blocked(Condition),
+    /// No newer tokens are requested for now. Carries the condition, and the rest of the pause.
+    Paused(Condition, Duration),
 }

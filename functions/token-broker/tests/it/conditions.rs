@@ -32,12 +32,6 @@ fn fingerprint(token: &Token) -> Option<Fingerprint> {
     Some(Fingerprint::from_token(&token.access_token))
 }
 
-/// Asks for a token in place of one that was refused right after it was issued.
-async fn refused_at_once(context: &TestContext, token: &Token) -> Result<Token, Refusal> {
-    let refused_fingerprint = fingerprint(token);
-    context.ask(AccessTokenRequest { refused_fingerprint, refused_at_once: true, ..request(context) }).await
-}
-
 async fn keep_alive(context: &TestContext) -> Result<ConnectionStatus, Refusal> {
     match handle(&context.deps, Request::KeepAlive(context.team())).await.unwrap().answer {
         Response::Status(status) => Ok(status),
@@ -48,7 +42,7 @@ async fn keep_alive(context: &TestContext) -> Result<ConnectionStatus, Refusal> 
 
 #[tokio::test]
 async fn each_error_of_the_token_endpoint_has_its_condition() {
-    let context = TestContext::connected().await;
+    let mut context = TestContext::connected().await;
     let mut old = context.token(None).await.unwrap();
     for (error, description, condition, told) in [
         ("OAUTH_APP_BLOCKED", "this app is blocked by admin", Condition::AppBlocked, true),
@@ -61,6 +55,8 @@ async fn each_error_of_the_token_endpoint_has_its_condition() {
         ("invalid_grant", "ip restricted or invalid login hours", Condition::LoginRestricted, false),
         ("brand_new", "", Condition::UnknownError, false),
     ] {
+        // A session that ends by itself.
+        advance(&mut context, SignedDuration::from_mins(15));
         token_endpoint_answers(&context, error, description);
 
         let refusal = context.token(Some(&old)).await.expect_err(error);
@@ -151,44 +147,46 @@ async fn a_refused_app_is_counted() {
 }
 
 #[tokio::test]
-async fn a_new_session_that_is_refused_costs_no_second_refresh() {
+async fn new_sessions_that_are_refused_are_replaced_after_growing_pauses() {
     let mut context = TestContext::connected().await;
-    let old = context.token(None).await.unwrap();
-    let new = context.token(Some(&old)).await.unwrap();
-    let responses = context.token_responses();
+    advance(&mut context, SignedDuration::ZERO);
+    let mut token = context.token(None).await.unwrap();
+    let mut pauses = Vec::new();
+    let told = loop {
+        assert!(pauses.len() < 8, "{pauses:?}");
+        match context.token(Some(&token)).await {
+            Ok(new) => token = new,
+            Err(Refusal { condition, retry: RetryHint::After { pause_ms }, .. }) => {
+                assert_eq!(condition, Some(Condition::SessionRefused));
+                let responses = context.token_responses();
+                let again = context.token(Some(&token)).await.unwrap_err();
+                assert_eq!((again.retry, context.token_responses()), (RetryHint::After { pause_ms }, responses));
+                pauses.push(pause_ms / 1_000);
+                advance(&mut context, SignedDuration::from_millis(pause_ms.try_into().unwrap()));
+            }
+            Err(refusal) => break refusal,
+        }
+    };
 
-    for _ in 0..8 {
-        let refusal = refused_at_once(&context, &new).await.unwrap_err();
-        assert_eq!(refusal.condition, Some(Condition::SessionRefused));
-        assert!(matches!(refusal.retry, RetryHint::After { .. }), "one answer does not decide: {:?}", refusal.retry);
-    }
-    advance(&mut context, SignedDuration::from_mins(5) + SignedDuration::from_secs(1));
-    // The caller has the token from its cache by now.
-    let refusal = context.token(Some(&new)).await.unwrap_err();
-
-    assert_eq!((refusal.condition, refusal.retry), (Some(Condition::SessionRefused), RetryHint::NeedsHuman));
-    assert_eq!(context.token_responses(), responses);
+    assert_eq!(pauses, [30, 60, 120, 300]);
+    assert_eq!((told.condition, told.retry), (Some(Condition::SessionRefused), RetryHint::NeedsHuman));
     let connection = context.connection().await;
     assert_eq!((connection.shown_state(), &connection.state), ("blocked", &ConnectionState::Active));
 }
 
 #[tokio::test]
-async fn refused_sessions_are_tried_again_every_half_hour() {
+async fn refused_sessions_are_tried_again_every_quarter_of_an_hour() {
     let mut context = TestContext::connected().await;
-    let old = context.token(None).await.unwrap();
-    let new = context.token(Some(&old)).await.unwrap();
-    refused_at_once(&context, &new).await.unwrap_err();
     let responses = context.token_responses();
 
-    for _ in 0..6 {
-        advance(&mut context, SignedDuration::from_mins(10));
+    for _ in 0..120 {
+        advance(&mut context, SignedDuration::from_mins(1));
         let stored = context.token(None).await.unwrap();
-        assert!(stored.report_acceptance);
         let _ = context.token(Some(&stored)).await;
     }
 
-    // Salesforce's clock stands still, so that every token is as old as the first by Ferry's clock.
-    assert!(context.token_responses() - responses <= 4, "{}", context.token_responses() - responses);
+    let refreshes = context.token_responses() - responses;
+    assert!((10..=15).contains(&refreshes), "{refreshes}");
     assert!(context.connection().await.is_blocked(), "a refresh does not prove that the org accepts sessions");
 }
 
@@ -196,10 +194,10 @@ async fn refused_sessions_are_tried_again_every_half_hour() {
 async fn an_accepted_session_ends_the_condition() {
     let context = TestContext::connected().await;
     let old = context.token(None).await.unwrap();
-    let new = context.token(Some(&old)).await.unwrap();
-    refused_at_once(&context, &new).await.unwrap_err();
-    let stored = context.token(None).await.unwrap();
+    let stored = context.token(Some(&old)).await.unwrap();
     assert!(stored.report_acceptance);
+    let connection = context.connection().await;
+    assert!(connection.condition.is_some() && connection.shown_condition().is_none(), "one session decides nothing");
 
     let other = AccessTokenRequest { accepted_fingerprint: fingerprint(&old), ..request(&context) };
     context.ask(other).await.unwrap();
@@ -218,7 +216,7 @@ async fn a_stored_session_that_is_old_is_refreshed() {
     context.org.expire_sessions(context.admin()).unwrap();
     advance(&mut context, SignedDuration::from_hours(3));
 
-    let new = refused_at_once(&context, &old).await.unwrap();
+    let new = context.token(Some(&old)).await.unwrap();
 
     assert!(context.is_accepted(&new).await);
     assert_eq!(context.connection().await.condition, None);

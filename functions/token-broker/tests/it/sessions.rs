@@ -69,23 +69,75 @@ async fn an_org_that_locks_sessions_to_addresses_is_told_and_recovers() {
     connected.refuse_sessions();
 
     let client = connected.client();
-    for _ in 0..8 {
+    let start = connected.clock.now();
+    while connected.clock.now().duration_since(start) < SignedDuration::from_mins(5) {
         let error = client.describe(&ACCOUNT).await.unwrap_err();
-        assert!(matches!(error, Error::Blocked { condition: Condition::SessionRefused, .. }), "{error}");
         assert!(matches!(error.retry(), Retry::After(_)), "{error}");
         connected.clock.advance(SignedDuration::from_secs(10));
     }
-    connected.clock.advance(SignedDuration::from_mins(5));
     let error = connected.client().describe(&ACCOUNT).await.unwrap_err();
 
+    assert!(matches!(error, Error::Blocked { condition: Condition::SessionRefused, .. }), "{error}");
     assert_eq!(error.retry(), Retry::NeedsHuman, "{error}");
-    assert_eq!(connected.context.token_responses() - responses, 1, "one refresh for nine calls");
+    assert!(connected.context.token_responses() - responses <= 5, "five refreshes for thirty calls");
     let connection = connected.context.connection().await;
     assert_eq!((connection.shown_state(), connection.state), ("blocked", ConnectionState::Active));
 
     connected.context.org.clear_faults();
     client.describe(&ACCOUNT).await.unwrap();
     assert_eq!(connected.context.connection().await.condition, None);
+}
+
+#[tokio::test]
+async fn a_session_that_is_ended_right_after_a_refresh_is_replaced() {
+    let connected = Connected::new().await;
+    let client = connected.client();
+    client.describe(&ACCOUNT).await.unwrap();
+
+    // An administrator ends the user's sessions again and again, each right after a refresh.
+    for _ in 0..5 {
+        connected.context.org.expire_sessions(connected.context.admin()).unwrap();
+        client.describe(&ACCOUNT).await.unwrap();
+        assert_eq!(connected.context.connection().await.condition, None, "the accepted call ends the row");
+    }
+}
+
+#[tokio::test]
+async fn three_new_sessions_that_are_ended_are_replaced_within_minutes() {
+    let connected = Connected::new().await;
+    let responses = connected.context.token_responses();
+    connected.refuse_sessions();
+    let client = connected.client();
+    while connected.context.token_responses() - responses < 3 {
+        let error = client.describe(&ACCOUNT).await.unwrap_err();
+        let Retry::After(pause) = error.retry() else { panic!("{error}") };
+        connected.clock.advance(pause.try_into().unwrap());
+    }
+    connected.context.org.clear_faults();
+    connected.context.org.expire_sessions(connected.context.admin()).unwrap();
+
+    let ended = connected.clock.now();
+    while let Err(error) = client.describe(&ACCOUNT).await {
+        let Retry::After(pause) = error.retry() else { panic!("{error}") };
+        connected.clock.advance(pause.try_into().unwrap());
+    }
+    let recovered = connected.clock.now().duration_since(ended);
+    assert!(recovered <= SignedDuration::from_mins(2), "{recovered}");
+    assert_eq!(connected.context.connection().await.condition, None);
+}
+
+#[tokio::test]
+async fn a_request_that_salesforce_rejects_proves_the_session() {
+    let connected = Connected::new().await;
+    let client = connected.client();
+    client.describe(&ACCOUNT).await.unwrap();
+    connected.context.org.expire_sessions(connected.context.admin()).unwrap();
+
+    let missing = ObjectName::from_static("Missing__c");
+    client.describe(&missing).await.unwrap_err();
+
+    let connection = connected.context.connection().await;
+    assert!(connection.refreshed_at.is_some() && connection.condition.is_none(), "{:?}", connection.condition);
 }
 
 #[tokio::test]

@@ -77,10 +77,6 @@ impl ConnectionSessions {
         match unusable {
             None => {}
             Some(Unusable::Refused(fingerprint)) => request.refused_fingerprint = Some(fingerprint),
-            Some(Unusable::RefusedAtOnce(fingerprint)) => {
-                request =
-                    AccessTokenRequest { refused_fingerprint: Some(fingerprint), refused_at_once: true, ..request };
-            }
             Some(Unusable::Unreachable(fingerprint)) => request.unreachable_fingerprint = Some(fingerprint),
             Some(Unusable::NotPermitted(fingerprint)) => request.not_permitted_fingerprint = Some(fingerprint),
         }

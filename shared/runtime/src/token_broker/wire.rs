@@ -125,9 +125,6 @@ pub struct AccessTokenRequest {
     /// The fingerprint of a token that Salesforce refused. The response holds another token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused_fingerprint: Option<Fingerprint>,
-    /// `true` if the caller had just got the refused token in place of another refused one.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub refused_at_once: bool,
     /// The fingerprint of a token whose instance accepted no connection, or named another host: the org may have moved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unreachable_fingerprint: Option<Fingerprint>,
@@ -147,7 +144,6 @@ impl AccessTokenRequest {
             org_id,
             connection_id,
             refused_fingerprint: None,
-            refused_at_once: false,
             unreachable_fingerprint: None,
             not_permitted_fingerprint: None,
             accepted_fingerprint: None,

@@ -53,6 +53,7 @@ pub(super) const ERRORS: &[(&str, &str, Meaning)] = &[
     ("rate_limit_exceeded", "", Meaning::Passes),
     // Of the revoke endpoint: the token has ended already.
     ("invalid_token", "", Meaning::Passes),
+    ("unsupported_token_type", "", Meaning::Passes),
 ];
 
 /// The pause after an error that passes.

@@ -112,16 +112,32 @@ async fn an_invalid_token_response_has_an_unknown_outcome() {
 
 #[tokio::test]
 async fn revoking_an_invalid_token_succeeds() {
-    for (status, body) in
-        [(200, ""), (400, "error=invalid_token&error_description=expired"), (400, r#"{"error":"invalid_token"}"#)]
-    {
+    for (status, body) in [
+        (200, ""),
+        (400, "error=invalid_token&error_description=expired"),
+        (400, r#"{"error":"invalid_token"}"#),
+        (400, "error=unsupported_token_type&error_description=this%20token%20type%20is%20not%20supported"),
+        (400, r#"{"error":"unsupported_token_type"}"#),
+    ] {
         let server = Replay::once(status, body);
         auth::revoke(&server.http(), &server.login(), &"dead".into()).await.unwrap();
         let request = &server.requests()[0];
         assert_eq!((request.line.as_str(), request.body.as_str()), ("POST /services/oauth2/revoke", "token=dead"));
     }
-    let server = Replay::once(400, r#"{"error":"unsupported_token_type"}"#);
-    assert!(auth::revoke(&server.http(), &server.login(), &"dead".into()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_revocation_that_is_not_confirmed_fails() {
+    for (status, body) in [
+        (400, r#"{"error":"invalid_request"}"#),
+        (400, "<html>"),
+        (403, r#"{"error":"invalid_token"}"#),
+        (404, "Bad_Id"),
+        (500, r#"{"error":"invalid_token"}"#),
+    ] {
+        let server = Replay::start((0..5).map(|_| reply(status, body)).collect());
+        auth::revoke(&server.http(), &server.login(), &"live".into()).await.unwrap_err();
+    }
 }
 
 #[tokio::test]

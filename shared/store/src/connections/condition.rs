@@ -22,7 +22,14 @@ pub struct ConditionState {
     /// `true` once it has lasted long enough to tell a person. The event is published when this becomes `true`.
     #[serde(default, rename = "condition_told")]
     pub told: bool,
+    /// The number of new sessions in a row that the org refused and that a refresh replaced. The first accepted call ends the row.
+    #[serde(default)]
+    pub sessions_replaced: u32,
 }
+
+/// The number of replaced sessions from which on another refused one is told. One refused session decides nothing: an administrator
+/// may have ended it.
+const SEVERAL_SESSIONS: u32 = 2;
 
 impl ConditionState {
     /// Returns the state after `condition` was found.
@@ -34,7 +41,28 @@ impl ConditionState {
         let lasted = now.duration_since(since);
         let is_over = |after| SignedDuration::try_from(after).is_ok_and(|after| lasted >= after);
         let is_same = before.is_some_and(|before| before.told && before.condition == condition);
-        Self { condition, since, told: is_same || is_over(condition.told_after()) }
+        let sessions_replaced = before.map_or(0, |before| before.sessions_replaced);
+        let found = Self { condition, since, told: is_same, sessions_replaced };
+        Self { told: is_same || (found.is_certain() && is_over(condition.told_after())), ..found }
+    }
+
+    /// Returns whether more than one answer says so.
+    fn is_certain(self) -> bool {
+        self.condition != Condition::SessionRefused || self.sessions_replaced >= SEVERAL_SESSIONS
+    }
+
+    /// Returns the state after a refresh that worked; `replaced_new` if it replaced a new session that the org had refused.
+    ///
+    /// New tokens do not prove that the org accepts them, so they do not end a condition of sessions.
+    #[must_use]
+    pub fn refreshed(before: Option<Self>, replaced_new: bool, now: Timestamp) -> Option<Self> {
+        let sessions_replaced =
+            before.map_or(0, |before| before.sessions_replaced).saturating_add(u32::from(replaced_new));
+        match before {
+            Some(state) if state.condition.is_of_sessions() => Some(Self { sessions_replaced, ..state }),
+            _ if sessions_replaced == 0 => None,
+            _ => Some(Self { sessions_replaced, told: false, ..Self::found(before, Condition::SessionRefused, now) }),
+        }
     }
 
     /// Returns the state at a later time, in which nothing new was found.
@@ -61,6 +89,12 @@ impl Connection {
             ConnectionState::ReauthRequired { .. } => "reauth_required",
             ConnectionState::Revoked => "revoked",
         }
+    }
+
+    /// Returns the condition as it is shown: none after one refused session, which says nothing about the org.
+    #[must_use]
+    pub fn shown_condition(&self) -> Option<ConditionState> {
+        self.condition.filter(|state| state.told || state.is_certain())
     }
 
     /// Returns whether its condition waits for a person who was told.
@@ -100,7 +134,7 @@ impl Connections {
 }
 
 /// The attributes of [`ConditionState`].
-pub(super) const ATTRIBUTES: [&str; 3] = ["condition", "condition_since", "condition_told"];
+pub(super) const ATTRIBUTES: [&str; 4] = ["condition", "condition_since", "condition_told", "sessions_replaced"];
 
 #[cfg(test)]
 mod tests {
@@ -139,8 +173,46 @@ mod tests {
         assert_eq!((unknown.since, unknown.told), (start(), true));
     }
 
+    /// Returns the state after a number of new sessions were refused and replaced.
+    fn replaced(sessions: u32) -> ConditionState {
+        let refreshed = (0..sessions).fold(None, |state, _| ConditionState::refreshed(state, true, start()));
+        refreshed.unwrap()
+    }
+
+    #[test]
+    fn one_refused_session_is_not_told() {
+        for (sessions, told) in [(1, false), (2, true)] {
+            let found = ConditionState::found(Some(replaced(sessions)), Condition::SessionRefused, hours(1));
+            assert_eq!((found.told, found.since, found.sessions_replaced), (told, start(), sessions));
+        }
+        let minutes = start() + SignedDuration::from_mins(4);
+        assert!(!ConditionState::found(Some(replaced(9)), Condition::SessionRefused, minutes).told);
+    }
+
+    #[test]
+    fn a_refresh_ends_what_is_not_of_sessions() {
+        let unavailable = ConditionState::found(None, Condition::Unavailable, start());
+        assert_eq!(ConditionState::refreshed(Some(unavailable), false, start()), None);
+        assert_eq!(ConditionState::refreshed(None, false, start()), None);
+        let refused = replaced(1);
+        assert_eq!(ConditionState::refreshed(Some(refused), false, hours(1)), Some(refused));
+        let unavailable = ConditionState::found(Some(refused), Condition::Unavailable, start());
+        assert_eq!(
+            ConditionState::refreshed(Some(unavailable), false, start()),
+            Some(refused),
+            "the row of sessions goes on"
+        );
+    }
+
+    #[test]
+    fn a_row_without_a_number_of_sessions_is_read() {
+        let row = serde_json::json!({"condition": "session_refused", "condition_since": "2026-11-22T10:00:00.000Z", "condition_told": true});
+        let state: ConditionState = serde_json::from_value(row).unwrap();
+        assert_eq!((state.told, state.sessions_replaced), (true, 0));
+    }
+
     proptest! {
-        /// Nothing lasts for longer than a day without a person being told.
+        /// Nothing lasts for longer than a day without a person being told, but a single refused session, which decides nothing.
         #[test]
         fn a_condition_of_a_day_is_told(found in prop::collection::vec((0..Condition::ALL.len(), 0..600_i64), 1..40)) {
             let mut now = start();
@@ -149,7 +221,8 @@ mod tests {
                 now += SignedDuration::from_mins(minutes);
                 let before = state;
                 let next = ConditionState::found(before, Condition::ALL[index], now);
-                prop_assert!(next.told || now.duration_since(next.since) < SignedDuration::from_hours(24));
+                let is_recent = now.duration_since(next.since) < SignedDuration::from_hours(24);
+                prop_assert!(next.told || is_recent || next.condition == Condition::SessionRefused);
                 prop_assert_eq!(next.at(now), next);
                 state = Some(next);
             }

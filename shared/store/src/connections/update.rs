@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::{ConditionState, ConnectionKind, ConnectionState, Consent, LeaseOutcome, condition};
 use crate::Error;
 use crate::ids::TokenVersion;
-use crate::table::{Update, text, to_item};
+use crate::table::{Update, number, text, to_item};
 use crate::time;
 use crate::token_vault::TokenGrant;
 
@@ -70,10 +70,11 @@ pub(super) fn state_change(state: &ConnectionState, now: Timestamp) -> Update {
 /// Adds a condition to an update, or its removal.
 fn put_condition(update: &mut Update, condition: Option<ConditionState>) {
     match condition {
-        Some(ConditionState { condition, since, told }) => update.set.extend([
+        Some(ConditionState { condition, since, told, sessions_replaced }) => update.set.extend([
             ("condition", text(condition.code())),
             ("condition_since", text(time::format(since))),
             ("condition_told", AttributeValue::Bool(told)),
+            ("sessions_replaced", number(u64::from(sessions_replaced))),
         ]),
         None => update.remove.extend(condition::ATTRIBUTES),
     }

@@ -105,7 +105,7 @@ fn times_are_shown_in_the_largest_unit_that_fits() {
 #[test]
 fn a_blocked_connection_says_what_to_do() {
     let blocked = |told: bool| {
-        let more = json!({"condition": "session_refused", "condition_since": NOW, "condition_told": told});
+        let more = json!({"condition": "session_refused", "condition_since": NOW, "condition_told": told, "sessions_replaced": 2});
         shown(vec![connection("team", &more)]).team.unwrap()
     };
     let told = blocked(true);

@@ -94,7 +94,7 @@ fn consent() -> Work {
 
 fn refresh(now: Timestamp) -> Work {
     let protocol = Protocol::new(TokenNeed::Newer, now, &limits());
-    let row = Row { status: ConnectionStatus::Active, lease_expires_at: None, told: None };
+    let row = Row { status: ConnectionStatus::Active, lease_expires_at: None };
     Work::Refresh { protocol, next: protocol::Step::LoadRow, row, row_fence: 0, new: None }
 }
 
@@ -314,7 +314,7 @@ impl Model {
         };
         let event = match next {
             Step::LoadRow => {
-                row = Row { status: self.row.status, lease_expires_at: self.row.lease_until, told: None };
+                row = Row { status: self.row.status, lease_expires_at: self.row.lease_until };
                 row_fence = self.row.fence;
                 Event::RowLoaded(row)
             }
@@ -326,7 +326,7 @@ impl Model {
                         row,
                         is_unusable: token == (0, 0),
                         is_stale: false,
-                        refused_for: None,
+                        pause: None,
                     }),
                 }
             }

@@ -1,15 +1,15 @@
 use super::*;
 
 fn row(status: ConnectionStatus) -> Row {
-    Row { status, lease_expires_at: None, told: None }
+    Row { status, lease_expires_at: None }
 }
 
 fn leased_until(until: Timestamp) -> Row {
-    Row { status: ConnectionStatus::Active, lease_expires_at: Some(until), told: None }
+    Row { status: ConnectionStatus::Active, lease_expires_at: Some(until) }
 }
 
 fn snapshot(status: ConnectionStatus, is_unusable: bool) -> Snapshot {
-    Snapshot { row: row(status), is_unusable, is_stale: false, refused_for: None }
+    Snapshot { row: row(status), is_unusable, is_stale: false, pause: None }
 }
 
 /// Loads the row and then the vault, and returns the next step.
@@ -107,7 +107,7 @@ fn an_uncertain_connection_retries_and_names_the_lost_response() {
 #[test]
 fn an_expired_lease_makes_the_connection_uncertain() {
     let mut protocol = newer();
-    let abandoned = Snapshot { row: leased_until(T0), is_unusable: true, is_stale: false, refused_for: None };
+    let abandoned = Snapshot { row: leased_until(T0), is_unusable: true, is_stale: false, pause: None };
     assert_eq!(load(&mut protocol, abandoned, later(1)), Step::ClaimLease);
     assert_eq!(protocol.step(Event::LeaseGranted(later(41)), later(1), &limits()), Step::LoadRow);
     assert_eq!(load(&mut protocol, snapshot(ConnectionStatus::Active, true), later(1)), Step::Refresh);
@@ -150,7 +150,7 @@ fn waiters_read_only_the_row_and_adopt_the_stored_tokens() {
 #[test]
 fn a_caller_of_stored_tokens_does_not_wait() {
     let mut protocol = Protocol::new(TokenNeed::Stored, T0, &limits());
-    let held = Snapshot { row: leased_until(later(40)), is_unusable: false, is_stale: false, refused_for: None };
+    let held = Snapshot { row: leased_until(later(40)), is_unusable: false, is_stale: false, pause: None };
     assert_eq!(load(&mut protocol, held, T0), Step::Done(Outcome::Serve));
 }
 
@@ -166,14 +166,14 @@ fn stale_tokens_are_never_sent_again() {
 
 #[test]
 fn waiting_for_the_lease_ends_at_the_maximum_wait() {
-    let held = Snapshot { row: leased_until(later(40)), is_unusable: true, is_stale: false, refused_for: None };
+    let held = Snapshot { row: leased_until(later(40)), is_unusable: true, is_stale: false, pause: None };
     let step = load(&mut newer(), held, later(8));
     assert_eq!(step, Step::Done(Outcome::Refuse(Refusal::Busy(limits().retry_delay))));
 }
 
 #[test]
 fn tokens_of_a_crashed_holder_are_adopted_after_the_wait() {
-    let stored = Snapshot { row: leased_until(later(40)), is_unusable: false, is_stale: false, refused_for: None };
+    let stored = Snapshot { row: leased_until(later(40)), is_unusable: false, is_stale: false, pause: None };
     assert_eq!(load(&mut newer(), stored, later(8)), Step::Done(Outcome::Serve));
 }
 
@@ -201,34 +201,35 @@ fn a_condition_does_not_end_the_grant() {
     }
 }
 
-fn refused_at_once(status: ConnectionStatus, told: Option<Condition>) -> Snapshot {
-    Snapshot {
-        row: Row { told, ..row(status) },
-        refused_for: Some(Condition::SessionRefused),
-        ..snapshot(status, true)
-    }
+const PAUSE: Duration = Duration::from_secs(30);
+
+fn in_pause(status: ConnectionStatus, is_recorded: bool) -> Snapshot {
+    let pause = Pause { condition: Condition::SessionRefused, left: PAUSE, is_recorded };
+    Snapshot { pause: Some(pause), ..snapshot(status, true) }
 }
 
 #[test]
-fn a_session_that_is_refused_at_once_is_not_refreshed() {
-    let snapshot = refused_at_once(ConnectionStatus::Active, None);
+fn a_session_that_is_refused_in_a_pause_is_not_refreshed() {
+    let snapshot = in_pause(ConnectionStatus::Active, false);
     let mut protocol = newer();
     assert_eq!(load(&mut protocol, snapshot, T0), Step::ClaimLease);
     assert_eq!(protocol.step(Event::LeaseGranted(later(40)), T0, &limits()), Step::LoadRow);
     let settlement = Settlement::Failed { is_uncertain: false, condition: Condition::SessionRefused };
     assert_eq!(load(&mut protocol, snapshot, T0), Step::Settle(settlement));
+    let refusal = Refusal::Paused(Condition::SessionRefused, PAUSE);
+    assert_eq!(protocol.step(Event::Settled, T0, &limits()), Step::Done(Outcome::Refuse(refusal)));
 }
 
 #[test]
-fn a_refused_session_of_which_a_person_was_told_costs_no_write() {
-    let told = refused_at_once(ConnectionStatus::Active, Some(Condition::SessionRefused));
-    let refusal = Refusal::Blocked(Condition::SessionRefused);
-    assert_eq!(load(&mut newer(), told, T0), Step::Done(Outcome::Refuse(refusal)));
+fn a_pause_that_is_recorded_costs_no_write() {
+    let refusal = Refusal::Paused(Condition::SessionRefused, PAUSE);
+    let step = load(&mut newer(), in_pause(ConnectionStatus::Active, true), T0);
+    assert_eq!(step, Step::Done(Outcome::Refuse(refusal)));
 }
 
 #[test]
 fn a_refused_session_of_an_uncertain_connection_is_refreshed() {
-    let snapshot = refused_at_once(ConnectionStatus::Uncertain, None);
+    let snapshot = in_pause(ConnectionStatus::Uncertain, true);
     let mut protocol = newer();
     assert_eq!(load(&mut protocol, snapshot, T0), Step::ClaimLease);
     assert_eq!(protocol.step(Event::LeaseGranted(later(40)), T0, &limits()), Step::LoadRow);

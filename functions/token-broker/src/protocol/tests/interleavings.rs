@@ -2,6 +2,9 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// The pause of an org that refuses every session.
+const PAUSE: Duration = Duration::from_secs(30);
+
 /// A token request in flight. Its sender may have crashed.
 #[derive(Clone, Copy, Debug)]
 struct Call {
@@ -76,7 +79,7 @@ impl Model {
             next: Step::LoadRow,
             loaded_token: 0,
             loaded_fence: 0,
-            loaded_row: Row { status: ConnectionStatus::Active, lease_expires_at: None, told: None },
+            loaded_row: Row { status: ConnectionStatus::Active, lease_expires_at: None },
             refused: 0,
             is_refused_at_once: false,
             vault_reads: 0,
@@ -175,7 +178,7 @@ impl Model {
 
     fn load_row(&mut self, index: usize) -> Event {
         let lease_expires_at = self.lease.map(|(_, until)| until);
-        let row = Row { status: self.status, lease_expires_at, told: self.condition };
+        let row = Row { status: self.status, lease_expires_at };
         self.brokers[index].loaded_row = row;
         self.brokers[index].loaded_fence = self.fence;
         Event::RowLoaded(row)
@@ -188,8 +191,13 @@ impl Model {
             row: self.brokers[index].loaded_row,
             is_unusable: self.vault == self.brokers[index].refused,
             is_stale: false,
-            refused_for: (self.brokers[index].is_refused_at_once && self.vault == self.brokers[index].refused)
-                .then_some(Condition::SessionRefused),
+            pause: (self.brokers[index].is_refused_at_once && self.vault == self.brokers[index].refused).then_some(
+                Pause {
+                    condition: Condition::SessionRefused,
+                    left: PAUSE,
+                    is_recorded: self.condition == Some(Condition::SessionRefused),
+                },
+            ),
         })
     }
 
@@ -365,9 +373,9 @@ impl Model {
     }
 
     fn is_finished(&self, index: usize) -> bool {
-        let blocked = Outcome::Refuse(Refusal::Blocked(Condition::SessionRefused));
+        let paused = Outcome::Refuse(Refusal::Paused(Condition::SessionRefused, PAUSE));
         matches!(self.outcomes[index], Some(Outcome::Serve | Outcome::Refuse(Refusal::ReauthRequired)))
-            || self.outcomes[index] == Some(blocked)
+            || self.outcomes[index] == Some(paused)
     }
 }
 
@@ -443,7 +451,7 @@ proptest! {
     }
 
     #[test]
-    fn an_org_that_refuses_new_sessions_costs_one_refresh((brokers, actions) in any_schedule()) {
+    fn no_caller_refreshes_during_a_pause((brokers, actions) in any_schedule()) {
         let mut model = Model::new(brokers);
         model.refuses_sessions = true;
         for action in actions.into_iter().filter(|action| !matches!(action, Action::Fault(..))) {
