@@ -65,8 +65,10 @@ pub struct Next {
     pub tasks: Vec<(RefreshTask, Duration)>,
     /// The tasks that have failed, each with its reason.
     pub dead: Vec<(RefreshTask, String)>,
-    /// The number of tasks that a failure deferred.
-    pub deferred: u64,
+    /// The deferrals of the tasks that a failure deferred.
+    pub deferred: Vec<Deferrals>,
+    /// The number of failures that end the task until a person acts.
+    pub blocked: u64,
 }
 
 /// Decides what follows `task`.
@@ -117,14 +119,17 @@ impl Next {
         let jitter = jitter(&(task.org_id, &task.object, deferrals.count));
         let deferred = match failure.retry {
             // The state of the connection and of the cursors tells the person; the next night tries again.
-            Retry::NeedsHuman => return,
+            Retry::NeedsHuman => {
+                self.blocked += 1;
+                return;
+            }
             Retry::Never => deferrals.after_refusal(jitter),
             retry => deferrals.after(retry, now, jitter),
         };
         match deferred.filter(|_| !is_over) {
             Some((deferrals, delay)) => {
                 self.tasks.push((task.with_deferrals(deferrals), delay));
-                self.deferred += 1;
+                self.deferred.push(deferrals);
             }
             None => self.dead.push((task.clone(), failure.reason.clone())),
         }

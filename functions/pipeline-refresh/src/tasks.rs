@@ -8,7 +8,7 @@ use runtime::Chain;
 use runtime::sqs::{Batch, BatchReport, Unreadable};
 use salesforce::{Classify, Retry};
 use store::queues::MAX_DELAY;
-use store::{ConnectionId, CursorName, NewDeadLetter, OrgState, RefreshKind, RefreshTask};
+use store::{ConnectionId, CursorName, Deferrals, NewDeadLetter, OrgState, RefreshKind, RefreshTask, deferral};
 use tracing::{error, info, warn};
 
 use crate::error::Error;
@@ -30,7 +30,8 @@ const MARGIN: SignedDuration = SignedDuration::from_secs(2);
 struct Counts {
     reports: Vec<OrgReport>,
     waiting: u64,
-    deferred: u64,
+    deferred: Vec<Deferrals>,
+    blocked: u64,
     dead_lettered: u64,
 }
 
@@ -47,7 +48,7 @@ pub(crate) async fn handle(deps: &Deps, event: SqsEvent, deadline: Timestamp) ->
             failed.push(message.id);
         }
     }
-    BatchReport { failed, counts: counts.list() }
+    BatchReport { failed, counts: counts.list(deps.clock.now()) }
 }
 
 /// Works on one task and queues what follows it. Killed in between, the task is delivered again: it goes on from the
@@ -65,7 +66,8 @@ async fn handle_task(deps: &Deps, task: &RefreshTask, deadline: Timestamp, count
     }
     let now = deps.clock.now();
     let next = next(task, happened(&report), now);
-    counts.deferred += next.deferred;
+    counts.deferred.extend_from_slice(&next.deferred);
+    counts.blocked += next.blocked;
     counts.dead_lettered += next.dead.len() as u64;
     queue(deps, &next, &report, now, deadline).await?;
     counts.reports.push(report);
@@ -138,6 +140,10 @@ async fn queue(
     for (task, delay) in &next.tasks {
         let is_copy = |object| report.objects.iter().any(|done| Some(&done.object) == object && done.is_copy);
         deps.queues.send(task, is_copy(task.object.as_ref()), *delay).await?;
+        if let Some(since) = task.deferrals.since {
+            let object = task.object.as_ref().map(tracing::field::display);
+            warn!(org.id = %task.org_id, sf.object = object, %since, "a refresh is deferred");
+        }
     }
     for (task, reason) in &next.dead {
         error!(org.id = %task.org_id, reason, "dead-lettered a refresh");
@@ -181,13 +187,15 @@ fn log_failure(task: &RefreshTask, error: &Error) {
 }
 
 impl Counts {
-    fn list(&self) -> Vec<(&'static str, u64)> {
+    fn list(&self, now: Timestamp) -> Vec<(&'static str, u64)> {
         let objects = || self.reports.iter().flat_map(|report| &report.objects);
         let ended = |matches: fn(&Outcome) -> bool| objects().filter(|object| matches(&object.outcome)).count() as u64;
         vec![
             ("tasks", self.reports.len() as u64),
             ("tasks.waiting", self.waiting),
-            ("tasks.deferred", self.deferred),
+            ("tasks.deferred", self.deferred.len() as u64),
+            deferral::oldest(self.deferred.iter().copied(), now),
+            ("tasks.blocked", self.blocked),
             ("tasks.dead_lettered", self.dead_lettered),
             ("connections.called", self.reports.iter().map(|report| report.upkeep.called).sum()),
             ("connections.failed", self.reports.iter().map(|report| report.upkeep.failed).sum()),

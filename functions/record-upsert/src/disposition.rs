@@ -93,6 +93,16 @@ impl Disposition {
         })
     }
 
+    /// Returns whether the messages are re-queued, and wait for no person.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        match self {
+            Self::Deferred { retry, .. } => *retry != Retry::NeedsHuman,
+            Self::Doubted { .. } => true,
+            Self::Settled(_) | Self::DeadLettered(_) | Self::Dropped | Self::Retained(_) => false,
+        }
+    }
+
     /// Returns the outcome for the ledger, or `None` when the messages stay in the queue.
     #[must_use]
     pub fn outcome(&self) -> Option<DeliveryOutcome> {

@@ -64,5 +64,9 @@ pub async fn handle(deps: &Deps, event: SqsEvent, deadline: Timestamp) -> Result
     let retained = dispositions.iter().filter(|(_, disposition)| matches!(disposition, Disposition::Retained(_)));
     let retained = retained.filter_map(|(index, _)| Some(messages.get(*index)?.id.clone()));
     let failed = retained.chain(not_moved).collect();
-    Ok(BatchReport { failed, counts: disposition::counts(dispositions.iter().map(|(_, disposition)| disposition)) })
+    let mut counts = disposition::counts(dispositions.iter().map(|(_, disposition)| disposition));
+    let late = dispositions.iter().filter(|(_, disposition)| disposition.is_late());
+    let late = late.filter_map(|(index, _)| Some(hints.get(*index)?.deferrals));
+    counts.push(store::deferral::oldest(late, deps.clock.now()));
+    Ok(BatchReport { failed, counts })
 }

@@ -41,6 +41,9 @@ pub(crate) async fn settle(
 ) -> Vec<(usize, Disposition)> {
     let now = deps.clock.now();
     let (dispositions, sends) = plan(hints, dispositions, now);
+    if let Some((since, reason)) = oldest(hints, &dispositions) {
+        warn!(org.id = %org, %since, reason, "hints were deferred again");
+    }
     let deliveries: Vec<Delivery> =
         dispositions.iter().filter_map(|(index, disposition)| delivery(hints, *index, disposition, now)).collect();
     if let Err(error) = deps.deliveries.record(&deliveries).await {
@@ -78,6 +81,18 @@ fn plan<'a>(
         }
     }
     (dispositions, sends)
+}
+
+/// Returns since when, and why, the oldest hint is deferred of those that were deferred before and wait for no person.
+fn oldest<'a>(hints: &[&ChangeHint], dispositions: &'a [(usize, Disposition)]) -> Option<(Timestamp, &'a str)> {
+    let late = dispositions.iter().filter(|(_, disposition)| disposition.is_late());
+    let late = late.filter_map(|(index, disposition)| match disposition {
+        Disposition::Deferred { reason, .. } | Disposition::Doubted { reason, .. } => {
+            Some((hints.get(*index)?.deferrals.since?, reason.as_str()))
+        }
+        _ => None,
+    });
+    late.min()
 }
 
 /// Returns the hint to re-queue and its delay, or `None` if it is not re-queued.

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed helper fails the test")]
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use local::template::Template;
 use local::workspace::Workspace;
@@ -181,7 +182,79 @@ fn a_function_that_queues_for_itself_is_no_recursive_loop() {
         assert_eq!(function["RecursiveLoop"] == "Allow", loops, "{name}");
         looping.extend(loops.then_some(name));
     }
-    assert_watched("AWS/Lambda", "RecursiveInvocationsDropped", looping);
+    assert_watched("AWS/Lambda", "RecursiveInvocationsDropped", looping.iter().copied());
+    // Work that is deferred is a new message each time, which the age of the queue does not show. A failed erasure is not
+    // deferred: its message stays in the queue.
+    assert_watched("Ferry", "deferred.oldest_s", looping.into_iter().filter(|name| *name != "DataErasure"));
+}
+
+/// Deferred work is tried again after at most 15 minutes, so that the alarm neither misses it nor ends between two attempts.
+#[test]
+fn late_work_raises_an_alarm_after_about_an_hour() {
+    let template = template();
+    let late = |alarm: &Value| metrics(alarm).iter().any(|watched| watched.metric == "deferred.oldest_s");
+    let mut alarms = template.resources("AWS::CloudWatch::Alarm").filter(|(_, alarm)| late(alarm)).peekable();
+    assert!(alarms.peek().is_some());
+    for (name, alarm) in alarms {
+        let settings = ["Statistic", "ComparisonOperator", "TreatMissingData"].map(|setting| alarm[setting].as_str());
+        assert_eq!(settings, [Some("Maximum"), Some("GreaterThanThreshold"), Some("notBreaching")], "{name}");
+        assert_eq!((alarm["Threshold"].as_u64(), alarm["EvaluationPeriods"].as_u64()), (Some(3600), Some(1)), "{name}");
+        assert!(alarm["Period"].as_u64().is_some_and(|period| (1800..=3600).contains(&period)), "{name}");
+    }
+}
+
+/// The work is deferred after such a fault, so that no error of a function shows it.
+#[test]
+fn faults_of_the_deployment_raise_an_alarm() {
+    let template = template();
+    let functions: Vec<_> = template.resources("AWS::Serverless::Function").collect();
+    let invokes = |function: &Value| {
+        let statements = function["Policies"].as_array().into_iter().flatten();
+        let statements = statements.flat_map(|policy| policy["Statement"].as_array().into_iter().flatten());
+        statements.into_iter().any(|statement| statement["Action"].to_string().contains("lambda:InvokeFunction"))
+    };
+    let callers = functions.iter().filter(|(_, function)| invokes(function)).map(|(name, _)| *name);
+
+    assert_watched("Ferry", "deployment.faults", callers);
+    assert_watched("Ferry", "writes.failed", ["RecordWrite", "NoteWrite"]);
+}
+
+/// A renamed count must not blind its alarm.
+#[test]
+fn the_code_counts_what_the_alarms_watch() {
+    let root = Workspace::here().root().to_owned();
+    let files = ["functions", "shared"].map(|folder| root.join(folder));
+    let code: String = files.iter().flat_map(|folder| sources(folder)).collect();
+    let counted = |metric: &str| {
+        let by_outcome = metric == "outcome.failed" && code.contains("format!(\"outcome.{outcome}\")");
+        // API Gateway's access log has it, and a metric filter counts it.
+        by_outcome || metric == "api.429" || code.contains(&format!("\"{metric}\""))
+    };
+    let template = template();
+    let watched = template.resources("AWS::CloudWatch::Alarm").flat_map(|(_, alarm)| metrics(alarm));
+    let ours: BTreeSet<String> =
+        watched.filter(|watched| watched.namespace == "Ferry").map(|watched| watched.metric).collect();
+    assert!(ours.contains("deferred.oldest_s"));
+    let missing: Vec<_> = ours.iter().filter(|metric| !counted(metric)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// Returns the code of the crates of a folder, without that of their tests' files.
+fn sources(folder: &Path) -> Vec<String> {
+    let crates = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path().join("src"));
+    let mut folders: Vec<PathBuf> = crates.filter(|folder| folder.is_dir()).collect();
+    let mut code = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("tests.rs") {
+                let text = std::fs::read_to_string(path).unwrap();
+                code.push(text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_owned());
+            }
+        }
+    }
+    code
 }
 
 #[test]

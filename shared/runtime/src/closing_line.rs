@@ -2,7 +2,8 @@
 //!
 //! The line is in CloudWatch's embedded metric format, so that CloudWatch makes metrics of it. Those are in the namespace
 //! `Ferry`, with the deployed function's name as the one dimension: `outcome.ok`, `outcome.partial`, `outcome.refused` or
-//! `outcome.failed`, `duration_ms`, and the counts that are not zero. Each name is a metric of its own on the bill.
+//! `outcome.failed`, `duration_ms`, and the counts that are not zero. A name with the suffix `_s` is an age in seconds. Each
+//! name is a metric of its own on the bill.
 //!
 //! The format needs its members at the top of the JSON, so the line does not pass through `tracing`, and `LOG_LEVEL` does not
 //! suppress it.
@@ -13,7 +14,7 @@ use std::sync::OnceLock;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::Outcome;
+use crate::{Outcome, faults};
 
 /// The deployed function's name; set once, by [`crate::start`].
 pub(crate) static FUNCTION: OnceLock<String> = OnceLock::new();
@@ -35,6 +36,12 @@ pub(crate) struct ClosingLine {
 }
 
 impl ClosingLine {
+    /// Adds the faults of the deployment, if there were any.
+    pub(crate) fn with_faults(mut self, faults: u64) -> Self {
+        self.counts.extend((faults > 0).then_some((faults::NAME, faults)));
+        self
+    }
+
     /// Writes the line to standard output, which Lambda sends to CloudWatch Logs.
     pub(crate) fn write(&self) {
         let function = FUNCTION.get().map(String::as_str).unwrap_or_default();
@@ -46,7 +53,7 @@ impl ClosingLine {
     /// Returns the line in the embedded metric format.
     pub(crate) fn to_json(&self, function: &str) -> Value {
         let outcome = self.outcome.as_str();
-        let counted = self.counts.iter().filter(|(_, count)| *count > 0).map(|(name, _)| metric(name, "Count"));
+        let counted = self.counts.iter().filter(|(_, count)| *count > 0).map(|(name, _)| metric(name, unit(name)));
         let metrics: Vec<Value> =
             [metric(&format!("outcome.{outcome}"), "Count"), metric("duration_ms", "Milliseconds")]
                 .into_iter()
@@ -69,6 +76,10 @@ impl ClosingLine {
     }
 }
 
+fn unit(name: &str) -> &'static str {
+    if name.ends_with("_s") { "Seconds" } else { "Count" }
+}
+
 fn metric(name: &str, unit: &str) -> Value {
     json!({ "Name": name, "Unit": unit })
 }
@@ -82,7 +93,7 @@ mod tests {
         let name = json!({ "type": "string", "minLength": 1, "maxLength": 255 });
         let metric = json!({
             "type": "object", "required": ["Name"], "additionalProperties": false,
-            "properties": { "Name": name, "Unit": { "enum": ["Count", "Milliseconds"] } },
+            "properties": { "Name": name, "Unit": { "enum": ["Count", "Milliseconds", "Seconds"] } },
         });
         let directive = json!({
             "type": "object", "required": ["Namespace", "Dimensions", "Metrics"], "additionalProperties": false,
@@ -131,6 +142,15 @@ mod tests {
             assert_eq!(metrics(&line), [own.as_str(), "duration_ms", "records.applied", "tasks"]);
             assert_eq!(line["_aws"]["Timestamp"], 1_795_342_530_250_i64);
         }
+    }
+
+    #[test]
+    fn an_age_is_in_seconds() {
+        let line = line(Outcome::Ok, vec![("deferred.oldest_s", 3_700), ("writes.done", 1)]);
+
+        let metrics = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
+        let units: Vec<_> = metrics.iter().map(|metric| metric["Unit"].as_str().unwrap()).collect();
+        assert_eq!(units, ["Count", "Milliseconds", "Seconds", "Count"]);
     }
 
     #[test]

@@ -56,6 +56,18 @@ pub enum Error {
     Refused(Refusal),
 }
 
+impl Error {
+    /// Returns whether the deployment is at fault: a permission is missing, a name is wrong, or the versions of two functions do
+    /// not understand each other. It passes with the deployment that causes it, or an operator has to act.
+    pub(crate) fn is_fault_of_the_deployment(&self) -> bool {
+        match self {
+            Self::NotAllowed { .. } | Self::InvalidResponse { .. } => true,
+            // A function that fails counts that itself.
+            Self::NotCalled { .. } | Self::NoResponse { .. } | Self::Failed { .. } | Self::Refused(_) => false,
+        }
+    }
+}
+
 /// A call that failed decides nothing about the work of the caller: a permission may be missing for the minutes of a deployment,
 /// and functions of two versions may not understand each other.
 impl Classify for Error {

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use store::aws::{Failure, classify, is_out_of_time};
 
-use crate::Error;
+use crate::{Error, faults};
 
 /// A function that takes JSON and returns JSON. In production it is a [`LambdaFunction`].
 pub trait Invoke: Send + Sync + 'static {
@@ -101,11 +101,20 @@ fn error_type(payload: &[u8]) -> String {
         .map_or_else(|_| "Unknown".to_owned(), |diagnostic: Diagnostic| diagnostic.error_type)
 }
 
-/// Calls the function and parses its response.
+/// Calls the function and parses its response. A fault of the deployment is counted in the closing line of the caller.
 ///
 /// # Errors
 /// Those of the call; [`Error::InvalidResponse`] if the response does not parse.
 pub async fn call<Q: Serialize, R: DeserializeOwned>(function: &Arc<dyn Invoke>, request: &Q) -> Result<R, Error> {
+    let called = try_call(function, request).await;
+    called.inspect_err(|error| {
+        if error.is_fault_of_the_deployment() {
+            faults::count();
+        }
+    })
+}
+
+async fn try_call<Q: Serialize, R: DeserializeOwned>(function: &Arc<dyn Invoke>, request: &Q) -> Result<R, Error> {
     let invalid = |_| Error::InvalidResponse { function: function.name().to_owned() };
     let payload = serde_json::to_vec(request).map_err(invalid)?;
     let response = function.invoke(payload).await?;

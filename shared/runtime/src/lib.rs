@@ -27,6 +27,7 @@ mod error;
 #[cfg(test)]
 mod error_texts;
 pub mod exposed;
+mod faults;
 pub mod guard;
 pub mod http;
 pub mod http_event;

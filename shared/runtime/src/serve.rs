@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 
 use crate::closing_line::ClosingLine;
 use crate::report::Invocation;
-use crate::{BoxError, Chain, GuardedRouter, Outcome, Problem, ProblemCode, Report, diagnostic, http_event};
+use crate::{BoxError, Chain, GuardedRouter, Outcome, Problem, ProblemCode, Report, diagnostic, faults, http_event};
 
 /// Serves requests of the HTTP API.
 ///
@@ -142,7 +142,7 @@ fn closed((response, line): Ended) -> Result<Box<RawValue>, Diagnostic> {
 async fn respond_http(clock: &Clock, router: &Router, event: Box<RawValue>, ends_at: Timestamp) -> Ended {
     let invocation = Invocation::begin(clock);
     let ends_at = clock.now().saturating_add(REQUEST_TIMEOUT).map_or(ends_at, |limit| limit.min(ends_at));
-    let response = in_time(clock, ends_at, http_event::respond(router, &event)).await;
+    let (response, faults) = faults::counted(in_time(clock, ends_at, http_event::respond(router, &event))).await;
     let timed_out = response.is_err();
     let response = match response {
         Ok(response) => response,
@@ -157,7 +157,7 @@ async fn respond_http(clock: &Clock, router: &Router, event: Box<RawValue>, ends
     };
     let throttled = status.filter(|status| *status == 429).map(|_| ("http.429", 1));
     let counts = throttled.into_iter().chain(timed_out.then_some((TIMED_OUT, 1))).collect();
-    let line = ClosingLine { http_status: status, ..invocation.end(outcome, counts) };
+    let line = ClosingLine { http_status: status, ..invocation.end(outcome, counts) }.with_faults(faults);
     let response = response.map_err(|error| permanent(error.to_string())).and_then(|response| to_raw(&response));
     (response, line)
 }
@@ -184,7 +184,8 @@ where
         let error = permanent("the event is not one that this function handles".to_owned());
         return (Err(error), invocation.end(Outcome::Failed, Vec::new()));
     };
-    match in_time(clock, ends_at, handle(event)).await {
+    let (handled, faults) = faults::counted(in_time(clock, ends_at, handle(event))).await;
+    let (response, line) = match handled {
         Err(out_of_time) => {
             let error = Diagnostic { error_type: "Transient".to_owned(), error_message: out_of_time.to_string() };
             (Err(error), invocation.end(Outcome::Failed, vec![(TIMED_OUT, 1)]))
@@ -194,7 +195,8 @@ where
             log_failure(&error);
             (Err(diagnostic(&error)), invocation.end(Outcome::Failed, Vec::new()))
         }
-    }
+    };
+    (response, line.with_faults(faults))
 }
 
 fn log_failure<E: Classify + Error>(error: &E) {

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use salesforce::{HostPolicy, OrgId, Sessions};
 use store::ConnectionId;
 
-use crate::Error;
 use crate::invoke::{Invoke, call};
+use crate::{Error, faults};
 
 mod apps;
 mod manager;
@@ -80,7 +80,10 @@ impl TokenBroker {
 fn unexpected(function: &Arc<dyn Invoke>, response: Response) -> Error {
     match response {
         Response::Refused(refusal) => Error::Refused(refusal),
-        _ => Error::InvalidResponse { function: function.name().to_owned() },
+        _ => {
+            faults::count();
+            Error::InvalidResponse { function: function.name().to_owned() }
+        }
     }
 }
 

@@ -84,6 +84,15 @@ impl Deferrals {
     }
 }
 
+/// Returns the count of the closing line that says how late deferred work is: the age in seconds of the oldest deferrals, by
+/// failures that pass by themselves. An alarm watches it. A queue does not show it, because deferred work is a new message each
+/// time. Work that waits for a person, who was told, is not late.
+#[must_use]
+pub fn oldest(deferrals: impl IntoIterator<Item = Deferrals>, now: Timestamp) -> (&'static str, u64) {
+    let ages = deferrals.into_iter().filter_map(|deferrals| Some(now.duration_since(deferrals.since?).as_secs()));
+    ("deferred.oldest_s", ages.max().and_then(|age| u64::try_from(age).ok()).unwrap_or_default())
+}
+
 /// Returns a number from 0 to 1 by a hash of what identifies the work.
 #[must_use]
 pub fn jitter(work: &impl Hash) -> f64 {
@@ -150,6 +159,22 @@ mod tests {
         assert_eq!(waiting.since, None);
         let (deferred, _) = waiting.after(PASSES, start() + OUTAGE * 11, 0.0).unwrap();
         assert_eq!(deferred.since, Some(start() + OUTAGE * 11));
+    }
+
+    #[test]
+    fn the_age_of_late_work_counts_from_its_first_failure() {
+        let age = |hours: i64| Deferrals {
+            count: 9,
+            since: Some(start() - SignedDuration::from_hours(hours)),
+            ..Deferrals::default()
+        };
+        let waits_for_a_person = Deferrals { count: 1_000, ..Deferrals::default() };
+        let age_of = |deferrals: &[Deferrals]| oldest(deferrals.iter().copied(), start()).1;
+
+        assert_eq!(age_of(&[age(1), waits_for_a_person, age(30), age(2)]), 30 * 60 * 60);
+        assert_eq!([age_of(&[]), age_of(&[waits_for_a_person]), age_of(&[age(0)])], [0, 0, 0]);
+        // The clocks of two functions may differ.
+        assert_eq!(age_of(&[age(-1)]), 0);
     }
 
     #[test]

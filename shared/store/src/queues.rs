@@ -124,6 +124,9 @@ pub struct WriteTask {
     /// superseded: the task of the later deferral was sent before the write was stored with it.
     #[serde(default)]
     pub deferrals: u32,
+    /// The time since which no attempt could be begun or recorded, if the task was sent again for that.
+    #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
+    pub postponed_since: Option<Timestamp>,
 }
 
 impl Message for RefreshTask {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsEvent;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use runtime::Chain;
 use runtime::sqs::{Batch, BatchReport};
 use salesforce::{Classify, Retry};
@@ -14,6 +14,7 @@ use store::{
 };
 
 use crate::attempt::attempt;
+use crate::counts::Counts;
 use crate::settle::Attempt;
 use crate::{Deps, Error, WriteOperation, WriteRequest, turn};
 
@@ -63,34 +64,42 @@ pub async fn handle<O: WriteOperation>(deps: &O::Deps, event: SqsEvent) -> Resul
     let batch = Batch::<WriteTask>::parse(event);
     let failed = batch.unreadable.into_iter().map(|message| message.id).collect();
     let mut report = BatchReport { failed, counts: Vec::new() };
-    let (mut done, mut write_failed, mut queued) = (0, 0, 0);
+    let mut counts = Counts::default();
     for message in batch.messages {
         let task = message.body;
         // Boxed, because the futures of the AWS SDK are nested too deep for the compiler to lay out at once.
         let result = match Box::pin(resume::<O>(deps, &task)).await {
             Err(error) if error.retry() != Retry::Never => {
-                tracing::warn!(org.id = %task.org_id, error = %Chain(&error), "an attempt at a queued write was postponed");
-                deps.as_ref().queue.send(&task, POSTPONED).await.map(|()| None).map_err(Error::Store)
+                let since = task.postponed_since.map(tracing::field::display);
+                tracing::warn!(org.id = %task.org_id, write.id = %task.write_id, since, error = %Chain(&error),
+                    "an attempt at a queued write was postponed");
+                match postpone(deps.as_ref(), &task).await {
+                    Ok(since) => {
+                        counts.add_postponed(since);
+                        continue;
+                    }
+                    Err(error) => Err(error),
+                }
             }
             result => result,
         };
         match result {
-            Ok(write) => {
-                done += 1;
-                match write.map(|write| write.state) {
-                    Some(WriteState::Failed) => write_failed += 1,
-                    Some(WriteState::Queued) => queued += 1,
-                    Some(WriteState::Finished | WriteState::InProgress) | None => {}
-                }
-            }
+            Ok(write) => counts.add(write.as_ref()),
             Err(error) => {
                 tracing::warn!(org.id = %task.org_id, error = %Chain(&error), "a queued write failed");
                 report.failed.push(message.id);
             }
         }
     }
-    report.counts.extend([("writes.done", done), ("writes.failed", write_failed), ("writes.queued", queued)]);
+    report.counts = counts.list(deps.as_ref().clock.now());
     Ok(report)
+}
+
+/// Sends a task again that could not be begun or recorded. Returns the time since which that is so.
+async fn postpone(deps: &Deps, task: &WriteTask) -> Result<Timestamp, Error> {
+    let since = task.postponed_since.unwrap_or_else(|| deps.clock.now());
+    deps.queue.send(&WriteTask { postponed_since: Some(since), ..*task }, POSTPONED).await?;
+    Ok(since)
 }
 
 /// Loads a write, for a caller that sees the writes of all users, or only those of one.

@@ -8,6 +8,7 @@
 mod attempt;
 mod cache;
 mod config;
+mod counts;
 mod defect;
 mod error;
 #[cfg(test)]

@@ -108,8 +108,9 @@ impl Attempt<'_> {
     async fn settle_failure(&self, deps: &Deps, error: Error) -> Result<Write, Error> {
         match verdict(self.write, &error, self.needs_lookup, deps.clock.now()) {
             Verdict::Defer(deferrals, delay) if is_queueable(self.stored_request) => {
-                tracing::warn!(org.id = %self.write.org_id, kind = ?self.write.kind, error = %Chain(&error),
-                    "a write was deferred");
+                let since = deferrals.since.map(tracing::field::display);
+                tracing::warn!(org.id = %self.write.org_id, kind = ?self.write.kind, write.id = %self.write.write_id, since,
+                    error = %Chain(&error), "a write was deferred");
                 self.queue(deps, (deferrals, delay), &obstacle(&error, self.write), None).await
             }
             // A write that is too large for the queue is returned as failed, unless its outcome is unknown.

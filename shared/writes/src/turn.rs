@@ -69,7 +69,7 @@ async fn try_give_up(deps: &Deps, write: &Write, records: &[RecordKey]) -> Resul
 
 /// Sends the task of a write, with this number of deferrals.
 pub(crate) async fn send(deps: &Deps, write: &Write, deferrals: u32, delay: Duration) -> Result<(), Error> {
-    let task = WriteTask { org_id: write.org_id, write_id: write.write_id, deferrals };
+    let task = WriteTask { org_id: write.org_id, write_id: write.write_id, deferrals, postponed_since: None };
     Ok(deps.queue.send(&task, delay).await?)
 }
 

@@ -209,3 +209,29 @@ fn a_refresh_over_the_api_budget_is_delayed() {
         assert!(context.simulator.api_calls() <= 10, "{}", context.simulator.api_calls());
     });
 }
+
+#[test]
+fn the_closing_line_says_how_late_the_oldest_task_is() {
+    run(async {
+        let mut context = TestContext::new().await;
+        context.deps.mirrored_objects = vec![ACCOUNT];
+        context.simulator.fault(fault("queryAll", 10_000, Effect::Unavailable));
+        let since = Some(context.deps.clock.now() - SignedDuration::from_hours(7));
+        let late = Deferrals { count: 9, since, refusals: 0 };
+        let blocked = RefreshTask::new(DISCONNECTED.parse().unwrap(), RefreshKind::Nightly, context.deps.clock.now());
+        context.activate(blocked.org_id).await;
+        let task = context.task(RefreshKind::Nightly).for_object(ACCOUNT);
+        let tasks = [task.with_deferrals(late), task, blocked.for_object(ACCOUNT).with_deferrals(late)];
+
+        let deadline = context.deps.clock.now() + SignedDuration::from_mins(15);
+        let reply = handle(&context.deps, event(&tasks), deadline).await.unwrap();
+
+        let counts = runtime::Report::counts(&reply);
+        for expected in [("tasks.deferred", 2), ("tasks.blocked", 1)] {
+            assert!(counts.contains(&expected), "{expected:?} in {counts:?}");
+        }
+        // The repetitions of a call take their time.
+        let hours = counts.iter().find(|(name, _)| *name == "deferred.oldest_s").map(|(_, age)| age / 3600);
+        assert_eq!(hours, Some(7), "{counts:?}");
+    });
+}

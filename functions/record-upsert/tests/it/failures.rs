@@ -279,3 +279,30 @@ fn no_message_is_deleted_before_its_outcome_is_recorded() {
         assert!(report.failed.is_empty());
     });
 }
+
+#[test]
+fn the_closing_line_says_how_late_the_oldest_hint_is() {
+    run(async {
+        let context = TestContext::new().await;
+        context.simulator.fault(fault("", 100, Effect::Unavailable));
+        let deferred_for = |hours| {
+            let since = Some(context.deps.clock.now() - SignedDuration::from_hours(hours));
+            ChangeHint {
+                deferrals: Deferrals { count: 9, since, refusals: 0 },
+                ..context.hint(context.account("Acme"))
+            }
+        };
+        let blocked = ChangeHint { org_id: DISCONNECTED.parse().unwrap(), ..deferred_for(50) };
+        context.activate(blocked.org_id).await;
+        let hints = [deferred_for(2), deferred_for(7), deferred_for(1), blocked];
+
+        let now = context.deps.clock.now();
+        let report = handle(&context.deps, batch(&hints), now + MINUTE).await.unwrap();
+
+        assert!(report.counts.contains(&("messages.deferred", 3)), "{:?}", report.counts);
+        assert!(report.counts.contains(&("messages.blocked", 1)), "{:?}", report.counts);
+        // The repetitions of a call take their time.
+        let hours = report.counts.iter().find(|(name, _)| *name == "deferred.oldest_s").map(|(_, age)| age / 3600);
+        assert_eq!(hours, Some(7), "{:?}", report.counts);
+    });
+}

@@ -4,8 +4,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use http::StatusCode;
 use jiff::SignedDuration;
 use org_simulator::{Effect, Fault};
+use record_write::handle;
 use serde_json::{Value, json};
-use store::{ConnectionId, OrgData, OrgTable};
+use store::{ConnectionId, OrgData, OrgTable, WriteTask};
 
 use crate::harness::{KEY, TestContext, run};
 
@@ -338,5 +339,31 @@ fn a_queued_write_whose_request_cannot_be_read_fails() {
 
         let (_, failed) = context.ledger(&queued["write_id"]).await;
         assert_eq!(failed["problem"]["type"], "urn:ferry:problem:internal_error", "{failed}");
+    });
+}
+
+#[test]
+fn the_closing_line_says_how_late_the_oldest_write_is() {
+    run(async {
+        let context = TestContext::killable().await;
+        context.simulator.fault(Fault { times: u32::MAX, ..fault(Effect::Unavailable) });
+        let (_, queued) = context.upsert("Account", None, "k", records()).await;
+        let write_id = &queued["write_id"];
+        context.pass(SignedDuration::from_hours(7));
+        let task = context.write_task_event(write_id, 1);
+
+        let counts = handle(&context.deps, task).await.unwrap().counts;
+
+        assert!(counts.contains(&("writes.deferred", 1)), "{counts:?}");
+        assert!(counts.contains(&("deferred.oldest_s", 7 * 60 * 60)), "{counts:?}");
+        // An attempt whose result is not recorded; meanwhile the task is sent again and again.
+        assert!(!context.killed_at(2, context.deliver(write_id, 2)).await);
+        let mut event = context.write_task_event(write_id, 2);
+        let mut task: WriteTask = serde_json::from_str(event.records[0].body.as_deref().unwrap()).unwrap();
+        task.postponed_since = Some(context.clock.now() - SignedDuration::from_hours(2));
+        event.records[0].body = serde_json::to_string(&task).ok();
+        let counts = handle(&context.deps, event).await.unwrap().counts;
+        assert!(counts.contains(&("writes.postponed", 1)), "{counts:?}");
+        assert!(counts.contains(&("deferred.oldest_s", 2 * 60 * 60)), "{counts:?}");
     });
 }

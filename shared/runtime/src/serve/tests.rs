@@ -4,11 +4,14 @@ use std::sync::{Arc, Mutex};
 use axum::routing::get;
 use http::StatusCode;
 use jiff::SignedDuration;
+use salesforce::{BoxFuture, HostPolicy};
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 use tracing::subscriber::DefaultGuard;
 
 use super::*;
+use crate::TokenBroker;
+use crate::invoke::Invoke;
 
 /// The log: one JSON object per line.
 #[derive(Clone, Default)]
@@ -158,4 +161,57 @@ async fn a_request_that_hangs_is_answered_with_503() {
     let response: Value = serde_json::from_str(response.unwrap().get()).unwrap();
     assert_eq!((&response["statusCode"], &response["headers"]["retry-after"]), (&json!(503), &json!("5")));
     assert_eq!((line.http_status, line.counts), (Some(503), vec![("timed_out", 1)]));
+}
+
+/// A broker that answers every call in the same way: with a response, or with the code of Lambda's refusal.
+#[derive(Clone, Copy)]
+struct Broker(Result<&'static str, &'static str>);
+
+impl Invoke for Broker {
+    fn name(&self) -> &str {
+        "token-broker"
+    }
+
+    fn invoke(&self, _: Vec<u8>) -> BoxFuture<'_, Result<Vec<u8>, crate::Error>> {
+        Box::pin(async move {
+            self.0.map(|response| response.as_bytes().to_vec()).map_err(|code| crate::Error::NotAllowed {
+                function: self.name().to_owned(),
+                code: code.to_owned(),
+                source: "test".into(),
+            })
+        })
+    }
+}
+
+#[tokio::test]
+async fn faults_of_the_deployment_are_counted() {
+    let refusal = r#"{"answer": "refused", "code": "unknown_app", "reason": "x", "retry": {"kind": "never"}}"#;
+    let other_host = r#"{"answer": "token", "access_token": "t", "instance_url": "https://attacker.example"}"#;
+    for (broker, faults) in [
+        (Broker(Err("AccessDeniedException")), 1),
+        (Broker(Ok("<html>")), 1),
+        (Broker(Ok(r#"{"answer": "apps", "apps": []}"#)), 1),
+        (Broker(Ok(other_host)), 1),
+        (Broker(Ok(refusal)), 0),
+    ] {
+        let client = TokenBroker::new(broker, HostPolicy::SalesforceOnly);
+        let (org, team) = ("00D5e000000KQ2eEAG".parse().unwrap(), store::ConnectionId::team());
+        let sessions = client.sessions(org, &team);
+        let counted = |line: &ClosingLine| -> u64 {
+            line.counts.iter().filter(|(name, _)| *name == "deployment.faults").map(|(_, count)| count).sum()
+        };
+
+        let handle = async |applied: u64| {
+            assert!(sessions.session(None).await.is_err());
+            assert!(client.status(org, &team).await.is_err());
+            Ok::<_, store::Error>(Done { applied })
+        };
+        let (_, line) = respond_event(&clock(), &raw(&json!(3)), ends_at(), handle).await;
+        assert_eq!(counted(&line), 2 * faults, "{:?}: {line:?}", broker.0);
+
+        let of_request = Arc::clone(&sessions);
+        let router = Router::new().route("/", get(async move || assert!(of_request.session(None).await.is_err())));
+        let (_, line) = respond_http(&clock(), &router, raw(&get_request("/")), ends_at()).await;
+        assert_eq!(counted(&line), faults, "{:?}: {line:?}", broker.0);
+    }
 }

@@ -10,8 +10,8 @@ use salesforce::{
 use tokio::sync::Mutex;
 
 use super::wire::{AccessTokenRequest, ConnectionRef, Refusal, Request, Response, Token};
-use crate::Chain;
 use crate::invoke::{Invoke, call};
+use crate::{Chain, faults};
 
 pub(super) struct ConnectionSessions {
     function: Arc<dyn Invoke>,
@@ -88,7 +88,7 @@ impl ConnectionSessions {
             Ok(Response::Refused(refusal)) => Err(refusal.into()),
             Ok(_) => Err(unusable_answer("the token broker returned no token")),
             Err(error) => {
-                // A missing permission and an answer of another version are the deployment's: alarms look for this line.
+                // `call` counts a missing permission and an answer of another version, for an alarm.
                 tracing::error!(org.id = %self.connection.org_id, "{}", Chain(&error));
                 Err(Failure { reason: error.to_string(), retry: error.retry(), condition: None })
             }
@@ -122,6 +122,7 @@ impl ConnectionSessions {
 /// Returns the failure for an answer that this version cannot use. It is logged as an error, because it does not pass by itself
 /// unless a deployment is under way.
 fn unusable_answer(reason: &str) -> Failure {
+    faults::count();
     tracing::error!("could not get a session: {reason}");
     Failure { reason: reason.to_owned(), retry: Retry::After(DEPLOYMENT_PAUSE), condition: None }
 }

@@ -49,7 +49,7 @@ fn an_accepted_write_expires_once_it_has_ended() {
         };
         let write = writes.queue(&write, &queued, at(1)).await.unwrap();
         assert!(!rows(&data, OrgTable::Writes).await[0].contains_key("expires_at"));
-        let task = WriteTask { org_id: org(), write_id: write.write_id, deferrals: 1 };
+        let task = WriteTask { org_id: org(), write_id: write.write_id, deferrals: 1, postponed_since: None };
         let BeginOutcome::Started(write) = writes.resume(&task, at(DAY), SignedDuration::from_secs(30)).await.unwrap()
         else {
             panic!("not taken over")

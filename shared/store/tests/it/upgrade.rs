@@ -337,7 +337,7 @@ fn stored_writes_are_read_and_continued() {
         assert!(matches!(&repeated, BeginOutcome::Replay(write) if write.write_id == write_id("done")), "{repeated:?}");
 
         for key in ["queued", "queued-note", "queued-change"] {
-            let task = WriteTask { org_id: acme(), write_id: write_id(key), deferrals: 0 };
+            let task = WriteTask { org_id: acme(), write_id: write_id(key), deferrals: 0, postponed_since: None };
             let accepted_at = load(key).await.updated_at;
             let resumed = writes.resume(&task, at(900), claim_ttl).await.unwrap();
             let BeginOutcome::Started(write) = resumed else { panic!("{key}: {resumed:?}") };

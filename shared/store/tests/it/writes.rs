@@ -30,7 +30,7 @@ fn request(seconds: i64) -> NewWrite {
 }
 
 fn task(write: &Write) -> WriteTask {
-    WriteTask { org_id: write.org_id, write_id: write.write_id, deferrals: 1 }
+    WriteTask { org_id: write.org_id, write_id: write.write_id, deferrals: 1, postponed_since: None }
 }
 
 /// Queues the write as after one failed attempt.
