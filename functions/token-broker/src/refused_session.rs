@@ -20,14 +20,13 @@ pub(crate) struct RefusedSession {
 const SHORTEST_SESSION: SignedDuration = SignedDuration::from_mins(15);
 
 /// The times between the refresh that issued a session and the next one, by the number of new sessions that were refused in a row
-/// before it. The last is for all more.
-const PAUSES: [SignedDuration; 6] = [
+/// before it; after more, [`SHORTEST_SESSION`].
+const PAUSES: [SignedDuration; 5] = [
     SignedDuration::ZERO,
     SignedDuration::from_secs(30),
     SignedDuration::from_mins(1),
     SignedDuration::from_mins(2),
     SignedDuration::from_mins(5),
-    SHORTEST_SESSION,
 ];
 
 impl RefusedSession {

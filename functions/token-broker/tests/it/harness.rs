@@ -291,11 +291,20 @@ impl TestContext {
         self.org.request_log().iter().filter(|line| *line == "POST /services/oauth2/token 200").count()
     }
 
-    /// Returns whether the org accepts the token.
+    /// Returns whether the org accepts the token, which is reported where the broker asked for it.
     pub(crate) async fn is_accepted(&self, token: &Token) -> bool {
         let url = format!("{}/services/data/v66.0/limits", self.org.url());
         let request = reqwest::Client::new().get(url).bearer_auth(token.access_token.expose_secret());
-        request.send().await.unwrap().status().is_success()
+        let is_accepted = request.send().await.unwrap().status().is_success();
+        if is_accepted && token.report_acceptance {
+            let accepted_fingerprint = Some(Fingerprint::from_token(&token.access_token));
+            for Connection { connection_id, .. } in self.deps.connections.list(self.org_id()).await.unwrap() {
+                let report = AccessTokenRequest::new(self.org_id(), connection_id);
+                let report = AccessTokenRequest { accepted_fingerprint: accepted_fingerprint.clone(), ..report };
+                let _ = self.ask(report).await;
+            }
+        }
+        is_accepted
     }
 }
 
