@@ -177,7 +177,7 @@ fn a_passing_page_of_the_edge_decides_nothing() {
             assert!(matches!(outcome, Some(DeliveryOutcome::Deferred { .. })), "{effect:?} at {path}: {outcome:?}");
             context.simulator.clear_faults();
             // The org is not called for a moment.
-            context.pass(SignedDuration::from_secs(6));
+            context.pass(SignedDuration::from_mins(1));
             context.receive(std::slice::from_ref(&hint)).await;
             assert_eq!(context.outcome(&hint).await, Some(DeliveryOutcome::Applied), "{effect:?} at {path}");
         }
