@@ -162,7 +162,8 @@ fn a_passing_page_of_the_edge_decides_nothing() {
             body: "<html>The page you requested is not available</html>".to_owned(),
         };
         let not_found = Effect::Error { status: 404, code: "NOT_FOUND".to_owned(), message: "Not here.".to_owned() };
-        let answers = [page(404), page(403), page(420), not_found];
+        let invalid = Effect::Error { status: 400, code: "INVALID_TYPE".to_owned(), message: "Not here.".to_owned() };
+        let answers = [page(404), page(403), page(420), not_found, invalid];
         for (effect, path) in
             answers.into_iter().flat_map(|effect| ["sobjects/", "composite/"].map(|path| (effect.clone(), path)))
         {
@@ -176,10 +177,12 @@ fn a_passing_page_of_the_edge_decides_nothing() {
             let outcome = context.outcome(&hint).await;
             assert!(matches!(outcome, Some(DeliveryOutcome::Deferred { .. })), "{effect:?} at {path}: {outcome:?}");
             context.simulator.clear_faults();
+            context.pass(SignedDuration::from_secs(30));
             context.receive(std::slice::from_ref(&hint)).await;
             assert_eq!(context.outcome(&hint).await, Some(DeliveryOutcome::Applied), "{effect:?} at {path}");
         }
-        assert_eq!(context.queued().await, (0, 8), "each hint was queued again");
+        let (visible, delayed) = context.queued().await;
+        assert_eq!(visible + delayed, 10, "each hint was queued again");
     });
 }
 
