@@ -86,7 +86,7 @@ impl WriteOperation for NoteWrite {
 async fn change_note(client: &Client, id: &RecordId, change: &NoteChange) -> Result<(), Error> {
     match client.update_note(id, &note_update(change)).await {
         Err(error) if error.is_deleted() || error.is_not_found() => match client.fetch_note(id).await? {
-            Some(_) => Err(error.into()),
+            Some(_) => Err(error.contradicted().into()),
             None => Err(Error::NotFound("note")),
         },
         changed => Ok(changed?),

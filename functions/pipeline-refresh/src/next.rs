@@ -45,8 +45,6 @@ pub enum Unfinished {
         /// Whether pages were stored before it.
         progress: bool,
     },
-    /// Salesforce says that the object does not exist, or that the connection may not see it.
-    Hidden,
 }
 
 /// A failure.
@@ -96,12 +94,7 @@ pub fn next(task: &RefreshTask, happened: Happened, now: Timestamp) -> Next {
             }
             Unfinished::Stopped(Stop::OverBudget) if is_poll || is_over => {}
             Unfinished::Stopped(Stop::OverBudget) => next.tasks.push((rest, BUDGET_PAUSE)),
-            Unfinished::Failed { .. } | Unfinished::Hidden if is_poll => {}
-            // One odd answer decides little; a confirmed one is no failure, and the cursor says it.
-            Unfinished::Hidden => {
-                let again = rest.deferrals.after_refusal(jitter(&(rest.org_id, &rest.object)));
-                next.tasks.extend(again.map(|(deferrals, delay)| (rest.with_deferrals(deferrals), delay)));
-            }
+            Unfinished::Failed { .. } if is_poll => {}
             Unfinished::Failed { failure, progress } => next.fail(&after(&rest, progress), &failure, is_over, now),
         }
     }
@@ -217,16 +210,6 @@ mod tests {
     #[test]
     fn a_task_that_needs_a_person_ends_without_a_dead_letter() {
         assert_eq!(next(&task(RefreshKind::Nightly), failed(Retry::NeedsHuman, false), start()), Next::default());
-    }
-
-    #[test]
-    fn a_hidden_object_is_asked_three_more_times() {
-        let hidden = || Happened { objects: vec![(ACCOUNT, Unfinished::Hidden)], ..Happened::default() };
-        let (mut task, mut asked) = (task(RefreshKind::Nightly), 0);
-        while let Some((again, _)) = next(&task, hidden(), start()).tasks.pop() {
-            (task, asked) = (again, asked + 1);
-        }
-        assert_eq!((asked, next(&task, hidden(), start())), (3, Next::default()));
     }
 
     #[test]

@@ -177,10 +177,10 @@ async fn select(run: &Run<'_>, object: &ObjectName) -> Result<Result<Selection, 
     if let Some(fields) = cache.get(org, object, now) {
         return Ok(Selection::of(&fields));
     }
-    match run.client.describe(object).await {
-        Ok(describe) => Ok(Selection::of(&cache.insert(org, object, &describe, now))),
-        Err(error) if error.is_hidden() => Ok(Err(Skip::Invisible)),
-        Err(source) => Err(Error::Rows { org, object: object.clone(), source }),
+    let described = run.client.find_object(object).await;
+    match described.map_err(|source| Error::Rows { org, object: object.clone(), source })? {
+        Some(describe) => Ok(Selection::of(&cache.insert(org, object, &describe, now))),
+        None => Ok(Err(Skip::Invisible)),
     }
 }
 

@@ -124,11 +124,7 @@ async fn refresh_pipelines(run: &Run<'_>, report: &mut OrgReport) -> Result<(), 
 /// Reads the org's record types and the stages of each; `None` if the connection may not see opportunities.
 async fn fetch_pipelines(run: &Run<'_>) -> Result<Option<Reading>, Error> {
     let failed = |source| Error::Pipelines { org: run.org(), source };
-    let describe = match run.client.describe(&OPPORTUNITY).await {
-        Ok(describe) => describe,
-        Err(error) if error.is_hidden() => return Ok(None),
-        Err(error) => return Err(failed(error)),
-    };
+    let Some(describe) = run.client.find_object(&OPPORTUNITY).await.map_err(failed)? else { return Ok(None) };
     let of_opportunities = soql::eq(&SOBJECT_TYPE, OPPORTUNITY.as_str());
     let record_types = Soql::select(&RECORD_TYPE_FIELDS).from(&RECORD_TYPE).where_(of_opportunities);
     let record_types = query_all_rows(run, &RECORD_TYPE, &record_types).await?;

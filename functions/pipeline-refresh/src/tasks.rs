@@ -16,7 +16,6 @@ use crate::next::{Failure, Happened, Next, Unfinished, next};
 use crate::object::Outcome;
 use crate::org::{OrgReport, refresh_org};
 use crate::run::Run;
-use crate::selection::Skip;
 use crate::{Deps, upkeep};
 
 /// The reason of a dead letter whose body is not a task.
@@ -115,7 +114,6 @@ fn happened(report: &OrgReport) -> Happened {
     let failure = |error: &Error| Failure { retry: error.retry(), reason: error.reason() };
     let stopped = report.objects.iter().filter_map(|object| match object.outcome {
         Outcome::Stopped(stop) => Some((object.object.clone(), Unfinished::Stopped(stop))),
-        Outcome::Skipped(Skip::Invisible) => Some((object.object.clone(), Unfinished::Hidden)),
         _ => None,
     });
     let failed = report.failures.iter().map(|(object, error)| {

@@ -34,12 +34,10 @@ pub enum Disposition {
         /// The retry that the failure allows; not [`Retry::Never`].
         retry: Retry,
     },
-    /// Salesforce refused the read. Re-queued a few times, because one odd answer decides little; then it is final.
+    /// Salesforce refused the read. Re-queued a few times, because one odd answer decides little; then dead-lettered.
     Doubted {
         /// The reason.
         reason: String,
-        /// The end, once the refusal is confirmed.
-        end: End,
     },
     /// No retry can help this very record. The messages move to the dead-letter queue.
     DeadLettered(String),
@@ -49,24 +47,15 @@ pub enum Disposition {
     Retained(&'static str),
 }
 
-/// The end of a confirmed refusal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// A dead letter.
-    DeadLettered,
-    /// The connection may not see the object.
-    NotVisible,
-}
-
 impl Disposition {
     /// Chooses the disposition of a failure by [`Retry`].
     #[must_use]
     pub fn from_failure(error: &Error) -> Self {
         let reason = error.reason();
         match error.retry() {
-            _ if error.is_hidden() => Self::Doubted { reason, end: End::NotVisible },
+            _ if matches!(error, Error::Hidden) => Self::Settled(DeliveryOutcome::NotVisible),
             Retry::Never if error.is_about_the_record() => Self::DeadLettered(reason),
-            Retry::Never => Self::Doubted { reason, end: End::DeadLettered },
+            Retry::Never => Self::Doubted { reason },
             retry => Self::Deferred { reason, retry },
         }
     }
@@ -76,8 +65,7 @@ impl Disposition {
     pub fn given_up(self) -> Self {
         match self {
             Self::Deferred { reason, .. } => Self::DeadLettered(format!("deferred_too_long:{reason}")),
-            Self::Doubted { reason, end: End::DeadLettered } => Self::DeadLettered(reason),
-            Self::Doubted { end: End::NotVisible, .. } => Self::Settled(DeliveryOutcome::NotVisible),
+            Self::Doubted { reason } => Self::DeadLettered(reason),
             other => other,
         }
     }
@@ -108,7 +96,7 @@ impl Disposition {
     pub fn outcome(&self) -> Option<DeliveryOutcome> {
         match self {
             Self::Settled(outcome) => Some(outcome.clone()),
-            Self::Deferred { reason, .. } | Self::Doubted { reason, .. } => {
+            Self::Deferred { reason, .. } | Self::Doubted { reason } => {
                 Some(DeliveryOutcome::Deferred { reason: reason.clone() })
             }
             Self::DeadLettered(reason) => Some(DeliveryOutcome::Failed { reason: reason.clone() }),
@@ -233,11 +221,15 @@ mod tests {
     fn a_refusal_is_doubted_until_it_is_confirmed() {
         let refused = Disposition::from_failure(&rejected(400, "SOMETHING_NEW"));
         let reason = "SOMETHING_NEW".to_owned();
-        assert_eq!(refused, Disposition::Doubted { reason: reason.clone(), end: End::DeadLettered });
+        assert_eq!(refused, Disposition::Doubted { reason: reason.clone() });
         assert_eq!(refused.given_up(), Disposition::DeadLettered(reason));
-        let hidden = Disposition::from_failure(&rejected(404, "NOT_FOUND"));
-        assert!(matches!(hidden.outcome(), Some(DeliveryOutcome::Deferred { .. })));
-        assert_eq!(hidden.given_up(), Disposition::Settled(DeliveryOutcome::NotVisible));
+    }
+
+    #[test]
+    fn only_a_confirmed_hidden_object_is_not_visible() {
+        assert!(matches!(Disposition::from_failure(&rejected(404, "NOT_FOUND")), Disposition::Deferred { .. }));
+        assert!(matches!(Disposition::from_failure(&rejected(400, "INVALID_TYPE")), Disposition::Doubted { .. }));
+        assert_eq!(Disposition::from_failure(&Error::Hidden), Disposition::Settled(DeliveryOutcome::NotVisible));
     }
 
     #[test]

@@ -14,6 +14,9 @@ pub enum Error {
     /// The cached fields of the object are out of date. The cached description is dropped; the next read describes the object.
     #[error("could not read the changed records: the object's fields changed")]
     FieldsChanged(#[source] salesforce::Error),
+    /// The object does not exist, or the connection may not see it: the list of the objects does not have it.
+    #[error("could not read the changed records: the object does not exist or is not visible")]
+    Hidden,
     /// The org's API budget leaves no calls for this lane.
     #[error("could not read the changed records: the org's API budget is reserved for more urgent lanes")]
     OverBudget,
@@ -41,7 +44,7 @@ impl Error {
         match self {
             Self::Salesforce(error) => error.problems().is_empty(),
             Self::OverBudget | Self::TooSlow | Self::OutOfTime => true,
-            Self::Mirror(_) | Self::FieldsChanged(_) | Self::Unreadable | Self::Changing => false,
+            Self::Mirror(_) | Self::FieldsChanged(_) | Self::Hidden | Self::Unreadable | Self::Changing => false,
         }
     }
 
@@ -49,12 +52,6 @@ impl Error {
     #[must_use]
     pub fn is_about_the_record(&self) -> bool {
         matches!(self, Self::Mirror(_) | Self::Unreadable | Self::Changing)
-    }
-
-    /// Returns whether Salesforce said that the object does not exist, or that the connection may not see it.
-    #[must_use]
-    pub fn is_hidden(&self) -> bool {
-        matches!(self, Self::Salesforce(error) if error.is_hidden())
     }
 
     /// Returns whether the org is unavailable or slow, so that it should not be called for a moment.
@@ -69,6 +66,7 @@ impl Error {
     pub fn reason(&self) -> String {
         match self {
             Self::Salesforce(error) | Self::FieldsChanged(error) => mirroring::reason(error),
+            Self::Hidden => "object_not_visible",
             Self::OverBudget => "over_budget",
             Self::TooSlow => "org_too_slow",
             Self::OutOfTime => "out_of_time",
@@ -85,7 +83,7 @@ impl Classify for Error {
     fn retry(&self) -> Retry {
         match self {
             Self::Salesforce(error) => error.retry(),
-            Self::Unreadable => Retry::Never,
+            Self::Hidden | Self::Unreadable => Retry::Never,
             Self::OverBudget | Self::TooSlow | Self::OutOfTime | Self::FieldsChanged(_) | Self::Changing => {
                 Retry::After(Duration::from_secs(1))
             }

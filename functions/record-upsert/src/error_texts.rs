@@ -9,6 +9,7 @@ fn error_texts_read_as_sentences() {
     let texts = error_texts!(Error {
         Error::Salesforce(_) => Error::Salesforce(salesforce::Error::DailyLimit { operation: "query the records" }),
         Error::FieldsChanged(_) => Error::FieldsChanged(salesforce::Error::DailyLimit { operation: "query the records" }),
+        Error::Hidden => Error::Hidden,
         Error::OverBudget => Error::OverBudget,
         Error::TooSlow => Error::TooSlow,
         Error::OutOfTime => Error::OutOfTime,

@@ -140,9 +140,11 @@ async fn read_all(
         let read_before = found.len();
         match reader.reread(object, &fields, &to_read, found).await {
             Ok(()) => {}
-            Err(error) if error.is_hidden() => {
+            Err(Error::Salesforce(error)) if error.is_hidden() => {
                 reader.deps.fields.invalidate(reader.org, object);
-                return Err(error);
+                // A new description says whether the object is hidden by now.
+                fields_of(reader, object).await?;
+                return Err(Error::Salesforce(error));
             }
             Err(Error::Salesforce(error)) if error.has_code("INVALID_FIELD") => {
                 reader.deps.fields.invalidate(reader.org, object);

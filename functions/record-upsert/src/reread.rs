@@ -97,7 +97,7 @@ impl Reader<'_> {
 
     /// Describes the object.
     pub(crate) async fn describe(&self, object: &ObjectName) -> Result<ObjectDescribe, Error> {
-        self.call(self.client.describe(object)).await
+        self.call(self.client.find_object(object)).await?.ok_or(Error::Hidden)
     }
 
     /// Makes the call if budget and time allow it.

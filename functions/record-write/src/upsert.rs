@@ -132,6 +132,7 @@ impl Upsert {
         match self.describe(client).await {
             Ok(describe) => match target::hidden(&describe, &self.object, &self.batch) {
                 Some(hidden) => Error::Hidden(hidden),
+                None if error.has_code("INVALID_TYPE") && describe.summary.createable => error.contradicted().into(),
                 None => error.into(),
             },
             Err(hidden @ Error::Hidden(_)) => hidden,

@@ -90,7 +90,7 @@ impl Classify for SaveError {
 }
 
 /// The code of a refusal because another transaction holds a lock.
-pub(crate) const ROW_LOCK: &str = "UNABLE_TO_LOCK_ROW";
+const ROW_LOCK: &str = "UNABLE_TO_LOCK_ROW";
 
 /// Reads a list of ids, or the ids of all matched records in a `DuplicateResult`. Its form in a collection is not documented,
 /// so anything else is no id.

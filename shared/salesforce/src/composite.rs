@@ -6,8 +6,7 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::collections::ROW_LOCK;
-use crate::error::{checked_problem, is_rollback};
+use crate::error::part_failure;
 use crate::transport::Request;
 use crate::{Client, Error, JsonObject};
 
@@ -96,38 +95,10 @@ impl CompositeResponse {
     ///
     /// `operation` is an infinitive for the error: "create the note".
     pub fn failure(&self, operation: &'static str) -> Option<Error> {
-        if (200..300).contains(&self.status) {
-            return None;
+        match self.status {
+            200..300 => None,
+            status => part_failure(operation, status, &self.body),
         }
-        let mut problems = Vec::new();
-        for problem in PartProblem::all(&self.body) {
-            problems.push(checked_problem(&problem.error_code, &problem.fields));
-            // A trigger that failed on a row lock names the lock only in its message.
-            if problem.error_code != ROW_LOCK && problem.message.contains(ROW_LOCK) {
-                problems.push(checked_problem(ROW_LOCK, &[]));
-            }
-        }
-        if problems.is_empty() {
-            problems.push(checked_problem(&format!("HTTP_{}", self.status), &[]));
-        }
-        let only_rolled_back = problems.iter().all(|problem| is_rollback(&problem.code));
-        (!only_rolled_back).then_some(Error::Rejected { operation, status: self.status, problems })
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PartProblem {
-    error_code: String,
-    #[serde(default)]
-    message: String,
-    #[serde(default)]
-    fields: Vec<String>,
-}
-
-impl PartProblem {
-    fn all(body: &Value) -> Vec<Self> {
-        Vec::deserialize(body).unwrap_or_default()
     }
 }
 
@@ -198,6 +169,27 @@ mod tests {
         let retry = |message: &str| part(message).failure("run a test").unwrap().retry();
         assert!(matches!(retry(message), Retry::After(_)));
         assert_eq!(retry("LinkTrigger: no"), Retry::Never);
+    }
+
+    #[test]
+    fn a_part_without_an_error_object_decides_nothing() {
+        for (status, body) in [
+            (302, Value::Null),
+            (400, json!("<html>")),
+            (403, json!([])),
+            (404, json!("<html>")),
+            (420, json!({})),
+            (500, Value::Null),
+            (503, json!("upstream connect error")),
+        ] {
+            let part = CompositeResponse { reference_id: "a".to_owned(), status, body };
+            let error = part.failure("run a test").unwrap();
+            assert!(error.problems().is_empty(), "{error:?}");
+            assert!(matches!(error.retry(), Retry::After(_) | Retry::Unknown(_)), "{error:?}");
+        }
+        let body = json!({"errorCode": "REQUIRED_FIELD_MISSING", "message": "no"});
+        let own = CompositeResponse { reference_id: "a".to_owned(), status: 400, body };
+        assert_eq!(own.failure("run a test").unwrap().retry(), Retry::Never);
     }
 
     #[test]

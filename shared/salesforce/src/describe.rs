@@ -179,7 +179,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Those of any call; the error of the first request if the object is in the list.
+    /// Those of any call; an error that passes if the object is in the list.
     pub async fn find_object(&self, object: &ObjectName) -> Result<Option<ObjectDescribe>, Error> {
         let error = match self.describe(object).await {
             Ok(describe) => return Ok(Some(describe)),
@@ -188,7 +188,7 @@ impl Client {
         };
         let listed = self.describe_global().await?;
         let is_listed = listed.iter().any(|listed| listed.name.as_str().eq_ignore_ascii_case(object.as_str()));
-        if is_listed { Err(error) } else { Ok(None) }
+        if is_listed { Err(error.contradicted()) } else { Ok(None) }
     }
 
     /// Returns all objects that the connected user can access.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 pub(crate) use codes::{code_retry, is_rollback};
 pub use condition::{Condition, MendedBy};
-pub(crate) use response::{checked_problem, rest_failure};
+pub(crate) use response::{part_failure, rest_failure};
 pub(crate) use token_endpoint::oauth_failure;
 
 /// An error of an underlying library. It goes into the log only.
@@ -266,6 +266,19 @@ impl Error {
     /// Returns whether Salesforce said of this very record that it is deleted.
     pub fn is_deleted(&self) -> bool {
         self.has_code("ENTITY_IS_DELETED")
+    }
+
+    /// Returns the error of a refusal that a later answer of Salesforce contradicts, for example the list of the objects. Nothing
+    /// was carried out, and the same request may succeed. Other errors stay as they are.
+    #[must_use]
+    pub fn contradicted(self) -> Self {
+        match self {
+            Self::Rejected { operation, status, problems } => {
+                let code = problems.into_iter().next().map(|problem| problem.code);
+                Self::Unavailable { operation, status, code, retry: Retry::After(NOT_FOUND_PAUSE) }
+            }
+            other => other,
+        }
     }
 
     /// Returns Salesforce's reasons; empty unless it rejected the request.

@@ -11,11 +11,10 @@ use tracing::warn;
 
 pub use html::NoteHtml;
 
-use crate::collections::ROW_LOCK;
 use crate::composite::{CompositeRequest, CompositeResponse, MAX_SUBREQUESTS, Subrequest};
 use crate::soql::{self, Condition, Literal, Soql};
 use crate::transport::Request;
-use crate::{Client, Error, FieldName, JsonObject, ObjectName, Record, RecordId, datetime};
+use crate::{Classify, Client, Error, FieldName, JsonObject, ObjectName, Record, RecordId, Retry, datetime};
 
 /// The maximum number of records that a new note can be linked to.
 pub const MAX_LINKS: usize = MAX_SUBREQUESTS - 1;
@@ -186,7 +185,9 @@ impl Client {
             let ids: Vec<Literal> = notes.iter().map(|note| Literal::from(&note.id)).collect();
             let of_notes = soql::in_(&LINK_NOTE, ids);
             let versions = match self.query_pages(&VERSION, &[LINK_NOTE, VERSION_MARK], of_notes).await {
-                Err(error) if error.has_code("INVALID_FIELD") || error.has_code("INVALID_TYPE") => return Ok(()),
+                Err(error) if error.has_code("INVALID_FIELD") || error.has_code("INVALID_TYPE") => {
+                    return if self.shows_marks().await? { Err(error.contradicted()) } else { Ok(()) };
+                }
                 versions => versions?,
             };
             for version in versions {
@@ -198,6 +199,12 @@ impl Client {
             }
         }
         Ok(())
+    }
+
+    /// Returns whether the user may read the marks.
+    async fn shows_marks(&self) -> Result<bool, Error> {
+        let versions = self.find_object(&VERSION).await?;
+        Ok(versions.is_some_and(|versions| versions.readable_fields().contains(&VERSION_MARK)))
     }
 
     async fn linked_records(&self, note: &RecordId) -> Result<Vec<RecordId>, Error> {
@@ -281,7 +288,8 @@ const CREATE: &str = "create the note";
 fn created_note(responses: &[CompositeResponse]) -> Result<RecordId, Refused> {
     if let Some((part, error)) = responses.iter().find_map(|part| Some((part, part.failure(CREATE)?))) {
         let is_mark_part = [VERSION_PART, MARK_PART].contains(&part.reference_id.as_str());
-        return Err(Refused { is_mark: is_mark_part && part.status < 500 && !error.has_code(ROW_LOCK), error });
+        let is_refusal = part.status < 500 && (error.retry() == Retry::Never || error.is_not_found());
+        return Err(Refused { is_mark: is_mark_part && is_refusal, error });
     }
     let id = responses.first().and_then(|note| note.body.get("id"));
     let error = Error::InvalidResponse { operation: CREATE, what: "no note id" };
@@ -366,6 +374,11 @@ mod tests {
         assert_eq!(create_request(&marked(23)).unwrap().requests.len(), 24, "without a mark");
     }
 
+    /// A part whose body is a page.
+    fn odd_part(reference: &str) -> CompositeResponse {
+        CompositeResponse { reference_id: reference.to_owned(), status: 404, body: json!("<html></html>") }
+    }
+
     #[test]
     fn only_a_refusal_of_the_mark_itself_drops_it() {
         let responses = |part: &str, code: &str| {
@@ -383,6 +396,11 @@ mod tests {
         assert!(is_mark("mark", "INSUFFICIENT_ACCESS_OR_READONLY"));
         assert!(is_mark("version", "NOT_FOUND"));
         assert!(!is_mark("mark", "UNABLE_TO_LOCK_ROW"));
+        assert!(!is_mark("mark", "ENTITY_IS_LOCKED"));
+        let page = |status| CompositeResponse { status, ..odd_part("mark") };
+        for status in [403, 404, 500, 503] {
+            assert!(created_note(&[page(status)]).is_err_and(|refused| !refused.is_mark), "{status}");
+        }
         assert!(!is_mark("note", "REQUIRED_FIELD_MISSING"));
         assert!(!is_mark("link_0", "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY"));
     }

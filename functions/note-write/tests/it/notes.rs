@@ -109,23 +109,57 @@ fn a_change_of_a_deleted_note_is_refused_and_not_repeated() {
     });
 }
 
-/// Salesforce says once that the note does not exist.
 #[test]
-fn a_passing_not_found_does_not_refuse_a_change() {
+fn a_change_of_a_note_that_never_was_is_final() {
+    run(async {
+        let context = TestContext::new().await;
+        let (status, problem) = context.change(&json!("069000000000001"), None, json!({ "text": "New" })).await;
+        assert_eq!((status, &problem["type"]), (StatusCode::NOT_FOUND, &json!("urn:ferry:problem:not_found")));
+    });
+}
+
+/// Salesforce says once that the note does not exist, or the edge returns a page.
+#[test]
+fn a_passing_answer_does_not_refuse_a_change() {
     run(async {
         let context = TestContext::new().await;
         let (_, written) = context.create_note(None, "k", "Old").await;
-        let effect = Effect::Error { status: 404, code: "NOT_FOUND".to_owned(), message: "not found".to_owned() };
-        let path_prefix = "/services/data/v66.0/sobjects/ContentNote".to_owned();
-        let method = Some("PATCH".to_owned());
-        context.simulator.fault(Fault { path_prefix, method, times: 2, effect });
+        let error = |code: &str| Effect::Error { status: 404, code: code.to_owned(), message: "not found".to_owned() };
+        let page = |status| Effect::Answer { status, content_type: "text/html".to_owned(), body: "<html>".to_owned() };
+        let answers = [error("NOT_FOUND"), error("ENTITY_IS_DELETED"), page(403), page(404), page(420)];
+        for (n, effect) in answers.into_iter().enumerate() {
+            let path_prefix = "/services/data/v66.0/sobjects/ContentNote".to_owned();
+            let method = Some("PATCH".to_owned());
+            context.simulator.fault(Fault { path_prefix, method, times: 2, effect: effect.clone() });
+            let (key, text) = (format!("c{n}"), format!("New {n}"));
 
-        let (status, queued) = context.change(&written["note_id"], Some("c"), json!({ "text": "New" })).await;
-        assert_eq!(status, StatusCode::ACCEPTED, "{queued}");
-        context.simulator.clear_faults();
-        assert!(context.resume(&queued["write_id"]).await);
+            let (status, queued) = context.change(&written["note_id"], Some(&key), json!({ "text": text })).await;
+            assert_eq!(status, StatusCode::ACCEPTED, "{effect:?}: {queued}");
+            context.simulator.clear_faults();
+            assert!(context.resume(&queued["write_id"]).await);
 
-        assert_eq!(context.read(None, &written["note_id"]).await.1["html"], "New");
+            assert_eq!(context.read(None, &written["note_id"]).await.1["html"], text, "{effect:?}");
+        }
+    });
+}
+
+/// A note that is there is not reported as missing because of one answer.
+#[test]
+fn a_passing_answer_does_not_hide_a_note() {
+    run(async {
+        let context = TestContext::new().await;
+        let (_, written) = context.create_note(None, "k", "Hi").await;
+        let not_found = Effect::Error { status: 404, code: "NOT_FOUND".to_owned(), message: "not found".to_owned() };
+        let page = |status| Effect::Answer { status, content_type: "text/html".to_owned(), body: "<html>".to_owned() };
+        for effect in [not_found, page(403), page(404)] {
+            let path_prefix = "/services/data/v66.0/sobjects/ContentNote".to_owned();
+            context.simulator.fault(Fault { path_prefix, method: None, times: 1, effect: effect.clone() });
+
+            let (status, problem) = context.read(None, &written["note_id"]).await;
+
+            assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{effect:?}: {problem}");
+            assert_eq!(context.read(None, &written["note_id"]).await.0, StatusCode::OK);
+        }
     });
 }
 

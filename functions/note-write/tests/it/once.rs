@@ -180,8 +180,45 @@ fn a_note_during_maintenance_waits_in_the_queue() {
         assert_eq!(status, StatusCode::ACCEPTED);
 
         context.simulator.clear_faults();
+        context.pass(SignedDuration::from_mins(12));
         assert!(context.resume(&queued["write_id"]).await);
         assert!(context.resume(&queued["write_id"]).await, "a second delivery of the task");
+
+        assert_eq!(context.notes(), 1);
+    });
+}
+
+/// A proxy returns such a 503 too when the connection to its server ended after it had sent the request on.
+#[test]
+fn a_note_that_got_a_bare_503_is_looked_for_before_it_is_sent_again() {
+    run(async {
+        let context = TestContext::new().await;
+        context.simulator.fault(fault("composite", 1, Effect::Unavailable));
+
+        let (status, queued) = context.create_note(None, "k", "Hi").await;
+        assert_eq!(status, StatusCode::ACCEPTED);
+        assert!(context.resume(&queued["write_id"]).await);
+        assert_eq!(context.notes(), 0, "the request may still take effect");
+        context.pass(SignedDuration::from_mins(12));
+        assert!(context.resume(&queued["write_id"]).await);
+
+        assert_eq!(context.notes(), 1);
+        let requests = context.simulator.request_log();
+        assert_eq!(requests.iter().filter(|request| request.contains("/composite")).count(), 2, "{requests:?}");
+    });
+}
+
+#[test]
+fn a_note_that_salesforce_did_not_take_up_is_sent_again_at_once() {
+    run(async {
+        let context = TestContext::new().await;
+        let effect = Effect::Error { status: 503, code: "SERVER_UNAVAILABLE".to_owned(), message: "down".to_owned() };
+        context.simulator.fault(fault("composite", 100, effect));
+        let (status, queued) = context.create_note(None, "k", "Hi").await;
+        assert_eq!(status, StatusCode::ACCEPTED);
+
+        context.simulator.clear_faults();
+        assert!(context.resume(&queued["write_id"]).await);
 
         assert_eq!(context.notes(), 1);
     });

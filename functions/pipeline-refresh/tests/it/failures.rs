@@ -13,6 +13,14 @@ pub(crate) fn fault(path: &str, times: u32, effect: Effect) -> Fault {
     Fault { path_prefix: format!("/services/data/v66.0/{path}"), method: None, times, effect }
 }
 
+/// Answers that decide nothing: pages of the edge, and refusals that the list of the objects contradicts.
+pub(crate) fn odd_answers() -> Vec<Effect> {
+    let page =
+        |status| Effect::Answer { status, content_type: "text/html".to_owned(), body: "<html></html>".to_owned() };
+    let error = |status, code: &str| Effect::Error { status, code: code.to_owned(), message: "no".to_owned() };
+    vec![page(404), page(403), page(420), error(404, "NOT_FOUND"), error(400, "INVALID_TYPE")]
+}
+
 #[test]
 fn a_task_of_an_unavailable_org_is_deferred_and_no_cursor_moves() {
     run(async {
@@ -193,6 +201,37 @@ fn an_invisible_object_is_skipped() {
         assert!(context.work_on(&[context.task(RefreshKind::Nightly)]).await.is_empty());
 
         context.assert_mirrored(&[]).await;
+        let hidden = context.cursor(&CursorName::backfill(&ObjectName::from_static("Hidden__c"))).await;
+        assert_eq!(hidden.failure.as_deref(), Some("object_not_visible"));
+        assert_eq!(
+            (context.delayed().await, context.queued().await),
+            (0, Vec::new()),
+            "it is confirmed, and no failure"
+        );
+    });
+}
+
+#[test]
+fn a_passing_answer_to_a_describe_skips_no_object() {
+    run(async {
+        let context = TestContext::new().await;
+        let accounts = context.accounts(3);
+        for (n, effect) in odd_answers().into_iter().enumerate() {
+            context.deps.fields.invalidate(context.org, &ACCOUNT);
+            context.simulator.fault(fault("sobjects/Account/describe", 1, effect.clone()));
+            let task = context.task(RefreshKind::Nightly).for_object(ACCOUNT);
+            context.pass(SignedDuration::from_mins(1));
+
+            assert!(context.work_on(std::slice::from_ref(&task)).await.is_empty());
+
+            let name = if n == 0 { CursorName::backfill(&ACCOUNT) } else { CursorName::incremental(&ACCOUNT) };
+            let failure = context.cursor(&name).await.failure;
+            assert_eq!(failure.as_deref(), Some("salesforce_unavailable"), "{effect:?}");
+            assert_eq!(context.delayed().await, n + 1, "{effect:?}: the task is tried again");
+            assert!(context.work_on(&[task]).await.is_empty());
+            assert_eq!(context.cursor(&name).await.failure, None);
+            context.assert_mirrored(&accounts).await;
+        }
     });
 }
 

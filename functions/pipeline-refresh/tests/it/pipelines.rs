@@ -1,10 +1,10 @@
 //! Pipelines.
 
-use org_simulator::{Effect, ObjectPermissions};
+use org_simulator::ObjectPermissions;
 use salesforce::MASTER_RECORD_TYPE;
 use store::{CursorName, Pipeline, RefreshKind};
 
-use crate::failures::fault;
+use crate::failures::{fault, odd_answers};
 use crate::harness::{TestContext, run};
 
 impl TestContext {
@@ -85,23 +85,26 @@ fn hidden_stages_and_record_types_erase_no_pipeline() {
 }
 
 #[test]
-fn an_odd_page_for_the_picklists_erases_no_pipeline() {
+fn a_passing_answer_erases_no_pipeline() {
     run(async {
         let context = TestContext::new().await;
         let before = context.night().await;
-        let page =
-            Effect::Answer { status: 404, content_type: "text/html".to_owned(), body: "<html></html>".to_owned() };
-        context.simulator.fault(fault("ui-api", 100, page));
+        for (n, effect) in odd_answers().into_iter().enumerate() {
+            for (at, path) in ["ui-api", "sobjects/Opportunity/describe"].into_iter().enumerate() {
+                context.simulator.fault(fault(path, 100, effect.clone()));
 
-        let kept = context.night().await;
+                let kept = context.night().await;
 
-        assert_eq!(kept.len(), before.len());
-        assert!(
-            kept.iter().all(|pipeline| pipeline.stale_reason.is_some() && !pipeline.stages.is_empty()),
-            "{kept:#?}"
-        );
-        assert_eq!(context.delayed().await, 1, "the task is tried again");
-        context.simulator.clear_faults();
-        assert_eq!(context.night().await, before);
+                let stages =
+                    |pipelines: &[Pipeline]| pipelines.iter().map(|one| one.stages.clone()).collect::<Vec<_>>();
+                assert_eq!(stages(&kept), stages(&before), "{effect:?} at {path}");
+                let is_stale = |pipeline: &Pipeline| pipeline.stale_reason.is_some();
+                assert_eq!(kept.iter().any(is_stale), path == "ui-api", "{effect:?} at {path}");
+                assert!(context.cursor(&CursorName::pipelines()).await.failure.is_some());
+                assert_eq!(context.delayed().await, 2 * n + at + 1, "{effect:?} at {path}: the task is tried again");
+                context.simulator.clear_faults();
+                assert_eq!(context.night().await, before);
+            }
+        }
     });
 }

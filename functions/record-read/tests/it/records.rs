@@ -1,6 +1,7 @@
 //! Records, from the mirror for the platform and from the org for a rep.
 
 use http::StatusCode;
+use org_simulator::{Effect, Fault};
 use record_read::ServeDisconnected;
 use salesforce::ObjectName;
 use serde_json::{Value, json};
@@ -71,6 +72,32 @@ fn a_missing_record_and_a_missing_object_differ() {
         assert!(not_mirrored["next"].as_str().unwrap().contains("MirroredObjects"), "{not_mirrored}");
         assert_eq!(object["type"], "urn:ferry:problem:object_not_visible");
         assert!(object["detail"].as_str().unwrap().contains("the object Nowhere__c"), "{object}");
+    });
+}
+
+/// Only Salesforce's own and confirmed word makes a record or an object missing.
+#[test]
+fn a_passing_answer_of_a_live_read_is_no_404() {
+    run(async {
+        let context = TestContext::new().await;
+        let id = context.opportunity(&context.rep, "Own", "Prospecting");
+        let path = format!("/opportunities/{id}");
+        let page = |status| Effect::Answer { status, content_type: "text/html".to_owned(), body: "<html>".to_owned() };
+        let error = |status, code: &str| Effect::Error { status, code: code.to_owned(), message: "no".to_owned() };
+        for effect in [page(403), page(404), page(420), error(404, "NOT_FOUND"), error(400, "INVALID_TYPE")] {
+            let at_retrieve = ("composite/sobjects/", error(404, "NOT_FOUND"));
+            for (prefix, effect) in [("sobjects/", effect.clone()), at_retrieve] {
+                let path_prefix = format!("/services/data/v66.0/{prefix}");
+                context.simulator.fault(Fault { path_prefix, method: None, times: 1, effect: effect.clone() });
+
+                let (status, problem) = context.get_as(REP, &path).await;
+
+                assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{effect:?} at {prefix}: {problem}");
+                assert_eq!(context.get_as(REP, &path).await.0, StatusCode::OK);
+            }
+        }
+        let (status, problem) = context.get_as(REP, "/opportunities/006000000000009").await;
+        assert_eq!((status, &problem["type"]), (StatusCode::NOT_FOUND, &json!("urn:ferry:problem:not_found")));
     });
 }
 

@@ -4,7 +4,6 @@ use salesforce::Retry;
 use store::{Deferrals, DeliveryOutcome, Source};
 
 use super::*;
-use crate::disposition::End;
 
 fn hint((delivery, count, hours_ago): (usize, u32, i64)) -> ChangeHint {
     ChangeHint {
@@ -26,7 +25,7 @@ fn dispositions() -> impl Strategy<Value = Disposition> {
         Just(Disposition::Settled(DeliveryOutcome::Applied)),
         Just(deferred("reconnect_required", Retry::NeedsHuman)),
         Just(deferred("salesforce_unavailable", Retry::After(Duration::from_secs(1)))),
-        Just(Disposition::Doubted { reason: "NOT_FOUND".to_owned(), end: End::NotVisible }),
+        Just(Disposition::Doubted { reason: "SOMETHING_NEW".to_owned() }),
         Just(Disposition::DeadLettered("too_large".to_owned())),
     ]
 }
@@ -89,21 +88,16 @@ fn a_hint_waits_for_a_person_without_limit() {
 
 #[test]
 fn a_refusal_is_asked_three_more_times() {
-    for (end, expected) in [
-        (End::DeadLettered, Disposition::DeadLettered("SOMETHING_NEW".to_owned())),
-        (End::NotVisible, Disposition::Settled(DeliveryOutcome::NotVisible)),
-    ] {
-        let doubted = Disposition::Doubted { reason: "SOMETHING_NEW".to_owned(), end };
-        let mut hint = ChangeHint { deferrals: Deferrals::default(), ..hint((1, 0, 0)) };
-        for _ in 0..store::deferral::CONFIRMATIONS {
-            let (dispositions, sends) = plan(&[&hint], vec![(0, doubted.clone())], now());
-            assert_eq!(dispositions, [(0, doubted.clone())]);
-            let ((sent, _), _) = sends.deferred.into_values().next().unwrap();
-            hint = sent;
-        }
-        let (dispositions, _) = plan(&[&hint], vec![(0, doubted)], now());
-        assert_eq!(dispositions, [(0, expected)]);
+    let doubted = Disposition::Doubted { reason: "SOMETHING_NEW".to_owned() };
+    let mut hint = ChangeHint { deferrals: Deferrals::default(), ..hint((1, 0, 0)) };
+    for _ in 0..store::deferral::CONFIRMATIONS {
+        let (dispositions, sends) = plan(&[&hint], vec![(0, doubted.clone())], now());
+        assert_eq!(dispositions, [(0, doubted.clone())]);
+        let ((sent, _), _) = sends.deferred.into_values().next().unwrap();
+        hint = sent;
     }
+    let (dispositions, _) = plan(&[&hint], vec![(0, doubted)], now());
+    assert_eq!(dispositions, [(0, Disposition::DeadLettered("SOMETHING_NEW".to_owned()))]);
 }
 
 #[test]

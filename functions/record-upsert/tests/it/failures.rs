@@ -162,7 +162,8 @@ fn a_passing_page_of_the_edge_decides_nothing() {
             body: "<html>The page you requested is not available</html>".to_owned(),
         };
         let not_found = Effect::Error { status: 404, code: "NOT_FOUND".to_owned(), message: "Not here.".to_owned() };
-        let answers = [page(404), page(403), page(420), not_found];
+        let invalid = Effect::Error { status: 400, code: "INVALID_TYPE".to_owned(), message: "Not here.".to_owned() };
+        let answers = [page(404), page(403), page(420), not_found, invalid];
         for (effect, path) in
             answers.into_iter().flat_map(|effect| ["sobjects/", "composite/"].map(|path| (effect.clone(), path)))
         {
@@ -182,7 +183,7 @@ fn a_passing_page_of_the_edge_decides_nothing() {
             assert_eq!(context.outcome(&hint).await, Some(DeliveryOutcome::Applied), "{effect:?} at {path}");
         }
         let (visible, delayed) = context.queued().await;
-        assert_eq!(visible + delayed, 8, "each hint was queued again");
+        assert_eq!(visible + delayed, 10, "each hint was queued again");
     });
 }
 

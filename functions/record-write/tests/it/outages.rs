@@ -195,7 +195,9 @@ async fn run_until_it_ends(context: &TestContext, write_id: &Value) -> Value {
 fn an_accepted_write_fails_after_three_days_of_outage() {
     run(async {
         let context = TestContext::new().await;
-        context.simulator.fault(Fault { times: u32::MAX, ..fault(Effect::Unavailable) });
+        // Salesforce's own word, after which nothing is sent again within the attempt.
+        let down = Effect::Error { status: 503, code: "SERVER_UNAVAILABLE".to_owned(), message: "down".to_owned() };
+        context.simulator.fault(Fault { times: u32::MAX, ..fault(down) });
         let (status, queued) = context.upsert("Account", None, "k", records()).await;
         assert_eq!(status, StatusCode::ACCEPTED);
         let accepted_at = context.clock.now();

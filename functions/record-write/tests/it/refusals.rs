@@ -219,3 +219,26 @@ fn another_method_is_refused_by_the_router() {
         assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
     });
 }
+
+/// Only Salesforce's own and confirmed word refuses a write for its key.
+#[test]
+fn a_passing_answer_does_not_refuse_a_write() {
+    run(async {
+        let context = TestContext::new().await;
+        let page = |status| Effect::Answer { status, content_type: "text/html".to_owned(), body: "<html>".to_owned() };
+        let error = |status, code: &str| Effect::Error { status, code: code.to_owned(), message: "no".to_owned() };
+        let answers = [page(403), page(404), page(420), page(500), error(404, "NOT_FOUND"), error(400, "INVALID_TYPE")];
+        for (n, effect) in answers.into_iter().chain([error(500, "SOMETHING_NEW")]).enumerate() {
+            let path_prefix = "/services/data/v66.0/composite".to_owned();
+            context.simulator.fault(Fault { path_prefix, method: None, times: 20, effect: effect.clone() });
+            let records = json!([{ KEY: format!("A-{n}"), "Name": "Acme" }]);
+
+            let (status, queued) = context.upsert("Account", None, &format!("k{n}"), records).await;
+            assert_eq!(status, StatusCode::ACCEPTED, "{effect:?}: {queued}");
+            context.simulator.clear_faults();
+            assert!(context.resume(&queued["write_id"]).await);
+
+            assert_eq!(context.state(&queued["write_id"]).await, "finished", "{effect:?}");
+        }
+    });
+}

@@ -6,8 +6,9 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::Value;
 
-use super::{Error, Problem, Retry, code_retry};
+use super::{Error, Problem, Retry, code_retry, is_rollback};
 use crate::transport::Response;
 
 /// An element of an error response. Most resources return an array of them, some a single one.
@@ -28,6 +29,15 @@ enum RestProblems {
     One(RestProblem),
 }
 
+impl RestProblems {
+    fn all(self) -> Vec<RestProblem> {
+        match self {
+            Self::Many(problems) => problems,
+            Self::One(problem) => vec![problem],
+        }
+    }
+}
+
 /// The message of a `NOT_FOUND` that names an external id field. Other messages of `NOT_FOUND` name nothing.
 const UNKNOWN_EXTERNAL_ID: &str = "Provided external ID field does not exist or is not accessible:";
 
@@ -37,11 +47,7 @@ const NOT_PERMITTED_TEXTS: [&str; 2] =
 
 /// Maps an unsuccessful response of the REST API.
 pub(crate) fn rest_failure(operation: &'static str, response: &Response) -> Error {
-    let problems = match serde_json::from_slice(&response.body) {
-        Ok(RestProblems::Many(problems)) => problems,
-        Ok(RestProblems::One(problem)) => vec![problem],
-        Err(_) => Vec::new(),
-    };
+    let problems = serde_json::from_slice(&response.body).map_or_else(|_| Vec::new(), RestProblems::all);
     let has = |code: &str| problems.iter().any(|problem| problem.error_code == code);
     let says = |text: &str| problems.iter().any(|problem| problem.message.contains(text));
     match response.status {
@@ -56,11 +62,24 @@ pub(crate) fn rest_failure(operation: &'static str, response: &Response) -> Erro
         _ if has("REQUEST_LIMIT_EXCEEDED") => Error::DailyLimit { operation },
         413 | 414 | 431 if problems.is_empty() => Error::TooLarge { operation, what: "the request" },
         429 | 500.. => {
-            unavailable(operation, response, problems.first().map(|problem| checked_code(&problem.error_code)))
+            let code = problems.first().map(|problem| checked_code(&problem.error_code));
+            unavailable(operation, response.status, code, response.retry_after())
         }
-        _ if problems.is_empty() => unavailable(operation, response, None),
+        status if problems.is_empty() => unavailable(operation, status, None, response.retry_after()),
         status => Error::Rejected { operation, status, problems: carried_over(&problems, status) },
     }
+}
+
+/// Maps the body of an unsuccessful subrequest of a composite request; `None` if it was only rolled back because another one
+/// failed. Its status decides as little as that of a response of its own.
+pub(crate) fn part_failure(operation: &'static str, status: u16, body: &Value) -> Option<Error> {
+    let problems = RestProblems::deserialize(body).map_or_else(|_| Vec::new(), RestProblems::all);
+    if problems.is_empty() {
+        return Some(unavailable(operation, status, None, None));
+    }
+    let problems = carried_over(&problems, status);
+    let only_rolled_back = problems.iter().all(|problem| is_rollback(&problem.code));
+    (!only_rolled_back).then_some(Error::Rejected { operation, status, problems })
 }
 
 /// Returns whether the resource is said to be elsewhere. A redirect is not followed, because the body of a write would be lost.
@@ -70,18 +89,27 @@ pub(super) fn is_redirect(status: u16) -> bool {
 
 /// Returns the error of a response that does not decide about the request: of a status of 500 or more, of a limit, and of a page
 /// that is not Salesforce's error object. A code decides only whether the request may have taken effect.
-pub(super) fn unavailable(operation: &'static str, response: &Response, code: Option<String>) -> Error {
-    let retry_after = response.retry_after();
-    let retry = match (code.as_deref().map(code_retry), response.status) {
-        (Some(by_code @ (Retry::After(_) | Retry::Unknown(_))), _) if retry_after.is_none() => by_code,
-        (_, 429 | 503) => Retry::After(retry_after.unwrap_or(Duration::from_secs(2))),
+///
+/// A 503 without such a code may have taken effect: a proxy returns it too when the connection to its server ends after the
+/// request was sent (Envoy access logs, response flag `UC`).
+pub(super) fn unavailable(
+    operation: &'static str,
+    status: u16,
+    code: Option<String>,
+    retry_after: Option<Duration>,
+) -> Error {
+    let or = |pause| retry_after.unwrap_or(pause);
+    let retry = match (code.as_deref().map(code_retry), status) {
+        (Some(Retry::After(pause)), _) => Retry::After(or(pause)),
+        (Some(Retry::Unknown(pause)), _) => Retry::Unknown(or(pause)),
+        (_, 429) => Retry::After(or(Duration::from_secs(2))),
         // The edge knows no instance for this host, or names another host: no instance has seen the request.
-        (None, 420) => Retry::After(retry_after.unwrap_or(Duration::from_secs(30))),
+        (None, 420) => Retry::After(or(Duration::from_secs(30))),
         (None, status) if is_redirect(status) => Retry::After(Duration::from_secs(30)),
-        (None, 400..500) => Retry::Unknown(retry_after.unwrap_or(Duration::from_secs(30))),
-        _ => Retry::Unknown(retry_after.unwrap_or(Duration::from_secs(2))),
+        (None, ..500) => Retry::Unknown(or(Duration::from_secs(30))),
+        _ => Retry::Unknown(or(Duration::from_secs(2))),
     };
-    Error::Unavailable { operation, status: response.status, code, retry }
+    Error::Unavailable { operation, status, code, retry }
 }
 
 fn first_code(problems: &[RestProblem], status: u16) -> String {

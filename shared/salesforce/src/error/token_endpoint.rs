@@ -83,11 +83,11 @@ pub(crate) fn oauth_failure(operation: &'static str, response: &Response) -> Err
     let Some(OauthProblem { error: code, error_description }) = oauth_problem(&response.body) else {
         return match response.status {
             status if is_redirect(status) => Error::InvalidResponse { operation, what: "a redirect" },
-            _ => unavailable(operation, response, None),
+            status => unavailable(operation, status, None, response.retry_after()),
         };
     };
     if response.status >= 500 {
-        return unavailable(operation, response, Some(code));
+        return unavailable(operation, response.status, Some(code), response.retry_after());
     }
     match meaning(&code, &error_description) {
         Meaning::Ended(reason) => Error::GrantEnded { code, reason },

@@ -148,7 +148,7 @@ async fn a_long_retry_after_ends_the_call() {
     let long = Reply::Send(503, vec![("retry-after", "600".to_owned())], String::new());
     let server = Replay::start(vec![long, json(200, COUNT)]);
     let error = server.client().count(&count()).await.unwrap_err();
-    assert_eq!(error.retry(), Retry::After(Duration::from_mins(10)));
+    assert_eq!(error.retry(), Retry::Unknown(Duration::from_mins(10)));
     assert_eq!(server.requests().len(), 1);
 }
 
@@ -192,6 +192,27 @@ async fn a_note_is_missing_only_if_a_query_does_not_find_it() {
 }
 
 #[tokio::test]
+async fn marks_are_missing_only_if_the_describe_does_not_show_them() {
+    let link = r#"{"attributes":{"type":"ContentDocumentLink","url":"/x"},"Id":"06A000000000001","ContentDocumentId":"069dM00003kRs59QAC","ContentDocument":{"Title":"Call","CreatedDate":"2026-11-22T10:00:00.000+0000"}}"#;
+    let links = || json(200, &format!(r#"{{"totalSize":1,"done":true,"records":[{link}]}}"#));
+    let refused = || json(400, r#"[{"errorCode":"INVALID_FIELD","message":"No such column 'Description'"}]"#);
+    let describe = |field: &str| {
+        let object = r#""name":"ContentVersion","label":"x","keyPrefix":null,"custom":false,"queryable":true,"createable":true,"updateable":true,"replicateable":true"#;
+        let field = format!(
+            r#"{{"name":"{field}","label":"x","type":"string","nillable":true,"createable":true,"updateable":true}}"#
+        );
+        json(200, &format!(r#"{{{object},"fields":[{field}]}}"#))
+    };
+    let record: RecordId = "0065e0000000000AAA".parse().unwrap();
+    let since = jiff::Timestamp::UNIX_EPOCH;
+    let hidden = Replay::start(vec![links(), refused(), describe("Title")]);
+    assert_eq!(hidden.client().find_notes(&record, since).await.unwrap()[0].marks, Vec::<String>::new());
+    let shown = Replay::start(vec![links(), refused(), describe("Description")]);
+    let error = shown.client().find_notes(&record, since).await.unwrap_err();
+    assert!(matches!(error.retry(), Retry::After(_)), "{error}");
+}
+
+#[tokio::test]
 async fn an_object_is_hidden_only_if_the_list_does_not_have_it() {
     let list = |name: &str| {
         let object = format!(
@@ -203,7 +224,7 @@ async fn an_object_is_hidden_only_if_the_list_does_not_have_it() {
     assert_eq!(hidden.client().find_object(&ACCOUNT).await.unwrap(), None);
     let listed = Replay::start(vec![json(404, NOT_FOUND), list("account")]);
     let error = listed.client().find_object(&ACCOUNT).await.unwrap_err();
-    assert!(matches!(error.retry(), Retry::After(_)), "{error}");
+    assert!(matches!(error.retry(), Retry::After(_)) && !error.is_hidden(), "{error}");
     assert_eq!(listed.requests().len(), 2);
 }
 

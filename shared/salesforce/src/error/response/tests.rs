@@ -112,16 +112,37 @@ fn the_daily_and_the_concurrency_limit_differ() {
 #[test]
 fn a_maintenance_page_means_unavailable() {
     let error = rest(503, "<html><body>We are down for maintenance</body></html>");
-    assert!(matches!(error.retry(), Retry::After(_)));
+    assert!(matches!(error, Error::Unavailable { code: None, .. }));
     assert!(matches!(rest(502, "").retry(), Retry::Unknown(_)));
     assert!(matches!(rest(500, "<html>").retry(), Retry::Unknown(_)));
 }
 
+/// A proxy returns a 503 too when the connection to its server ended after it had sent the request.
 #[test]
-fn retry_after_sets_the_pause() {
-    let mut response = response(503, "");
-    response.headers.insert("retry-after", "120".parse().unwrap());
-    assert_eq!(rest_failure("run a test", &response).retry(), Retry::After(Duration::from_mins(2)));
+fn a_503_had_no_effect_only_by_salesforces_own_word() {
+    let coded = |code: &str| rest(503, &serde_json::json!([{"errorCode": code, "message": ""}]).to_string()).retry();
+    assert!(matches!(coded("SERVER_UNAVAILABLE"), Retry::After(_)));
+    assert!(matches!(coded("REQUEST_RUNNING_TOO_LONG"), Retry::Unknown(_)));
+    assert!(matches!(coded("SOMETHING_NEW"), Retry::Unknown(_)));
+    for body in ["", "[]", "<html>We are down for maintenance</html>", "upstream connect error"] {
+        assert!(matches!(rest(503, body).retry(), Retry::Unknown(_)), "{body}");
+    }
+}
+
+#[test]
+fn retry_after_sets_the_pause_and_nothing_else() {
+    let minutes = Duration::from_mins(2);
+    let lock = r#"[{"errorCode":"SERVER_UNAVAILABLE","message":""}]"#;
+    for (status, body, expected) in [
+        (503, "", Retry::Unknown(minutes)),
+        (503, lock, Retry::After(minutes)),
+        (429, "", Retry::After(minutes)),
+        (404, "<html>", Retry::Unknown(minutes)),
+    ] {
+        let mut response = response(status, body);
+        response.headers.insert("retry-after", "120".parse().unwrap());
+        assert_eq!(rest_failure("run a test", &response).retry(), expected, "{status} {body}");
+    }
 }
 
 #[test]
