@@ -35,7 +35,7 @@ pub enum Disposition {
         retry: Retry,
     },
     /// Salesforce refused the read. Re-queued a few times, because one odd answer decides little; then it is final.
-    Doubted {
+    Unconfirmed {
         /// The reason.
         reason: String,
         /// The end, once the refusal is confirmed.
@@ -64,9 +64,9 @@ impl Disposition {
     pub fn from_failure(error: &Error) -> Self {
         let reason = error.reason();
         match error.retry() {
-            _ if error.is_hidden() => Self::Doubted { reason, end: End::NotVisible },
+            _ if error.is_hidden() => Self::Unconfirmed { reason, end: End::NotVisible },
             Retry::Never if error.is_about_the_record() => Self::DeadLettered(reason),
-            Retry::Never => Self::Doubted { reason, end: End::DeadLettered },
+            Retry::Never => Self::Unconfirmed { reason, end: End::DeadLettered },
             retry => Self::Deferred { reason, retry },
         }
     }
@@ -76,8 +76,8 @@ impl Disposition {
     pub fn given_up(self) -> Self {
         match self {
             Self::Deferred { reason, .. } => Self::DeadLettered(format!("deferred_too_long:{reason}")),
-            Self::Doubted { reason, end: End::DeadLettered } => Self::DeadLettered(reason),
-            Self::Doubted { end: End::NotVisible, .. } => Self::Settled(DeliveryOutcome::NotVisible),
+            Self::Unconfirmed { reason, end: End::DeadLettered } => Self::DeadLettered(reason),
+            Self::Unconfirmed { end: End::NotVisible, .. } => Self::Settled(DeliveryOutcome::NotVisible),
             other => other,
         }
     }
@@ -98,7 +98,7 @@ impl Disposition {
     pub fn is_late(&self) -> bool {
         match self {
             Self::Deferred { retry, .. } => *retry != Retry::NeedsHuman,
-            Self::Doubted { .. } => true,
+            Self::Unconfirmed { .. } => true,
             Self::Settled(_) | Self::DeadLettered(_) | Self::Dropped | Self::Retained(_) => false,
         }
     }
@@ -108,7 +108,7 @@ impl Disposition {
     pub fn outcome(&self) -> Option<DeliveryOutcome> {
         match self {
             Self::Settled(outcome) => Some(outcome.clone()),
-            Self::Deferred { reason, .. } | Self::Doubted { reason, .. } => {
+            Self::Deferred { reason, .. } | Self::Unconfirmed { reason, .. } => {
                 Some(DeliveryOutcome::Deferred { reason: reason.clone() })
             }
             Self::DeadLettered(reason) => Some(DeliveryOutcome::Failed { reason: reason.clone() }),
@@ -128,7 +128,7 @@ pub fn counts<'a>(dispositions: impl Iterator<Item = &'a Disposition>) -> Vec<(&
             Disposition::Settled(DeliveryOutcome::NotVisible) => "messages.not_visible",
             Disposition::Settled(DeliveryOutcome::Deleted) => "messages.deleted",
             Disposition::Deferred { retry: Retry::NeedsHuman, .. } => "messages.blocked",
-            Disposition::Doubted { .. } => "messages.doubted",
+            Disposition::Unconfirmed { .. } => "messages.unconfirmed",
             Disposition::Settled(
                 DeliveryOutcome::Failed { .. } | DeliveryOutcome::ObjectRefresh | DeliveryOutcome::Deferred { .. },
             )
@@ -230,10 +230,10 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_doubted_until_it_is_confirmed() {
+    fn a_refusal_is_sent_again_until_it_is_confirmed() {
         let refused = Disposition::from_failure(&rejected(400, "SOMETHING_NEW"));
         let reason = "SOMETHING_NEW".to_owned();
-        assert_eq!(refused, Disposition::Doubted { reason: reason.clone(), end: End::DeadLettered });
+        assert_eq!(refused, Disposition::Unconfirmed { reason: reason.clone(), end: End::DeadLettered });
         assert_eq!(refused.given_up(), Disposition::DeadLettered(reason));
         let hidden = Disposition::from_failure(&rejected(404, "NOT_FOUND"));
         assert!(matches!(hidden.outcome(), Some(DeliveryOutcome::Deferred { .. })));

@@ -26,7 +26,7 @@ fn dispositions() -> impl Strategy<Value = Disposition> {
         Just(Disposition::Settled(DeliveryOutcome::Applied)),
         Just(deferred("reconnect_required", Retry::NeedsHuman)),
         Just(deferred("salesforce_unavailable", Retry::After(Duration::from_secs(1)))),
-        Just(Disposition::Doubted { reason: "NOT_FOUND".to_owned(), end: End::NotVisible }),
+        Just(Disposition::Unconfirmed { reason: "NOT_FOUND".to_owned(), end: End::NotVisible }),
         Just(Disposition::DeadLettered("too_large".to_owned())),
     ]
 }
@@ -54,7 +54,7 @@ proptest! {
         prop_assert_eq!(planned.len(), batch.len());
         for (index, disposition) in planned {
             let expected = match disposition {
-                Disposition::Deferred { .. } | Disposition::Doubted { .. } => (1, 0),
+                Disposition::Deferred { .. } | Disposition::Unconfirmed { .. } => (1, 0),
                 Disposition::DeadLettered(_) => (0, 1),
                 Disposition::Settled(_) | Disposition::Dropped | Disposition::Retained(_) => (0, 0),
             };
@@ -93,15 +93,15 @@ fn a_refusal_is_asked_three_more_times() {
         (End::DeadLettered, Disposition::DeadLettered("SOMETHING_NEW".to_owned())),
         (End::NotVisible, Disposition::Settled(DeliveryOutcome::NotVisible)),
     ] {
-        let doubted = Disposition::Doubted { reason: "SOMETHING_NEW".to_owned(), end };
+        let unconfirmed = Disposition::Unconfirmed { reason: "SOMETHING_NEW".to_owned(), end };
         let mut hint = ChangeHint { deferrals: Deferrals::default(), ..hint((1, 0, 0)) };
         for _ in 0..store::deferral::CONFIRMATIONS {
-            let (dispositions, sends) = plan(&[&hint], vec![(0, doubted.clone())], now());
-            assert_eq!(dispositions, [(0, doubted.clone())]);
+            let (dispositions, sends) = plan(&[&hint], vec![(0, unconfirmed.clone())], now());
+            assert_eq!(dispositions, [(0, unconfirmed.clone())]);
             let ((sent, _), _) = sends.deferred.into_values().next().unwrap();
             hint = sent;
         }
-        let (dispositions, _) = plan(&[&hint], vec![(0, doubted)], now());
+        let (dispositions, _) = plan(&[&hint], vec![(0, unconfirmed)], now());
         assert_eq!(dispositions, [(0, expected)]);
     }
 }
