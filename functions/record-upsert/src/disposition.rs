@@ -35,7 +35,7 @@ pub enum Disposition {
         retry: Retry,
     },
     /// Salesforce refused the read. Re-queued a few times, because one odd answer decides little; then dead-lettered.
-    Doubted {
+    Unconfirmed {
         /// The reason.
         reason: String,
     },
@@ -55,7 +55,7 @@ impl Disposition {
         match error.retry() {
             _ if matches!(error, Error::Hidden) => Self::Settled(DeliveryOutcome::NotVisible),
             Retry::Never if error.is_about_the_record() => Self::DeadLettered(reason),
-            Retry::Never => Self::Doubted { reason },
+            Retry::Never => Self::Unconfirmed { reason },
             retry => Self::Deferred { reason, retry },
         }
     }
@@ -65,7 +65,7 @@ impl Disposition {
     pub fn given_up(self) -> Self {
         match self {
             Self::Deferred { reason, .. } => Self::DeadLettered(format!("deferred_too_long:{reason}")),
-            Self::Doubted { reason } => Self::DeadLettered(reason),
+            Self::Unconfirmed { reason } => Self::DeadLettered(reason),
             other => other,
         }
     }
@@ -86,7 +86,7 @@ impl Disposition {
     pub fn is_late(&self) -> bool {
         match self {
             Self::Deferred { retry, .. } => *retry != Retry::NeedsHuman,
-            Self::Doubted { .. } => true,
+            Self::Unconfirmed { .. } => true,
             Self::Settled(_) | Self::DeadLettered(_) | Self::Dropped | Self::Retained(_) => false,
         }
     }
@@ -96,7 +96,7 @@ impl Disposition {
     pub fn outcome(&self) -> Option<DeliveryOutcome> {
         match self {
             Self::Settled(outcome) => Some(outcome.clone()),
-            Self::Deferred { reason, .. } | Self::Doubted { reason } => {
+            Self::Deferred { reason, .. } | Self::Unconfirmed { reason } => {
                 Some(DeliveryOutcome::Deferred { reason: reason.clone() })
             }
             Self::DeadLettered(reason) => Some(DeliveryOutcome::Failed { reason: reason.clone() }),
@@ -116,7 +116,7 @@ pub fn counts<'a>(dispositions: impl Iterator<Item = &'a Disposition>) -> Vec<(&
             Disposition::Settled(DeliveryOutcome::NotVisible) => "messages.not_visible",
             Disposition::Settled(DeliveryOutcome::Deleted) => "messages.deleted",
             Disposition::Deferred { retry: Retry::NeedsHuman, .. } => "messages.blocked",
-            Disposition::Doubted { .. } => "messages.doubted",
+            Disposition::Unconfirmed { .. } => "messages.unconfirmed",
             Disposition::Settled(
                 DeliveryOutcome::Failed { .. } | DeliveryOutcome::ObjectRefresh | DeliveryOutcome::Deferred { .. },
             )
@@ -218,17 +218,17 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_doubted_until_it_is_confirmed() {
+    fn a_refusal_is_sent_again_until_it_is_confirmed() {
         let refused = Disposition::from_failure(&rejected(400, "SOMETHING_NEW"));
         let reason = "SOMETHING_NEW".to_owned();
-        assert_eq!(refused, Disposition::Doubted { reason: reason.clone() });
+        assert_eq!(refused, Disposition::Unconfirmed { reason: reason.clone() });
         assert_eq!(refused.given_up(), Disposition::DeadLettered(reason));
     }
 
     #[test]
     fn only_a_confirmed_hidden_object_is_not_visible() {
         assert!(matches!(Disposition::from_failure(&rejected(404, "NOT_FOUND")), Disposition::Deferred { .. }));
-        assert!(matches!(Disposition::from_failure(&rejected(400, "INVALID_TYPE")), Disposition::Doubted { .. }));
+        assert!(matches!(Disposition::from_failure(&rejected(400, "INVALID_TYPE")), Disposition::Unconfirmed { .. }));
         assert_eq!(Disposition::from_failure(&Error::Hidden), Disposition::Settled(DeliveryOutcome::NotVisible));
     }
 

@@ -69,7 +69,7 @@ fn plan<'a>(
     for (index, disposition) in &mut dispositions {
         let Some(hint) = hints.get(*index) else { continue };
         let key = (&hint.delivery_id, &hint.record);
-        if matches!(disposition, Disposition::Deferred { .. } | Disposition::Doubted { .. }) {
+        if matches!(disposition, Disposition::Deferred { .. } | Disposition::Unconfirmed { .. }) {
             match defer(hint, disposition, now) {
                 Some(deferred) => sends.deferred.entry(key).or_insert_with(|| (deferred, Vec::new())).1.push(*index),
                 None => *disposition = disposition.clone().given_up(),
@@ -87,7 +87,7 @@ fn plan<'a>(
 fn oldest<'a>(hints: &[&ChangeHint], dispositions: &'a [(usize, Disposition)]) -> Option<(Timestamp, &'a str)> {
     let late = dispositions.iter().filter(|(_, disposition)| disposition.is_late());
     let late = late.filter_map(|(index, disposition)| match disposition {
-        Disposition::Deferred { reason, .. } | Disposition::Doubted { reason, .. } => {
+        Disposition::Deferred { reason, .. } | Disposition::Unconfirmed { reason, .. } => {
             Some((hints.get(*index)?.deferrals.since?, reason.as_str()))
         }
         _ => None,
@@ -100,7 +100,7 @@ fn defer(hint: &ChangeHint, disposition: &Disposition, now: Timestamp) -> Option
     let jitter = jitter(&(&hint.delivery_id, &hint.record, hint.deferrals.count));
     let (deferrals, delay) = match disposition {
         Disposition::Deferred { retry, .. } => hint.deferrals.after(*retry, now, jitter),
-        Disposition::Doubted { .. } => hint.deferrals.after_refusal(jitter),
+        Disposition::Unconfirmed { .. } => hint.deferrals.after_refusal(jitter),
         _ => None,
     }?;
     Some((ChangeHint { deferrals, ..hint.clone() }, delay))

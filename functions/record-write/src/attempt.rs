@@ -56,7 +56,7 @@ impl Attempt<'_> {
             let pause = match result {
                 Ok(outcomes) => {
                     self.require_active_owner(&sent, &outcomes, rows.as_deref())?;
-                    let outcomes = self.judged(outcomes, is_repeated).await;
+                    let outcomes = self.classified(outcomes, is_repeated).await;
                     let merged = rows::merged(rows.take(), &sent, outcomes);
                     match rows::next_step(&merged, self.upsert.batch.all_or_none, sends) {
                         Step::Finish => return Ok(Attempted::Completed(self.completed(&merged))),
@@ -125,8 +125,8 @@ impl Attempt<'_> {
 
     /// Returns the outcomes with what follows from them. If an earlier request may have created a record that Salesforce now
     /// reports as updated, `created` is false only for a record that is older than the write.
-    async fn judged(&self, outcomes: Vec<SaveOutcome>, is_repeated: bool) -> Vec<RowOutcome> {
-        let mut rows = rows::judged(outcomes, self.upsert.batch.all_or_none);
+    async fn classified(&self, outcomes: Vec<SaveOutcome>, is_repeated: bool) -> Vec<RowOutcome> {
+        let mut rows = rows::classified(outcomes, self.upsert.batch.all_or_none);
         let is_unsure = |row: &RowOutcome| is_repeated && row.success && row.created == Some(false);
         let unsure: Vec<RecordId> = rows.iter().filter(|row| is_unsure(row)).filter_map(|row| row.id).collect();
         if !unsure.is_empty() {

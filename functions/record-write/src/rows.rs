@@ -25,7 +25,7 @@ const RESEND_WINDOW: Duration = Duration::from_secs(8);
 pub(crate) const RESEND: TimeLimit =
     TimeLimit { longest: RESEND_WINDOW, shortest: Duration::from_millis(500), reserve: Duration::from_secs(12) };
 /// The longest pause for which a record is tried again by itself. A refusal that lasts longer, such as a lock by an approval
-/// process, is told to the platform, so that it does not hold back the other records' outcomes.
+/// process, is reported to the platform, so that it does not hold back the other records' outcomes.
 const MAX_PAUSE: Duration = Duration::from_mins(15);
 /// The maximum stored length of one of Salesforce's messages.
 const MAX_MESSAGE_CHARS: usize = 400;
@@ -113,7 +113,7 @@ pub(crate) fn next_step(rows: &[RowOutcome], all_or_none: bool, sends: Sends) ->
 }
 
 /// Returns the outcomes with `retryable` and `next`, from what Salesforce returned for the records.
-pub(crate) fn judged(outcomes: Vec<SaveOutcome>, all_or_none: bool) -> Vec<RowOutcome> {
+pub(crate) fn classified(outcomes: Vec<SaveOutcome>, all_or_none: bool) -> Vec<RowOutcome> {
     let mut rows: Vec<RowOutcome> = outcomes.into_iter().map(row).collect();
     let refused = rows.iter().map(decision).filter_map(|decision| match decision {
         Decision::Refused(retry) => Some(may_pass(retry)),

@@ -111,7 +111,7 @@ impl Client {
         let request = create_request(note)?;
         match created_note(&self.send_composite(&request).await?) {
             Err(Refused { is_mark: true, error }) => {
-                warn!("{error}, because it refused to mark it; it is created without a mark");
+                warn!("could not mark a note, so it is created without a mark: {error}");
                 let unmarked = create_request(&NewNote { mark: None, ..note.clone() })?;
                 created_note(&self.send_composite(&unmarked).await?).map_err(|refused| refused.error)
             }

@@ -25,6 +25,10 @@ const SEND_AGAIN: &str = "Send the same records again with a new Idempotency-Key
 const LOOK_FIRST: &str =
     "Look in Salesforce whether it was written. If it was not, send it again with a new Idempotency-Key.";
 
+/// The remedy of a write that was made, and whose outcome is too large to be stored.
+const OUTCOME_NOT_STORED: &str =
+    "The write was sent, but its outcome is too large to be stored. Read the records in Salesforce.";
+
 /// The effect of a failed attempt on the write.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Verdict {
@@ -121,8 +125,9 @@ impl Attempt<'_> {
                 Err(error)
             }
             Verdict::Fail { retryable } => {
-                tracing::warn!(org.id = %self.write.org_id, kind = ?self.write.kind, error = %Chain(&error),
-                    "a write failed");
+                let accepted = self.write.accepted_at().is_some();
+                tracing::warn!(org.id = %self.write.org_id, kind = ?self.write.kind, write.id = %self.write.write_id, accepted,
+                    error = %Chain(&error), "a write failed");
                 match &self.write.response {
                     // Some records are decided: the outcome so far has the others as failed.
                     Some(so_far) => self.finish(deps, None, so_far).await,
@@ -178,7 +183,8 @@ impl Attempt<'_> {
             Err(error @ store::Error::TooLarge { .. }) => {
                 tracing::error!(org.id = %self.write.org_id, write.id = %self.write.write_id, error = %Chain(&error),
                     "a write was made, but its outcome is too large to be stored");
-                self.fail(deps, &failed(&Error::Store(error), false)).await
+                let problem = Problem::from(&Error::Store(error)).next(OUTCOME_NOT_STORED);
+                self.fail(deps, &json!({ "problem": problem })).await
             }
             finished => self.end(deps, finished?).await,
         }

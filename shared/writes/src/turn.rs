@@ -50,7 +50,7 @@ async fn try_give_up(deps: &Deps, write: &Write, records: &[RecordKey]) -> Resul
     let org = write.org_id;
     let rows = deps.order.leave(org, records, &[Place::of(write)], deps.clock.now()).await?;
     let mut known = Known::default();
-    let mut woken = BTreeSet::new();
+    let mut sent = BTreeSet::new();
     for mut places in rows {
         places.sort_unstable();
         for place in places {
@@ -58,7 +58,7 @@ async fn try_give_up(deps: &Deps, write: &Write, records: &[RecordKey]) -> Resul
             if !is_unfinished(place, next, deps.clock.now()) {
                 continue;
             }
-            if let Some(next) = next.filter(|next| next.state == WriteState::Queued && woken.insert(next.write_id)) {
+            if let Some(next) = next.filter(|next| next.state == WriteState::Queued && sent.insert(next.write_id)) {
                 send(deps, next, next.deferrals.count, Duration::ZERO).await?;
             }
             break;

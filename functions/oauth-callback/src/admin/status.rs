@@ -1,6 +1,12 @@
 //! The state of a connection and of an org, as text for the page. Pure.
 
+use salesforce::{Condition, MendedBy};
 use store::{Connection, ConnectionState, OrgState};
+
+/// The advice about a condition that the vendor's operator has to end. The operator's own is about things that a customer does
+/// not see.
+const VENDOR_HAS_TO_ACT: &str =
+    "The people who sent you the link to this page have to act. You need not change anything in Salesforce.";
 
 /// A connection's state, for display.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +26,8 @@ pub(super) fn of_connection(connection: &Connection) -> Status {
     let is_live = matches!(connection.state, ConnectionState::Active | ConnectionState::Uncertain);
     match connection.shown_condition().filter(|_| is_live) {
         Some(state) if state.told => {
-            let (explanation, advice) = (state.condition.explanation(), state.condition.advice());
-            Status { label: "Blocked", class: "bad", explanation: Some(explanation), advice: Some(advice) }
+            let explanation = Some(state.condition.explanation());
+            Status { label: "Blocked", class: "bad", explanation, advice: Some(advice(state.condition)) }
         }
         Some(state) if connection.state == ConnectionState::Active => Status {
             label: "Waiting",
@@ -30,6 +36,14 @@ pub(super) fn of_connection(connection: &Connection) -> Status {
             advice: Some("Ferry tries again by itself."),
         },
         _ => of_state(&connection.state),
+    }
+}
+
+/// Returns the advice to a customer's administrator.
+fn advice(condition: Condition) -> &'static str {
+    match condition.mended_by() {
+        MendedBy::OrgAdministrator => condition.advice(),
+        MendedBy::Operator => VENDOR_HAS_TO_ACT,
     }
 }
 
@@ -94,6 +108,15 @@ mod tests {
             assert!(!explanations[index + 1..].contains(explanation), "{explanation}");
             assert!(!explanation.contains('_') && !explanation.contains('<'));
         }
+    }
+
+    #[test]
+    fn a_customer_gets_no_advice_to_the_operator() {
+        for condition in Condition::ALL {
+            let shown = advice(condition);
+            assert!(!shown.contains("Secrets Manager") && !shown.contains("token-broker"), "{condition}: {shown}");
+        }
+        assert_eq!(advice(Condition::AppBlocked), Condition::AppBlocked.advice());
     }
 
     #[test]

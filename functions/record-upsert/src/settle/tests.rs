@@ -25,7 +25,7 @@ fn dispositions() -> impl Strategy<Value = Disposition> {
         Just(Disposition::Settled(DeliveryOutcome::Applied)),
         Just(deferred("reconnect_required", Retry::NeedsHuman)),
         Just(deferred("salesforce_unavailable", Retry::After(Duration::from_secs(1)))),
-        Just(Disposition::Doubted { reason: "SOMETHING_NEW".to_owned() }),
+        Just(Disposition::Unconfirmed { reason: "SOMETHING_NEW".to_owned() }),
         Just(Disposition::DeadLettered("too_large".to_owned())),
     ]
 }
@@ -53,7 +53,7 @@ proptest! {
         prop_assert_eq!(planned.len(), batch.len());
         for (index, disposition) in planned {
             let expected = match disposition {
-                Disposition::Deferred { .. } | Disposition::Doubted { .. } => (1, 0),
+                Disposition::Deferred { .. } | Disposition::Unconfirmed { .. } => (1, 0),
                 Disposition::DeadLettered(_) => (0, 1),
                 Disposition::Settled(_) | Disposition::Dropped | Disposition::Retained(_) => (0, 0),
             };
@@ -88,15 +88,15 @@ fn a_hint_waits_for_a_person_without_limit() {
 
 #[test]
 fn a_refusal_is_asked_three_more_times() {
-    let doubted = Disposition::Doubted { reason: "SOMETHING_NEW".to_owned() };
+    let unconfirmed = Disposition::Unconfirmed { reason: "SOMETHING_NEW".to_owned() };
     let mut hint = ChangeHint { deferrals: Deferrals::default(), ..hint((1, 0, 0)) };
     for _ in 0..store::deferral::CONFIRMATIONS {
-        let (dispositions, sends) = plan(&[&hint], vec![(0, doubted.clone())], now());
-        assert_eq!(dispositions, [(0, doubted.clone())]);
+        let (dispositions, sends) = plan(&[&hint], vec![(0, unconfirmed.clone())], now());
+        assert_eq!(dispositions, [(0, unconfirmed.clone())]);
         let ((sent, _), _) = sends.deferred.into_values().next().unwrap();
         hint = sent;
     }
-    let (dispositions, _) = plan(&[&hint], vec![(0, doubted)], now());
+    let (dispositions, _) = plan(&[&hint], vec![(0, unconfirmed)], now());
     assert_eq!(dispositions, [(0, Disposition::DeadLettered("SOMETHING_NEW".to_owned()))]);
 }
 

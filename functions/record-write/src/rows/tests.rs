@@ -23,7 +23,7 @@ fn records(count: usize) -> Vec<Map<String, Value>> {
 
 #[test]
 fn a_record_that_a_lock_refused_is_sent_again_alone() {
-    let rows = judged(vec![written(), refused("UNABLE_TO_LOCK_ROW"), refused("REQUIRED_FIELD_MISSING")], false);
+    let rows = classified(vec![written(), refused("UNABLE_TO_LOCK_ROW"), refused("REQUIRED_FIELD_MISSING")], false);
     assert!(matches!(next_step(&rows, false, FIRST), Step::SendAgain(_)));
     assert_eq!(open(Some(&rows), &records(3)), [1]);
     assert!(matches!(next_step(&rows, false, LAST), Step::Defer(Retry::After(_))));
@@ -33,41 +33,41 @@ fn a_record_that_a_lock_refused_is_sent_again_alone() {
 fn a_lock_in_a_triggers_message_is_a_lock() {
     let message = "TaskTrigger: execution of AfterInsert caused by: first error: UNABLE_TO_LOCK_ROW, unable to obtain exclusive access";
     let outcome = SaveOutcome { errors: vec![error("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message)], ..refused("") };
-    let rows = judged(vec![outcome], false);
+    let rows = classified(vec![outcome], false);
     assert!(rows[0].retryable);
     assert!(matches!(next_step(&rows, false, FIRST), Step::SendAgain(_)));
     let other = SaveOutcome { errors: vec![error("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "no")], ..refused("") };
-    assert!(!judged(vec![other], false)[0].retryable);
+    assert!(!classified(vec![other], false)[0].retryable);
 }
 
 #[test]
 fn a_record_with_a_lock_and_a_defect_is_decided() {
     let errors = vec![error("UNABLE_TO_LOCK_ROW", ""), error("REQUIRED_FIELD_MISSING", "")];
-    let rows = judged(vec![SaveOutcome { errors, ..refused("") }], false);
+    let rows = classified(vec![SaveOutcome { errors, ..refused("") }], false);
     assert_eq!((rows[0].retryable, next_step(&rows, false, FIRST)), (false, Step::Finish));
 }
 
 #[test]
 fn an_approval_lock_is_told_and_not_waited_for() {
-    let rows = judged(vec![refused("ENTITY_IS_LOCKED"), written()], false);
+    let rows = classified(vec![refused("ENTITY_IS_LOCKED"), written()], false);
     assert_eq!((rows[0].retryable, next_step(&rows, false, FIRST)), (true, Step::Finish));
 }
 
 #[test]
 fn all_or_none_is_repeated_only_as_a_whole() {
-    let locked = judged(vec![refused("ALL_OR_NONE_OPERATION_ROLLED_BACK"), refused("UNABLE_TO_LOCK_ROW")], true);
+    let locked = classified(vec![refused("ALL_OR_NONE_OPERATION_ROLLED_BACK"), refused("UNABLE_TO_LOCK_ROW")], true);
     assert!(matches!(next_step(&locked, true, FIRST), Step::SendAgain(_)));
     assert_eq!(open(Some(&locked), &records(2)), [0, 1]);
-    let defect = judged(vec![refused("UNABLE_TO_LOCK_ROW"), refused("REQUIRED_FIELD_MISSING")], true);
+    let defect = classified(vec![refused("UNABLE_TO_LOCK_ROW"), refused("REQUIRED_FIELD_MISSING")], true);
     assert_eq!(next_step(&defect, true, FIRST), Step::Finish);
     assert!(defect.iter().all(|row| !row.retryable));
-    let rolled_back = judged(vec![refused("PROCESSING_HALTED"), refused("REQUIRED_FIELD_MISSING")], true);
+    let rolled_back = classified(vec![refused("PROCESSING_HALTED"), refused("REQUIRED_FIELD_MISSING")], true);
     assert!(rolled_back[0].next.as_ref().unwrap().starts_with("Nothing of the request was written"));
 }
 
 #[test]
 fn a_stored_outcome_is_resumed_for_as_many_records() {
-    let rows = judged(vec![written(), refused("UNABLE_TO_LOCK_ROW")], false);
+    let rows = classified(vec![written(), refused("UNABLE_TO_LOCK_ROW")], false);
     assert_eq!(resumed(Some(&stored(&rows)), 2), Some(rows.clone()));
     assert_eq!(resumed(Some(&stored(&rows)), 3), None);
     assert_eq!(resumed(None, 2), None);
@@ -80,7 +80,7 @@ fn an_outcome_keeps_code_message_fields_and_remedy() {
         fields: vec!["LastName".to_owned()],
         ..error("REQUIRED_FIELD_MISSING", "Required fields are missing: [LastName]")
     };
-    let rows = judged(vec![SaveOutcome { errors: vec![refusal], ..refused("") }], false);
+    let rows = classified(vec![SaveOutcome { errors: vec![refusal], ..refused("") }], false);
     insta::assert_json_snapshot!(stored(&rows), @r#"
     {
       "records": [
@@ -136,7 +136,7 @@ fn no_record_is_sent_again_when_the_invocation_ends_soon() {
 proptest! {
     #[test]
     fn only_refused_records_that_may_pass_are_sent_again(outcomes in prop::collection::vec(any_outcome(), 1..8)) {
-        let rows = judged(outcomes, false);
+        let rows = classified(outcomes, false);
         for index in open(Some(&rows), &records(rows.len())) {
             prop_assert!(!rows[index].success && rows[index].retryable);
         }
@@ -164,13 +164,13 @@ proptest! {
         for round in decided {
             let open = open(rows.as_deref(), &records(5));
             let outcomes = open.iter().map(|index| if round[*index] { written() } else { refused("UNABLE_TO_LOCK_ROW") });
-            let judged = judged(outcomes.collect(), false);
+            let classified = classified(outcomes.collect(), false);
             for index in &open {
                 sent[*index] += 1;
                 let is_decided = rows.as_ref().is_some_and(|rows| rows[*index].success);
                 prop_assert!(!is_decided, "record {index} was sent again");
             }
-            rows = Some(merged(rows.take(), &open, judged));
+            rows = Some(merged(rows.take(), &open, classified));
             prop_assert!(rows.as_ref().unwrap().iter().zip(&sent).all(|(row, sent)| row.success == row.id.is_some() && *sent > 0));
         }
     }

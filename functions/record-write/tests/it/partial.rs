@@ -159,6 +159,8 @@ fn a_write_whose_outcome_is_too_large_ends() {
         let ended = test.accept().await;
 
         assert_eq!(ended.state, WriteState::Failed);
-        assert!(ended.response.unwrap()["problem"]["type"].is_string());
+        let problem = &ended.response.unwrap()["problem"];
+        assert!(problem["type"].is_string());
+        assert!(problem["next"].as_str().unwrap().contains("The write was sent"), "{problem}");
     });
 }

@@ -119,17 +119,17 @@ impl From<&RouteError> for Problem {
     }
 }
 
-/// Returns the problem of a connection in a condition. It says who mends it and how, once a person has to act.
+/// Returns the problem of a connection in a condition. Once a person has to act, it says who and how.
 fn blocked(condition: Condition, retry: Retry) -> Problem {
-    let problem = match retry {
-        Retry::NeedsHuman | Retry::Never => Problem::new(ProblemCode::ConnectionBlocked).next(condition.advice()),
-        Retry::After(_) | Retry::Unknown(_) => Problem::new(ProblemCode::SalesforceUnavailable).retry_after(retry),
-    };
+    let explanation = condition.explanation();
+    if matches!(retry, Retry::After(_) | Retry::Unknown(_)) {
+        return Problem::new(ProblemCode::SalesforceUnavailable).detail(explanation).retry_after(retry);
+    }
     let who = match condition.mended_by() {
-        MendedBy::OrgAdministrator => "An administrator of the Salesforce org can mend it.",
-        MendedBy::Operator => "The operator of this installation can mend it.",
+        MendedBy::OrgAdministrator => "An administrator of the Salesforce org has to act.",
+        MendedBy::Operator => "The operator of this installation has to act.",
     };
-    problem.detail(format!("{} {who}", condition.explanation()))
+    Problem::new(ProblemCode::ConnectionBlocked).detail(format!("{explanation} {who}")).next(condition.advice())
 }
 
 fn no_session(retry: Retry) -> Problem {
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_blocked_connection_says_who_mends_it_and_how() {
+    fn a_blocked_connection_says_who_has_to_act_and_how() {
         let blocked = |retry| {
             let code = "session_refused".to_owned();
             Problem::from(&salesforce::Error::Blocked { condition: Condition::SessionRefused, code, retry })
@@ -220,8 +220,10 @@ mod tests {
         let told = blocked(Retry::NeedsHuman);
         assert_eq!(told.code, ProblemCode::ConnectionBlocked);
         assert!(told.next.contains("Session Settings"), "{}", told.next);
-        assert!(told.detail.unwrap().ends_with("An administrator of the Salesforce org can mend it."));
-        assert_eq!(blocked(Retry::After(std::time::Duration::from_secs(60))).code, ProblemCode::SalesforceUnavailable);
+        assert!(told.detail.unwrap().ends_with("An administrator of the Salesforce org has to act."));
+        let passes = blocked(Retry::After(std::time::Duration::from_secs(60)));
+        assert_eq!(passes.code, ProblemCode::SalesforceUnavailable);
+        assert!(!passes.detail.unwrap().contains("has to act"));
     }
 
     #[test]
