@@ -83,7 +83,7 @@ impl Attempt<'_> {
                     }
                 }
             };
-            tracing::info!(org.id = %self.write.org_id, sends = count, "sends records again");
+            tracing::info!(org.id = %self.write.org_id, sends = count, "sending records again");
             tokio::time::sleep(pause).await;
         }
     }
@@ -152,7 +152,8 @@ impl Attempt<'_> {
         let found = match self.client.query(&query).await {
             Ok(page) => page.records,
             Err(error) => {
-                tracing::warn!(org.id = %self.write.org_id, error = %Chain(&error), "could not find out which records existed before the write");
+                tracing::warn!(org.id = %self.write.org_id, write.id = %self.write.write_id, error = %Chain(&error),
+                    "could not find out which records existed before the write");
                 return Vec::new();
             }
         };

@@ -44,7 +44,8 @@ impl FieldCache {
             halvings.without_response += 1;
         }
         self.set_extent(org, object, half);
-        info!(org.id = %org, sf.object = %object, rows = half.rows(), parts = half.parts(), "reads less at once: {error}");
+        info!(org.id = %org, sf.object = %object, rows = half.rows(), parts = half.parts(),
+            "reading fewer rows or fields at once: {error}");
         halvings.without_response <= HALVINGS_WITHOUT_RESPONSE
     }
 

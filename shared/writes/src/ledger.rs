@@ -86,7 +86,8 @@ pub async fn handle<O: WriteOperation>(deps: &O::Deps, event: SqsEvent) -> Resul
         match result {
             Ok(write) => counts.add(write.as_ref()),
             Err(error) => {
-                tracing::warn!(org.id = %task.org_id, error = %Chain(&error), "a queued write failed");
+                tracing::warn!(org.id = %task.org_id, write.id = %task.write_id, error = %Chain(&error),
+                    "an attempt at a queued write failed, and its message stays in the queue");
                 report.failed.push(message.id);
             }
         }
