@@ -69,6 +69,7 @@ async fn a_secret_without_a_policy_gets_it_at_a_refresh_once() {
 
     let mut puts = Vec::new();
     for _ in 0..2 {
+        assert!(context.is_accepted(&token).await);
         context.requests.take();
         token = context.token(Some(&token)).await.unwrap();
         puts.push(context.requests.take().get("PutResourcePolicy").copied().unwrap_or_default());

@@ -194,14 +194,14 @@ async fn a_note_is_missing_only_if_a_query_does_not_find_it() {
 #[tokio::test]
 async fn marks_are_missing_only_if_the_describe_does_not_show_them() {
     let link = r#"{"attributes":{"type":"ContentDocumentLink","url":"/x"},"Id":"06A000000000001","ContentDocumentId":"069dM00003kRs59QAC","ContentDocument":{"Title":"Call","CreatedDate":"2026-11-22T10:00:00.000+0000"}}"#;
-    let links = || json(200, &format!(r#"{{"totalSize":1,"done":true,"records":[{link}]}}"#));
+    let links = || json(200, format!(r#"{{"totalSize":1,"done":true,"records":[{link}]}}"#));
     let refused = || json(400, r#"[{"errorCode":"INVALID_FIELD","message":"No such column 'Description'"}]"#);
     let describe = |field: &str| {
         let object = r#""name":"ContentVersion","label":"x","keyPrefix":null,"custom":false,"queryable":true,"createable":true,"updateable":true,"replicateable":true"#;
         let field = format!(
             r#"{{"name":"{field}","label":"x","type":"string","nillable":true,"createable":true,"updateable":true}}"#
         );
-        json(200, &format!(r#"{{{object},"fields":[{field}]}}"#))
+        json(200, format!(r#"{{{object},"fields":[{field}]}}"#))
     };
     let record: RecordId = "0065e0000000000AAA".parse().unwrap();
     let since = jiff::Timestamp::UNIX_EPOCH;
