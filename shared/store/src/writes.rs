@@ -260,14 +260,15 @@ fn if_current_attempt(write: &Write) -> Update {
 /// The attribute of the time to live.
 const EXPIRES_AT: &str = "expires_at";
 
-/// The size limit of a request or response. The rest of an item's 400 KB is left to its other attributes.
+/// The size limit of a request, with the outcome so far, and of a response. The rest of an item's 400 KB is left to its other attributes.
 const MAX_JSON_BYTES: usize = 350 * 1024;
 const JSON_LIMIT: &str = "JSON limit of 350 KB";
 
-/// Returns whether a request fits into the ledger, so that the write can be queued.
+/// Returns whether a request fits into the ledger, beside the outcome so far, so that the write can be queued.
 #[must_use]
-pub fn is_queueable(request: &Value) -> bool {
-    bounded("queue the write", request).is_ok()
+pub fn is_queueable(request: &Value, outcome: Option<&Value>) -> bool {
+    let size = |value: &Value| value.to_string().len();
+    size(request) + outcome.map_or(0, size) <= MAX_JSON_BYTES
 }
 
 fn bounded(operation: &'static str, value: &Value) -> Result<String, Error> {

@@ -69,7 +69,7 @@ pub async fn handle<O: WriteOperation>(deps: &O::Deps, event: SqsEvent) -> Resul
         let task = message.body;
         // Boxed, because the futures of the AWS SDK are nested too deep for the compiler to lay out at once.
         let result = match Box::pin(resume::<O>(deps, &task)).await {
-            Err(error) if error.retry() != Retry::Never => {
+            Err(error) if is_postponed(&error) => {
                 let since = task.postponed_since.map(tracing::field::display);
                 tracing::warn!(org.id = %task.org_id, write.id = %task.write_id, since, error = %Chain(&error),
                     "an attempt at a queued write was postponed");
@@ -94,6 +94,12 @@ pub async fn handle<O: WriteOperation>(deps: &O::Deps, event: SqsEvent) -> Resul
     }
     report.counts = counts.list(deps.as_ref().clock.now());
     Ok(report)
+}
+
+/// Returns whether the task of a failed attempt is sent again. A call that AWS refused says nothing about the write: a missing
+/// permission or a disabled key is corrected, and as a dead letter the write would hold up the later ones of its records.
+fn is_postponed(error: &Error) -> bool {
+    error.retry() != Retry::Never || matches!(error, Error::Store(store::Error::Refused { .. }))
 }
 
 /// Sends a task again that could not be begun or recorded. Returns the time since which that is so.

@@ -97,7 +97,9 @@ impl Attempt<'_> {
                 self.finish(deps, Some(&write_route), &outcome).await
             }
             Ok(Made { write_route, attempted: Attempted::Partial { outcome, retry } }) => {
-                match deferred(self.write, retry, deps.clock.now()).filter(|_| is_queueable(self.stored_request)) {
+                // A write that does not fit into the ledger with its outcome so far ends with it.
+                let fits = is_queueable(self.stored_request, Some(&outcome));
+                match deferred(self.write, retry, deps.clock.now()).filter(|_| fits) {
                     Some(deferred) => {
                         let obstacle = Obstacle { waiting_for: waiting_for(retry), ..salesforce_obstacle() };
                         self.queue(deps, deferred, &obstacle, Some(&outcome)).await
@@ -111,7 +113,7 @@ impl Attempt<'_> {
 
     async fn settle_failure(&self, deps: &Deps, error: Error) -> Result<Write, Error> {
         match verdict(self.write, &error, self.needs_lookup, deps.clock.now()) {
-            Verdict::Defer(deferrals, delay) if is_queueable(self.stored_request) => {
+            Verdict::Defer(deferrals, delay) if is_queueable(self.stored_request, None) => {
                 let since = deferrals.since.map(tracing::field::display);
                 tracing::warn!(org.id = %self.write.org_id, kind = ?self.write.kind, write.id = %self.write.write_id, since,
                     error = %Chain(&error), "a write was deferred");
@@ -145,7 +147,7 @@ impl Attempt<'_> {
     pub(crate) async fn wait(&self, deps: &Deps, waits_for: BTreeSet<WriteId>) -> Result<Write, Error> {
         // An earlier write ends, so there is no limit to waiting for it.
         let deferred = deferred(self.write, Retry::NeedsHuman, deps.clock.now());
-        let Some(deferred) = deferred.filter(|_| is_queueable(self.stored_request)) else {
+        let Some(deferred) = deferred.filter(|_| is_queueable(self.stored_request, None)) else {
             deps.writes.abandon(self.write).await?;
             turn::give_up(deps, self.write, self.records).await;
             return Err(Error::InProgress);

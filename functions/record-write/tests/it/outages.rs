@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use org_simulator::{Effect, Fault};
 use record_write::handle;
 use serde_json::{Value, json};
-use store::{ConnectionId, OrgData, OrgTable, WriteTask};
+use store::{ConnectionId, OrgData, OrgTable, WriteOrder, WriteTask};
 
 use crate::harness::{KEY, TestContext, run};
 
@@ -367,5 +367,27 @@ fn the_closing_line_says_how_late_the_oldest_write_is() {
         let counts = handle(&context.deps, event).await.unwrap().counts;
         assert!(counts.contains(&("writes.postponed", 1)), "{counts:?}");
         assert!(counts.contains(&("deferred.oldest_s", 2 * 60 * 60)), "{counts:?}");
+    });
+}
+
+#[test]
+fn a_call_that_aws_refuses_ends_no_accepted_write() {
+    run(async {
+        let mut context = TestContext::new().await;
+        context.simulator.fault(fault(Effect::Unavailable));
+        let (_, queued) = context.upsert("Account", None, "k", records()).await;
+        context.simulator.clear_faults();
+        let task = context.write_event(&queued["write_id"]).await;
+        let misnamed = WriteOrder::new(context.dynamodb(), "no-such-table");
+        let order = std::mem::replace(&mut context.deps.ledger.order, misnamed);
+
+        let report = handle(&context.deps, task).await.unwrap();
+
+        assert!(report.failed.is_empty(), "a dead letter in the end: {report:?}");
+        assert!(report.counts.contains(&("writes.postponed", 1)), "{report:?}");
+        context.deps.ledger.order = order;
+        context.pass_a_minute();
+        assert!(context.resume(&queued["write_id"]).await);
+        assert_eq!(context.state(&queued["write_id"]).await, "finished");
     });
 }

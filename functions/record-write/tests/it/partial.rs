@@ -13,8 +13,11 @@ use store::{Org, Write, WriteKind, WriteState};
 use writes::{Attempted, Deps, Error, WriteOperation, WriteRequest};
 
 /// An operation whose attempts return the results of the test's list, and remember the outcome so far that they found.
-#[derive(Serialize, Deserialize)]
-struct Scripted {}
+#[derive(Default, Serialize, Deserialize)]
+struct Scripted {
+    /// What the records of the request hold.
+    content: String,
+}
 
 struct ScriptedDeps {
     ledger: Deps,
@@ -74,7 +77,11 @@ impl Test {
     }
 
     async fn accept(&self) -> Write {
-        let request = WriteRequest { platform_user: None, only_as_user: false, operation: Scripted {} };
+        self.accept_operation(Scripted::default()).await
+    }
+
+    async fn accept_operation(&self, operation: Scripted) -> Write {
+        let request = WriteRequest { platform_user: None, only_as_user: false, operation };
         writes::accept(&self.deps, &self.org, "k".parse().unwrap(), request).await.unwrap()
     }
 
@@ -162,5 +169,18 @@ fn a_write_whose_outcome_is_too_large_ends() {
         let problem = &ended.response.unwrap()["problem"];
         assert!(problem["type"].is_string());
         assert!(problem["next"].as_str().unwrap().contains("The write was sent"), "{problem}");
+    });
+}
+
+#[test]
+fn a_write_that_does_not_fit_with_its_outcome_ends() {
+    run(async {
+        let message = "x".repeat(100 * 1024);
+        let outcome = json!({ "records": [{ "success": true }, { "success": false, "errors": [message] }] });
+        let test = Test::new(vec![Ok(Attempted::Partial { outcome: outcome.clone(), retry: LOCKED })]).await;
+
+        let ended = test.accept_operation(Scripted { content: "x".repeat(300 * 1024) }).await;
+
+        assert_eq!((ended.state, ended.response), (WriteState::Finished, Some(outcome)));
     });
 }
