@@ -6,6 +6,7 @@ use runtime::{Problem, ProblemCode};
 use salesforce::{Classify, ObjectName, Retry};
 use store::OrgState;
 use store::owner_policy::RouteError;
+use store::queues::MAX_DELAY;
 
 use crate::{Defect, Hidden};
 
@@ -86,11 +87,25 @@ impl Classify for Error {
 }
 
 impl Error {
-    /// Returns what the failure allows for a write that was accepted. One for an org that was disconnected, or whose package
-    /// was removed, has failed: a new consent is a new beginning.
+    /// Returns what the failure allows for a write that was accepted. It waits without limit only for a person who is told:
+    /// whoever has to reconnect, or to end the condition of a connection. Of anything else that a person would have to
+    /// change, only the platform can tell them, and it hears of it by the failure of the write. A refusal of Salesforce that an
+    /// administrator can end, such as full storage, is tried again for as long as an outage.
     pub(crate) fn retry_of_accepted(&self) -> Retry {
         match self {
-            Self::OrgNotActive(OrgState::Disconnected | OrgState::Uninstalled) => Retry::Never,
+            Self::OrgNotActive(OrgState::Disconnected | OrgState::Uninstalled)
+            | Self::Hidden(_)
+            | Self::NotWritable { .. }
+            | Self::NoRoute(
+                RouteError::RepMustConnect
+                | RouteError::RepUnknown
+                | RouteError::RepAmbiguous
+                | RouteError::RepDisconnected
+                | RouteError::RepInactive,
+            ) => Retry::Never,
+            Self::Salesforce(salesforce::Error::Rejected { .. }) if self.retry() == Retry::NeedsHuman => {
+                Retry::After(MAX_DELAY)
+            }
             _ => self.retry(),
         }
     }

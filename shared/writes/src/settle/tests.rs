@@ -69,7 +69,7 @@ fn an_unknown_outcome_is_deferred_and_looked_up() {
 
 #[test]
 fn a_write_that_needs_a_person_is_abandoned_until_it_is_accepted() {
-    for error in [no_session(Retry::NeedsHuman), Error::NoRoute(RouteError::RepMustConnect)] {
+    for error in [no_session(Retry::NeedsHuman), Error::NoRoute(RouteError::RepMustReconnect)] {
         assert_eq!(of_request(&error, false), Verdict::Abandon);
         assert_eq!(of_request(&error, true), Verdict::Leave);
         let verdict = verdict(&accepted(), &error, false, now() + OUTAGE * 10);
@@ -157,4 +157,21 @@ proptest! {
             prop_assert!(outage <= OUTAGE + SignedDuration::from_hours(1) || write.deferrals.count < 100, "{outage:?}");
         }
     }
+}
+
+#[test]
+fn an_accepted_write_waits_only_for_a_person_who_is_told() {
+    for error in [RouteError::RepMustReconnect, RouteError::TeamMustReconnect, RouteError::TeamMustConnect] {
+        let verdict = verdict(&accepted(), &Error::NoRoute(error), false, now());
+        assert!(matches!(verdict, Verdict::Defer(Deferrals { since: None, .. }, _)), "{error:?}: {verdict:?}");
+    }
+    for error in [RouteError::RepDisconnected, RouteError::RepInactive, RouteError::RepUnknown] {
+        let verdict = verdict(&accepted(), &Error::NoRoute(error), false, now());
+        assert_eq!(verdict, Verdict::Fail { retryable: false }, "{error:?}");
+    }
+    let problem = salesforce::Problem { code: "STORAGE_LIMIT_EXCEEDED".to_owned(), fields: Vec::new() };
+    let operation = "upsert records";
+    let full = Error::Salesforce(salesforce::Error::Rejected { operation, status: 400, problems: vec![problem] });
+    assert_eq!(full.retry(), Retry::NeedsHuman);
+    assert!(matches!(verdict(&accepted(), &full, false, now()), Verdict::Defer(Deferrals { since: Some(_), .. }, _)));
 }
