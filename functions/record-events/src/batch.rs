@@ -126,15 +126,16 @@ impl Batch {
         orgs.collect()
     }
 
-    /// Drops the changes of records whose org is not among these, because no tenant may receive their events, and the ends of
-    /// writes that a former tenant of the org requested.
+    /// Drops the changes of records whose org is not among these, because no tenant may receive their events, and what belongs
+    /// to a former tenant of the org: the ends of its writes, and records that were read for it.
     pub fn drop_records_without_tenant(&mut self, tenants: &HashMap<OrgId, Owner>) {
         let all = self.events.len();
+        let is_of_owner = |org: &OrgId, at: Timestamp| {
+            tenants.get(org).is_some_and(|owner: &Owner| owner.since.is_none_or(|since| at >= since))
+        };
         self.events.retain(|(_, change)| match change {
-            StreamChange::Record(change) => tenants.contains_key(&change.new.org_id),
-            StreamChange::Write { write, .. } => tenants
-                .get(&write.org_id)
-                .is_some_and(|owner| owner.since.is_none_or(|since| write.created_at >= since)),
+            StreamChange::Record(change) => is_of_owner(&change.new.org_id, change.new.read_at),
+            StreamChange::Write { write, .. } => is_of_owner(&write.org_id, write.created_at),
             StreamChange::Org(_) | StreamChange::Connection { .. } => true,
         });
         self.silent += (all - self.events.len()) as u64;

@@ -133,11 +133,17 @@ impl Attempt<'_> {
                 match &self.write.response {
                     // Some records are decided: the outcome so far has the others as failed.
                     Some(so_far) => self.finish(deps, None, so_far).await,
-                    None => self.fail(deps, &failed(&error, retryable)).await,
+                    None => self.fail(deps, &failed(&error, retryable, self.is_unsure(&error))).await,
                 }
             }
             Verdict::Leave => Err(error),
         }
+    }
+
+    /// Returns whether an earlier attempt may have made the write, and this one ended before it could look. Salesforce's own
+    /// refusal comes after the look.
+    fn is_unsure(&self, error: &Error) -> bool {
+        self.needs_lookup && !matches!(error, Error::Salesforce(_))
     }
 
     /// Queues the write behind earlier ones of its records.
@@ -203,13 +209,13 @@ impl Attempt<'_> {
     }
 }
 
-/// Returns the outcome of a failed write, as the ledger stores it.
-fn failed(error: &Error, retryable: bool) -> Value {
+/// Returns the outcome of a failed write, as the ledger stores it. `is_unsure` says that the write may have been made.
+fn failed(error: &Error, retryable: bool, is_unsure: bool) -> Value {
     let problem = Problem::from(error);
     match error.retry_of_accepted() {
         _ if retryable => json!({ "problem": problem.next(SEND_AGAIN), "retryable": true }),
-        Retry::After(_) | Retry::Unknown(_) => json!({ "problem": problem.next(LOOK_FIRST) }),
-        Retry::Never | Retry::NeedsHuman => json!({ "problem": problem }),
+        Retry::Never | Retry::NeedsHuman if !is_unsure => json!({ "problem": problem }),
+        _ => json!({ "problem": problem.next(LOOK_FIRST) }),
     }
 }
 

@@ -266,3 +266,16 @@ fn connections_that_ended_are_counted_once_published() {
     assert_eq!(batch.reauth_required(&[true, true, true]), 2);
     assert_eq!(batch.reauth_required(&[true, true, false]), 1, "a change that is retried is counted later");
 }
+
+#[test]
+fn a_record_that_was_read_for_a_former_tenant_is_not_published() {
+    let read_at: Timestamp = "2026-11-22T10:16:00Z".parse().unwrap();
+    for (since, events) in [(None, 1), (Some(read_at), 1), (Some(read_at + jiff::SignedDuration::from_millis(1)), 0)] {
+        let mut batch = Batch::parse(vec![change(1, json!({}), row("Prospecting"))], &tables());
+        let owner = Owner { tenant: "globex".parse().unwrap(), since };
+
+        batch.drop_records_without_tenant(&HashMap::from([("00D5e000000KQ2eEAG".parse().unwrap(), owner)]));
+
+        assert_eq!((batch.events.len(), batch.silent), (events, 1 - events as u64), "{since:?}");
+    }
+}

@@ -44,9 +44,9 @@ impl TestContext {
         Self { emulator, tables, queue_url }
     }
 
-    /// Makes the org active, for the tenant `acme`.
+    /// Makes the org active, for the tenant `acme`, before its records are read.
     async fn activate(&self) {
-        let now = Clock::system().now();
+        let now = "2026-11-22T10:00:00Z".parse().unwrap();
         let webhook_secret = SecretHash { sha256: "0".repeat(64), created_at: now };
         let (org_id, tenant) = (ORG.parse().unwrap(), "acme".parse().unwrap());
         let (right, environment, my_domain_url) = (BindingRight::Unowned, Environment::Sandbox, None);

@@ -108,8 +108,8 @@ pub struct WriteOrder {
 }
 
 /// The time for which a row is stored after its last change. An unfinished write takes its place again in each attempt, at
-/// least every 15 minutes.
-const RETENTION: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// least every 15 minutes, unless its task is a dead letter: SQS keeps it for 14 days, and it may be sent again until then.
+const RETENTION: SignedDuration = SignedDuration::from_hours(21 * 24);
 /// The number of rows that are changed at the same time.
 const PARALLEL_UPDATES: usize = 32;
 

@@ -57,7 +57,7 @@ fn rows_expire_and_have_no_values() {
         let (rows, _) = data.page(org(), OrgTable::WriteOrder, None).await.unwrap();
 
         let [row] = &rows[..] else { panic!("{rows:?}") };
-        let expires_at = (at(1) + SignedDuration::from_hours(7 * 24)).as_second();
+        let expires_at = (at(1) + SignedDuration::from_hours(21 * 24)).as_second();
         assert_eq!(row["expires_at"], json!(expires_at));
         assert!(!json!(row).to_string().contains("ann"), "{row:?}");
     });

@@ -102,9 +102,9 @@ fn an_unavailable_store_decides_nothing() {
 
 #[test]
 fn a_write_that_was_given_up_says_how_to_send_it_again() {
-    let outcome = failed(&no_session(Retry::After(PAUSE)), true);
+    let outcome = failed(&no_session(Retry::After(PAUSE)), true, false);
     assert_eq!((&outcome["retryable"], &outcome["problem"]["next"]), (&json!(true), &json!(SEND_AGAIN)));
-    assert_eq!(failed(&no_session(Retry::Never), false).get("retryable"), None);
+    assert_eq!(failed(&no_session(Retry::Never), false, false).get("retryable"), None);
 }
 
 #[test]
@@ -118,7 +118,19 @@ fn a_write_that_may_have_taken_effect_is_not_to_be_repeated_blindly() {
     assert_eq!(verdict(&given_up, &unavailable, false, later), Verdict::Fail { retryable: true });
     assert_eq!(verdict(&given_up, &unavailable, true, later), Verdict::Fail { retryable: false });
     assert_eq!(verdict(&given_up, &unknown, false, later), Verdict::Fail { retryable: false });
-    assert_eq!(failed(&unknown, false)["problem"]["next"], LOOK_FIRST);
+    assert_eq!(failed(&unknown, false, false)["problem"]["next"], LOOK_FIRST);
+}
+
+#[test]
+fn a_note_that_may_exist_is_looked_for_before_it_is_sent_again() {
+    let (write, stored_request) = (accepted(), json!({}));
+    let attempt = |needs_lookup| Attempt { write: &write, stored_request: &stored_request, records: &[], needs_lookup };
+    let gone = Error::OrgNotActive(OrgState::Disconnected);
+    let is_unsure = |needs_lookup| attempt(needs_lookup).is_unsure(&gone);
+    assert_eq!([true, false].map(is_unsure), [true, false]);
+    assert!(!attempt(true).is_unsure(&no_session(Retry::Never)), "refused after the look");
+    assert_eq!(failed(&gone, false, true)["problem"]["next"], LOOK_FIRST);
+    assert_ne!(failed(&gone, false, false)["problem"]["next"], LOOK_FIRST);
 }
 
 fn failure() -> impl Strategy<Value = Retry> {
