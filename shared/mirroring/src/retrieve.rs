@@ -120,6 +120,9 @@ fn split_fields(fields: &[FieldName], parts: usize) -> Vec<Vec<FieldName>> {
     }
     let is_key = |field: &&FieldName| **field == FieldName::ID || **field == FieldName::SYSTEM_MODSTAMP;
     let (keys, others): (Vec<&FieldName>, Vec<&FieldName>) = fields.iter().partition(is_key);
+    if others.is_empty() {
+        return vec![fields.to_vec()];
+    }
     let size = others.len().div_ceil(parts).max(1);
     let with_keys = |part: &[&FieldName]| keys.iter().chain(part).map(|field| (*field).clone()).collect();
     others.chunks(size).map(with_keys).collect()
@@ -143,6 +146,12 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+
+    #[test]
+    fn an_object_with_keys_only_is_one_part() {
+        let keys = vec![FieldName::ID, FieldName::SYSTEM_MODSTAMP];
+        assert_eq!(split_fields(&keys, 4), [keys]);
+    }
 
     fn record(fields: Value) -> Record {
         let Value::Object(fields) = fields else { panic!("not a JSON object") };
