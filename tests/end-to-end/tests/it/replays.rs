@@ -11,6 +11,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use end_to_end::Connected;
 use local::workspace::Workspace;
 use local::{Progress, Subscription, functions, stack};
+use salesforce::Clock;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -63,9 +64,10 @@ fn stream() -> &'static str {
     "arn:aws:dynamodb:us-east-1:000000000000:table/ferry-records/stream/2026-11-22T10:00:00.000"
 }
 
-/// A record of the stream of `records`: a new account with this number.
+/// A record of the stream of `records`: a new account with this number, read for the org's present tenant.
 fn change(org_id: &str, number: u8) -> Value {
     let text = |text: &str| json!({ "S": text });
+    let read_at = Clock::system().now().to_string();
     json!({
         "eventID": format!("lost-{number}"), "eventName": "INSERT", "eventVersion": "1.1", "eventSource": "aws:dynamodb",
         "awsRegion": "us-east-1", "eventSourceARN": stream(),
@@ -75,7 +77,7 @@ fn change(org_id: &str, number: u8) -> Value {
             "NewImage": {
                 "org_id": text(org_id), "object": text("Account"), "record_id": text(&format!("0015e00000ZkM{number}")),
                 "fields": text(r#"{"Name":"Lost"}"#), "deleted": { "BOOL": false },
-                "system_modstamp": text("2026-11-22T10:15:30.000Z"), "read_at": text("2026-11-22T10:16:00.000Z"),
+                "system_modstamp": text("2026-11-22T10:15:30.000Z"), "read_at": text(&read_at),
             },
         },
     })
