@@ -167,7 +167,8 @@ impl Events {
                 record_id: self.account.parse().unwrap(),
                 fields: json!({ "Name": name }).as_object().unwrap().clone(),
                 system_modstamp: "2026-11-22T10:15:30Z".parse().unwrap(),
-                read_at: "2026-11-22T10:16:00Z".parse().unwrap(),
+                // Read for the present tenant of the org.
+                read_at: salesforce::Clock::system().now(),
                 deleted: false,
                 master_record_id: None,
                 erased: false,
