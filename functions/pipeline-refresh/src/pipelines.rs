@@ -35,7 +35,7 @@ pub struct Reading {
 }
 
 /// Returns the pipelines to store: those that were read, and the `known` ones that were not, with the reason. A pipeline is
-/// left out only when Salesforce's own list has not named its record type for [`CONFIRMED_AFTER`].
+/// left out only when Salesforce's own list has not named its record type for `CONFIRMED_AFTER`.
 #[must_use]
 pub fn reconcile(known: Vec<Pipeline>, reading: Reading, now: Timestamp) -> Vec<Pipeline> {
     let Reading { read: mut pipelines, unread, exists, .. } = reading;

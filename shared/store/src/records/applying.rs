@@ -52,7 +52,7 @@ impl Records {
     }
 
     /// Does the same as [`Self::apply_all`], and tries a write that is throttled again until its pauses take `patience`.
-    /// Throttles lower the number of writes at the same time, as [`pace`] says.
+    /// Throttles lower the number of writes at the same time, as the module `pace` says.
     pub async fn apply_all_within(
         &self,
         org: OrgId,
