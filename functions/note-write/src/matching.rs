@@ -10,7 +10,7 @@ use store::WriteId;
 /// The beginning of every mark.
 const PREFIX: &str = "Ferry write ";
 
-/// What the marks of a note say about it.
+/// The origin of a note, by its marks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Candidate {
     /// This write created it.

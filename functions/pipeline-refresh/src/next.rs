@@ -22,14 +22,14 @@ const NIGHT: SignedDuration = SignedDuration::from_hours(24);
 /// The age at which the upkeep of connections is not queued again: the next hour repeats it.
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-/// What happened to a task.
+/// The result of an attempt at a task.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Happened {
     /// The failure of what is not about one object: pipelines, connections, the org's own row.
     pub org: Option<Failure>,
     /// The objects that are not finished.
     pub objects: Vec<(ObjectName, Unfinished)>,
-    /// Whether anything was stored.
+    /// `true` if anything was stored.
     pub progress: bool,
 }
 
@@ -42,7 +42,7 @@ pub enum Unfinished {
     Failed {
         /// The failure.
         failure: Failure,
-        /// Whether pages were stored before it.
+        /// `true` if pages were stored before it.
         progress: bool,
     },
 }
@@ -56,7 +56,7 @@ pub struct Failure {
     pub reason: String,
 }
 
-/// What follows a task.
+/// The messages and counts that follow a task.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Next {
     /// The tasks to queue, each with its delay.

@@ -21,7 +21,7 @@ pub const MISSING: &str = "record_type_missing";
 /// The time after which a record type that is still missing is believed to be deleted: two nights, not two reads of one.
 const CONFIRMED_AFTER: SignedDuration = SignedDuration::from_hours(12);
 
-/// What a refresh read of an org's record types.
+/// The record types of an org, as a refresh read them.
 #[derive(Debug, Default)]
 pub struct Reading {
     /// The pipelines.

@@ -18,7 +18,7 @@ pub enum Kind {
     Disconnected,
     /// The grant has not ended, and a person has to mend something before the connection can be used.
     Blocked,
-    /// What blocked it is over.
+    /// The condition that blocked it is over.
     Unblocked,
     /// The app will be stopped; the user has to move to the newest one before.
     UpgradeRequired,

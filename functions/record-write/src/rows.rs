@@ -45,12 +45,12 @@ pub(crate) struct RowOutcome {
     /// `true` if the same record may be written later without a change.
     #[serde(default)]
     pub(crate) retryable: bool,
-    /// What to do about a record that was not written.
+    /// The remedy for a record that was not written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) next: Option<String>,
 }
 
-/// What Salesforce decided about one record.
+/// Salesforce's decision about one record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Decision {
     /// It was written.
@@ -61,7 +61,7 @@ enum Decision {
     RolledBack,
 }
 
-/// What follows after the records were sent.
+/// The next step after the records were sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// Every record is decided.

@@ -19,7 +19,7 @@ pub struct Extent {
     successes: u32,
 }
 
-/// What a failed request asked too much of.
+/// The part of a failed request that was too much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Excess {
     /// Rows: the response is too large, or the query takes too long.

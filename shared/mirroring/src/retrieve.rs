@@ -9,7 +9,7 @@ use super::extent::Excess;
 /// The halvings of one call for want of a response: an outage looks the same, and must not take the time of the call.
 const HALVINGS_WITHOUT_RESPONSE: u32 = 3;
 
-/// What became of one record.
+/// The result of retrieving one record.
 #[derive(Debug)]
 pub enum Retrieved {
     /// The record, with all of its fields.

@@ -19,7 +19,7 @@ pub enum Attempted {
         /// The outcome of every record: of the decided ones as it is, of the others as it stands if no later attempt decides
         /// them. The next attempt finds it as the `response` of the write.
         outcome: Value,
-        /// What the records allow that are not decided.
+        /// The retry that the undecided records allow.
         retry: Retry,
     },
 }

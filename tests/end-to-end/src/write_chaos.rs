@@ -119,7 +119,7 @@ pub async fn run(plan: Plan, progress: &Progress) -> Result<Report> {
     Ok(report)
 }
 
-/// What the acts of a run share.
+/// The state that the acts of a run share.
 struct Rig<'a> {
     connected: &'a Connected,
     org: &'a Org,

@@ -7,12 +7,12 @@ const MINUTE: i64 = 60;
 /// The longest time between a request and its effect, in seconds.
 const LATEST_EFFECT: i64 = 10 * MINUTE;
 
-/// What the network, Salesforce and the process do with one attempt.
+/// The behavior of the network, of Salesforce and of the process in one attempt.
 #[derive(Clone, Copy, Debug)]
 struct Incident {
     /// The seconds since the previous attempt.
     waited: i64,
-    /// What becomes of a request that creates the note.
+    /// The effect of a request that creates the note.
     request: Request,
     /// The search gets no response.
     search_lost: bool,

@@ -17,7 +17,7 @@ pub(super) struct Status {
     pub(super) class: &'static str,
     /// The meaning of the state, and what to do.
     pub(super) explanation: Option<&'static str>,
-    /// What an administrator or the operator can do about it.
+    /// The remedy of an administrator or of the operator.
     pub(super) advice: Option<&'static str>,
 }
 

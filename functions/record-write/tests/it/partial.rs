@@ -15,7 +15,7 @@ use writes::{Attempted, Deps, Error, WriteOperation, WriteRequest};
 /// An operation whose attempts return the results of the test's list, and remember the outcome so far that they found.
 #[derive(Default, Serialize, Deserialize)]
 struct Scripted {
-    /// What the records of the request hold.
+    /// The values of the request's records.
     content: String,
 }
 

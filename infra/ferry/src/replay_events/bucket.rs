@@ -9,7 +9,7 @@ use aws_sdk_s3::Client;
 use crate::failure::Failure;
 use crate::stack::unavailable;
 
-/// What the keys of failed batches begin with.
+/// The prefix of the keys of failed batches.
 const PREFIX: &str = "aws/lambda/";
 
 /// The bucket `FailedEvents` of a stack.

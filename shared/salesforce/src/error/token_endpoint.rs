@@ -1,4 +1,4 @@
-//! What an error of the token endpoint decides about a grant and its app.
+//! The effect of an error of the token endpoint on a grant and its app.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::response::{checked_code, is_redirect, unavailable};
 use super::{Condition, Error, Retry};
 use crate::transport::Response;
 
-/// What an error of the token endpoint means.
+/// The meaning of an error of the token endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
     /// The grant, or the authorization code, has ended. Carries the reason.

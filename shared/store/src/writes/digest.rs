@@ -86,7 +86,7 @@ mod tests {
         }
     }
 
-    /// Whether two values mean the same to JSON.
+    /// Returns whether two values mean the same to JSON.
     fn mean_the_same(a: &Value, b: &Value) -> bool {
         match (a, b) {
             (Value::Array(a), Value::Array(b)) => {

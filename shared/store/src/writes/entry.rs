@@ -35,7 +35,7 @@ pub enum WriteState {
     Failed,
 }
 
-/// What a queued write waits for.
+/// The cause for which a queued write waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WaitingFor {
@@ -50,12 +50,12 @@ pub enum WaitingFor {
 /// The reason for which a write is queued.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Obstacle {
-    /// What it waits for.
+    /// The cause for which it waits.
     pub waiting_for: WaitingFor,
     /// The code of the problem of the last attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What a person can do, in a sentence.
+    /// The remedy, in a sentence for a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
     /// The earlier writes.

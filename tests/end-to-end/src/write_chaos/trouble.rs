@@ -20,7 +20,7 @@ const STEP: Duration = Duration::from_millis(250);
 /// The largest number of acts for which a record stays locked, an outage lasts, or a rep does not connect again.
 const MAX_STEPS: u32 = 12;
 
-/// What the trouble was.
+/// The counts of the trouble that was made.
 #[derive(Default)]
 pub(super) struct Trouble {
     pub(super) faults: u64,

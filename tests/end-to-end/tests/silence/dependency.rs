@@ -1,4 +1,4 @@
-//! What functions depend on: as the template permits it, and silent.
+//! The dependencies of functions: as the template permits them, and silent.
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;

@@ -21,7 +21,7 @@ struct Stored {
     lease_until: Option<Timestamp>,
 }
 
-/// What Salesforce knows about a grant.
+/// A grant, as Salesforce knows it.
 #[derive(Clone, Copy, Debug)]
 struct Grant {
     live: u32,
