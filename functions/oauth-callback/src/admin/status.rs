@@ -1,6 +1,6 @@
 //! The state of a connection and of an org, as text for the page. Pure.
 
-use salesforce::{Condition, MendedBy};
+use salesforce::{Condition, ResolvedBy};
 use store::{Connection, ConnectionState, OrgState};
 
 /// The advice about a condition that the vendor's operator has to end. The operator's own is about things that a customer does
@@ -25,7 +25,7 @@ pub(super) struct Status {
 pub(super) fn of_connection(connection: &Connection) -> Status {
     let is_live = matches!(connection.state, ConnectionState::Active | ConnectionState::Uncertain);
     match connection.shown_condition().filter(|_| is_live) {
-        Some(state) if state.told => {
+        Some(state) if state.reported => {
             let explanation = Some(state.condition.explanation());
             Status { label: "Blocked", class: "bad", explanation, advice: Some(advice(state.condition)) }
         }
@@ -41,9 +41,9 @@ pub(super) fn of_connection(connection: &Connection) -> Status {
 
 /// Returns the advice to a customer's administrator.
 fn advice(condition: Condition) -> &'static str {
-    match condition.mended_by() {
-        MendedBy::OrgAdministrator => condition.advice(),
-        MendedBy::Operator => VENDOR_HAS_TO_ACT,
+    match condition.resolved_by() {
+        ResolvedBy::OrgAdministrator => condition.advice(),
+        ResolvedBy::Operator => VENDOR_HAS_TO_ACT,
     }
 }
 
