@@ -68,9 +68,8 @@ fn of_state(state: &ConnectionState) -> Status {
 
 fn reauth_explanation(reason: &str) -> &'static str {
     match reason {
-        "grant_ended" => {
-            "Salesforce ended the access: it was revoked, it was not used for too long, or the user was deactivated."
-        }
+        "grant_ended" => "Salesforce ended the access: it was revoked, or it was not used for too long.",
+        "user_inactive" => "The Salesforce user was deactivated or frozen.",
         "answer_lost" => "A response from Salesforce was lost, and the connection could not be recovered.",
         "app_sunset" => "It was made with an older Ferry app that is no longer in use.",
         "displaced" => {
@@ -102,7 +101,15 @@ mod tests {
 
     #[test]
     fn each_reason_has_its_text_and_no_code_is_shown() {
-        let known = ["grant_ended", "answer_lost", "app_sunset", "displaced", "not_connected_yet", "<b>new_code</b>"];
+        let known = [
+            "grant_ended",
+            "user_inactive",
+            "answer_lost",
+            "app_sunset",
+            "displaced",
+            "not_connected_yet",
+            "<b>new_code</b>",
+        ];
         let explanations = known.map(|reason| reauth(reason).explanation.unwrap());
         for (index, explanation) in explanations.iter().enumerate() {
             assert!(!explanations[index + 1..].contains(explanation), "{explanation}");

@@ -113,7 +113,7 @@ impl From<&RouteError> for Problem {
             | RouteError::RepDisconnected
             | RouteError::TeamMustConnect => ProblemCode::ConnectRequired,
             RouteError::RepMustReconnect | RouteError::TeamMustReconnect => ProblemCode::ReconnectRequired,
-            RouteError::RepInactive => ProblemCode::UserInactive,
+            RouteError::RepInactive | RouteError::RepFrozen => ProblemCode::UserInactive,
         };
         Self::new(code).detail(no_route.to_string()).next(no_route.next())
     }
