@@ -61,17 +61,25 @@ fn tables_of(org: &Org) -> Org {
     scratch
 }
 
-/// Changes the URL of every record to that of the Tooling API.
+/// Changes the URLs of every record and object to those of the Tooling API.
 fn set_tooling_urls(json: &mut Json) {
     match json {
         Json::Object(map) => {
-            if let Some(Json::String(url)) = map.get_mut("attributes").and_then(|attributes| attributes.get_mut("url"))
-            {
-                *url = url.replace("/sobjects/", "/tooling/sobjects/");
+            if let Some(url) = map.get_mut("attributes").and_then(|attributes| attributes.get_mut("url")) {
+                set_tooling_url(url);
+            }
+            if let Some(Json::Object(of_object)) = map.get_mut("urls") {
+                of_object.values_mut().for_each(set_tooling_url);
             }
             map.values_mut().for_each(set_tooling_urls);
         }
         Json::Array(list) => list.iter_mut().for_each(set_tooling_urls),
         _ => {}
+    }
+}
+
+fn set_tooling_url(url: &mut Json) {
+    if let Json::String(url) = url {
+        *url = url.replace("/sobjects/", "/tooling/sobjects/");
     }
 }
