@@ -170,16 +170,16 @@ enum Found {
 /// Reads Ferry's definitions, and stores whether the org has outbound messages at all.
 async fn find(deps: &Deps, known: Org, client: &Client) -> Found {
     let reason = match tokio::time::timeout(deps.setup_timeout, definitions(client)).await {
-        Ok(Ok(definitions)) => {
+        Ok(Ok(Some(definitions))) => {
             edition::set_outbound_messages_unsupported(deps, known, false).await;
             return Found::Definitions(definitions);
         }
-        Ok(Err(error)) if error.has_code("INVALID_TYPE") => {
+        Ok(Ok(None)) => {
             let known = edition::set_outbound_messages_unsupported(deps, known, true).await;
             return if known.lacks_outbound_messages() {
                 Found::NotInEdition
             } else {
-                Found::Unreadable(manual_setup(&error))
+                Found::Unreadable(ManualSetup::NotPermitted)
             };
         }
         Ok(Err(error)) => manual_setup(&error),
@@ -188,9 +188,10 @@ async fn find(deps: &Deps, known: Org, client: &Client) -> Found {
     if known.lacks_outbound_messages() { Found::NotInEdition } else { Found::Unreadable(reason) }
 }
 
-async fn definitions(client: &Client) -> Result<Vec<OutboundMessageDefinition>, salesforce::Error> {
-    let ids = client.list_outbound_message_definitions(is_ferrys).await?;
-    try_join_all(ids.iter().map(|id| client.fetch_outbound_message_definition(id))).await
+/// Returns Ferry's definitions; `None` if the org has no outbound messages.
+async fn definitions(client: &Client) -> Result<Option<Vec<OutboundMessageDefinition>>, salesforce::Error> {
+    let Some(ids) = client.list_outbound_message_definitions(is_ferrys).await? else { return Ok(None) };
+    try_join_all(ids.iter().map(|id| client.fetch_outbound_message_definition(id))).await.map(Some)
 }
 
 /// Sets the address in the definitions, and reads it back.

@@ -2,7 +2,7 @@
 
 use connecting::connect_links::ConnectLink;
 use jiff::Timestamp;
-use salesforce::{Condition, MendedBy, ObjectName};
+use salesforce::{Condition, ObjectName, ResolvedBy};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use store::{BusEvent, ConditionState, Connection, ConnectionKind, ConnectionState, UserRights};
@@ -16,7 +16,7 @@ pub enum Kind {
     ReauthRequired,
     /// The connection was disconnected on purpose.
     Disconnected,
-    /// The grant has not ended, and a person has to mend something before the connection can be used.
+    /// The grant has not ended, and a person has to act before the connection can be used.
     Blocked,
     /// The condition that blocked it is over.
     Unblocked,
@@ -57,9 +57,7 @@ pub fn compare(old: Option<&Connection>, new: &Connection) -> Option<Kind> {
             if old.is_none_or(|old| old.connected_at != new.connected_at || !is_live(&old.state)) {
                 return Some(Kind::Connected);
             }
-            let told =
-                |connection: &Connection| connection.condition.filter(|state| state.told).map(|state| state.condition);
-            match (old.and_then(told), told(new)) {
+            match (old.and_then(Connection::blocked_by), new.blocked_by()) {
                 (before, Some(now)) if before != Some(now) => return Some(Kind::Blocked),
                 (Some(_), None) => return Some(Kind::Unblocked),
                 _ => {}
@@ -104,12 +102,12 @@ struct Data<'a> {
     connect_url_expires_at: Option<String>,
 }
 
-/// Why a connection is blocked, who mends it, and how.
+/// The reason why a connection is blocked, who can end it, and how.
 #[derive(Debug, Serialize)]
 struct ConditionData {
     code: Condition,
     since: String,
-    mended_by: MendedBy,
+    resolved_by: ResolvedBy,
     explanation: &'static str,
     advice: &'static str,
 }
@@ -119,7 +117,7 @@ impl From<ConditionState> for ConditionData {
         Self {
             code: condition,
             since: store::time::format(since),
-            mended_by: condition.mended_by(),
+            resolved_by: condition.resolved_by(),
             explanation: condition.explanation(),
             advice: condition.advice(),
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use salesforce::{Condition, MendedBy, ObjectName, OrgId, Record, RecordId};
+use salesforce::{Condition, ObjectName, OrgId, Record, RecordId, ResolvedBy};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use store::{
@@ -92,13 +92,13 @@ pub(crate) struct ConnectionView {
     last_used_at: Timestamp,
 }
 
-/// Why a connection cannot be used, who mends it, and how.
+/// The reason why a connection cannot be used, who can end it, and how.
 #[derive(Debug, Serialize)]
 pub(crate) struct ConditionView {
     code: Condition,
     #[serde(serialize_with = "millis")]
     since: Timestamp,
-    mended_by: MendedBy,
+    resolved_by: ResolvedBy,
     explanation: &'static str,
     advice: &'static str,
 }
@@ -108,7 +108,7 @@ impl From<ConditionState> for ConditionView {
         Self {
             code: condition,
             since,
-            mended_by: condition.mended_by(),
+            resolved_by: condition.resolved_by(),
             explanation: condition.explanation(),
             advice: condition.advice(),
         }
@@ -338,15 +338,15 @@ mod tests {
 
     #[test]
     fn a_blocked_connection_is_not_shown_as_active() {
-        let condition = |condition, told| {
+        let condition = |condition, reported| {
             let since = "2026-11-22T10:00:00Z".parse().unwrap();
-            let condition = Some(store::ConditionState { condition, since, told, sessions_replaced: 0 });
+            let condition = Some(store::ConditionState { condition, since, reported, sessions_replaced: 0 });
             let connection = Connection { condition, ..connection(ConnectionKind::Team, ConnectionState::Active) };
             serde_json::to_value(ConnectionView::new(connection, None)).unwrap()
         };
         let blocked = condition(Condition::AppBlocked, true);
         assert_eq!((&blocked["state"], &blocked["condition"]["code"]), (&json!("blocked"), &json!("app_blocked")));
-        assert_eq!(blocked["condition"]["mended_by"], "org_administrator");
+        assert_eq!(blocked["condition"]["resolved_by"], "org_administrator");
         assert!(blocked["condition"]["advice"].as_str().unwrap().contains("unblock"));
         let waits = condition(Condition::LoginRestricted, false);
         assert_eq!((&waits["state"], &waits["condition"]["code"]), (&json!("active"), &json!("login_restricted")));

@@ -31,7 +31,7 @@ pub(crate) async fn keep_alive(deps: &Deps, reference: &ConnectionRef) -> Result
     };
     let reply = refresh::fetch_token(deps, connection, request).await?;
     match &reply.answer {
-        // A person was told: the status says it, and there is nothing to try again before the next hour.
+        // It was reported: the status says it, and there is nothing to try again before the next hour.
         Response::Refused(Refusal { condition: Some(_), retry: RetryHint::NeedsHuman, .. })
         | Response::Token(_)
         | Response::Refused(Refusal { code: RefusalCode::ReauthRequired | RefusalCode::Revoked, .. }) => {

@@ -26,6 +26,8 @@ pub struct Protocol {
     maybe_rotated: bool,
     /// True once Salesforce returned `invalid_grant`; the vault is read once more, because the token may have been replaced.
     is_grant_invalid: bool,
+    /// True if the reason was that the user is inactive.
+    is_user_inactive: bool,
     /// True once Salesforce responded that another request is being processed.
     is_already_processing: bool,
     /// True while new tokens are in memory only.
@@ -45,6 +47,7 @@ impl Protocol {
             lease_expires_at: None,
             maybe_rotated: false,
             is_grant_invalid: false,
+            is_user_inactive: false,
             is_already_processing: false,
             has_unstored_tokens: false,
             store_attempts: 0,
@@ -131,7 +134,11 @@ impl Protocol {
         }
         self.maybe_rotated |= snapshot.row.status == ConnectionStatus::Uncertain;
         if self.is_grant_invalid {
-            let reason = if self.maybe_rotated { ReauthReason::ResponseLost } else { ReauthReason::GrantEnded };
+            let reason = match (self.is_user_inactive, self.maybe_rotated) {
+                (true, _) => ReauthReason::UserInactive,
+                (false, true) => ReauthReason::ResponseLost,
+                (false, false) => ReauthReason::GrantEnded,
+            };
             return self.settle(Settlement::ReauthRequired(reason), Outcome::Refuse(Refusal::ReauthRequired));
         }
         if let Some(Pause { condition, left, .. }) = pause(&snapshot).filter(|_| !self.maybe_rotated) {
@@ -161,8 +168,9 @@ impl Protocol {
                 self.is_already_processing = true;
                 Step::Wait(limits.busy_delay)
             }
-            RefreshFailure::InvalidGrant => {
+            RefreshFailure::InvalidGrant | RefreshFailure::UserInactive => {
                 self.is_grant_invalid = true;
+                self.is_user_inactive = failure == RefreshFailure::UserInactive;
                 Step::LoadRow
             }
         }

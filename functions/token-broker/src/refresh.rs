@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use runtime::Chain;
 use runtime::token_broker::{AccessTokenRequest, RefusalCode, Response, Token};
-use salesforce::auth::{self, TokenResponse};
+use salesforce::auth::{self, INACTIVE_USER, TokenResponse};
 use salesforce::{Classify, Condition, Error as Salesforce, Fingerprint, OrgId, Retry};
 use store::{
     ConditionState, Connection, ConnectionState, Lease, LeaseClaim, LeaseRequest, TokenGrant, TokenVersion, Tokens,
@@ -319,6 +319,7 @@ fn merge(old: &Tokens, response: TokenResponse) -> Tokens {
 /// Maps an error of the token call to the protocol. Only a terminal `invalid_grant` ends a grant.
 fn refresh_failure(error: &Salesforce) -> RefreshFailure {
     match error {
+        Salesforce::GrantEnded { reason: INACTIVE_USER, .. } => RefreshFailure::UserInactive,
         Salesforce::GrantEnded { .. } => RefreshFailure::InvalidGrant,
         Salesforce::RefreshInProgress => RefreshFailure::AlreadyProcessing,
         Salesforce::AppRefused { .. } | Salesforce::Invalid { .. } => APP_REFUSED,
@@ -348,6 +349,7 @@ const DEFAULT_DELAY: std::time::Duration = std::time::Duration::from_secs(30);
 fn reason_code(reason: ReauthReason) -> &'static str {
     match reason {
         ReauthReason::GrantEnded => "grant_ended",
+        ReauthReason::UserInactive => store::connections::USER_INACTIVE,
         ReauthReason::ResponseLost => "answer_lost",
         ReauthReason::AppSunset => store::connections::grants::APP_SUNSET,
     }

@@ -36,13 +36,13 @@ pub(crate) fn blocked(condition: Condition, retry: Retry) -> Reply {
 /// Returns the refusal for a refresh without new tokens. `state` is the condition of the connection by now.
 pub(crate) fn from_refresh(refusal: protocol::Refusal, state: Option<ConditionState>) -> Reply {
     match refusal {
-        protocol::Refusal::Unavailable(_) if state.is_some_and(|state| state.told) => {
+        protocol::Refusal::Unavailable(_) if state.is_some_and(|state| state.reported) => {
             blocked(Condition::Unavailable, Retry::NeedsHuman)
         }
         protocol::Refusal::Blocked(condition) => {
             blocked(condition, state.map_or_else(|| condition.retry(), ConditionState::retry))
         }
-        protocol::Refusal::Paused(condition, _) if state.is_some_and(|state| state.told) => {
+        protocol::Refusal::Paused(condition, _) if state.is_some_and(|state| state.reported) => {
             blocked(condition, Retry::NeedsHuman)
         }
         protocol::Refusal::Paused(condition, left) => blocked(condition, Retry::After(left)),

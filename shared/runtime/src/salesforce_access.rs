@@ -53,7 +53,8 @@ impl Salesforce {
     pub fn from_config(aws: &Aws, config: SalesforceConfig) -> Result<Self, salesforce::Error> {
         let SalesforceConfig { token_broker, api_version, hosts } = config;
         let http = Http::new(hosts, aws.clock())?;
-        Ok(Self::new(http, api_version, TokenBroker::new(LambdaFunction::new(aws.lambda(), token_broker), hosts)))
+        let broker = TokenBroker::new(LambdaFunction::new(aws.lambda(), token_broker), hosts, aws.clock());
+        Ok(Self::new(http, api_version, broker))
     }
 
     /// Replaces the time limits of the calls to Salesforce.

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use salesforce::{HostPolicy, OrgId, Sessions};
+use salesforce::{Clock, HostPolicy, OrgId, Sessions};
 use store::ConnectionId;
 
 use crate::invoke::{Invoke, call};
@@ -33,13 +33,14 @@ type SessionsByConnection = HashMap<(OrgId, ConnectionId), Arc<ConnectionSession
 pub struct TokenBroker {
     function: Arc<dyn Invoke>,
     policy: HostPolicy,
+    clock: Clock,
     sessions: Arc<Mutex<SessionsByConnection>>,
 }
 
 impl TokenBroker {
     /// Creates a client that calls `function`, and accepts the instance URLs that `policy` allows.
-    pub fn new(function: impl Invoke, policy: HostPolicy) -> Self {
-        Self { function: Arc::new(function), policy, sessions: Arc::default() }
+    pub fn new(function: impl Invoke, policy: HostPolicy, clock: Clock) -> Self {
+        Self { function: Arc::new(function), policy, clock, sessions: Arc::default() }
     }
 
     /// Refreshes a connection that has been idle for long, and returns its status. Call this every hour.
@@ -70,7 +71,7 @@ impl TokenBroker {
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         let cached = sessions.entry((org, connection.clone())).or_insert_with(|| {
             let reference = reference(org, connection);
-            Arc::new(ConnectionSessions::new(Arc::clone(&self.function), self.policy, reference))
+            Arc::new(ConnectionSessions::new(Arc::clone(&self.function), self.policy, self.clock.clone(), reference))
         });
         Arc::<ConnectionSessions>::clone(cached)
     }

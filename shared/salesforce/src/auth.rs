@@ -14,6 +14,7 @@ use oauth2::{
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+pub use crate::error::INACTIVE_USER;
 pub use consent::{Consent, consent};
 pub use id_token::OF_ANOTHER_CONSENT;
 pub use token::{Identity, TokenResponse};

@@ -6,7 +6,7 @@ use http::Method;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
-use crate::error::{code_retry, is_rollback};
+use crate::error::{is_rollback, record_retry};
 use crate::transport::Request;
 use crate::{Classify, Client, Error, FieldName, JsonObject, ObjectName, Record, RecordId, Retry};
 
@@ -80,17 +80,10 @@ impl fmt::Debug for SaveError {
 }
 
 impl Classify for SaveError {
-    /// A trigger that failed on a row lock names the lock only in its message.
     fn retry(&self) -> Retry {
-        match code_retry(&self.code) {
-            Retry::Never if self.message.contains(ROW_LOCK) => code_retry(ROW_LOCK),
-            retry => retry,
-        }
+        record_retry(&self.code, &self.message)
     }
 }
-
-/// The code of a refusal because another transaction holds a lock.
-const ROW_LOCK: &str = "UNABLE_TO_LOCK_ROW";
 
 /// Reads a list of ids, or the ids of all matched records in a `DuplicateResult`. Its form in a collection is not documented,
 /// so anything else is no id.

@@ -9,9 +9,11 @@ mod token_endpoint;
 
 use std::time::Duration;
 
-pub(crate) use codes::{code_retry, is_rollback};
-pub use condition::{Condition, MendedBy};
+use codes::{CONCURRENCY_PAUSE, DAILY_LIMIT_PAUSE};
+pub(crate) use codes::{code_retry, is_rollback, record_retry};
+pub use condition::{Condition, ResolvedBy};
 pub(crate) use response::{part_failure, rest_failure};
+pub use token_endpoint::INACTIVE_USER;
 pub(crate) use token_endpoint::oauth_failure;
 
 /// An error of an underlying library. It goes into the log only.
@@ -155,7 +157,7 @@ pub enum Error {
     ///
     /// # Troubleshooting
     ///
-    /// `condition` says who mends it and how; see docs/answers.md.
+    /// `condition` says who can end it and how; see docs/answers.md.
     #[error("could not use the connection: {} ({code})", lower_first(condition.explanation()))]
     Blocked {
         /// The condition.
@@ -296,8 +298,9 @@ impl Classify for Error {
             Self::Unreachable { .. } | Self::RefreshInProgress => Retry::After(Duration::from_secs(1)),
             Self::NoResponse { .. } => Retry::Unknown(Duration::from_secs(1)),
             Self::InvalidResponse { .. } => Retry::Unknown(Duration::from_secs(5)),
-            Self::TooManyCalls { .. } | Self::SessionRefused { .. } => Retry::After(Duration::from_secs(5)),
-            Self::DailyLimit { .. } => Retry::After(Duration::from_mins(15)),
+            Self::SessionRefused { .. } => Retry::After(Duration::from_secs(5)),
+            Self::TooManyCalls { .. } => Retry::After(CONCURRENCY_PAUSE),
+            Self::DailyLimit { .. } => Retry::After(DAILY_LIMIT_PAUSE),
             Self::Unavailable { retry, .. } | Self::NoSession { retry, .. } | Self::Blocked { retry, .. } => *retry,
             Self::Rejected { .. } if self.is_not_found() => Retry::After(NOT_FOUND_PAUSE),
             Self::Rejected { status, problems, .. } => problems_retry(*status, problems),

@@ -86,7 +86,7 @@ pub use collections::{MAX_RETRIEVE_IDS, MAX_UPSERT_RECORDS, SaveError, SaveOutco
 pub use composite::{CompositeRequest, CompositeResponse};
 pub use decimal::Decimal;
 pub use describe::{FieldDescribe, ObjectDescribe, ObjectSummary, PicklistEntry, RecordTypeInfo};
-pub use error::{BoxError, Classify, Condition, Error, MendedBy, Problem, Retry};
+pub use error::{BoxError, Classify, Condition, Error, Problem, ResolvedBy, Retry};
 pub use external_id::ExternalIdType;
 pub use host::{HostPolicy, InstanceUrl, LoginHost};
 pub use id::{OrgId, RecordId};

@@ -28,19 +28,35 @@ pub struct OutboundMessageDefinition {
 }
 
 impl Client {
-    /// Lists the outbound messages whose name matches `wanted`.
+    /// Lists the outbound messages whose name matches `wanted`; `None` if the org has no outbound messages, which the list of
+    /// the Tooling objects confirms with a second request.
     ///
     /// # Errors
     ///
-    /// [`Error::Rejected`] if the connected user lacks "Customize Application".
+    /// [`Error::Rejected`] if the connected user lacks "Customize Application"; an error that passes if the two requests
+    /// contradict each other.
     pub async fn list_outbound_message_definitions(
         &self,
         wanted: impl Fn(&str) -> bool,
-    ) -> Result<Vec<RecordId>, Error> {
+    ) -> Result<Option<Vec<RecordId>>, Error> {
         let soql = Soql::select(&FIELDS).from(&OUTBOUND_MESSAGE);
-        let page = self.page(&self.query_request("list the outbound messages", "tooling/query", &soql)).await?;
+        let request = self.query_request("list the outbound messages", "tooling/query", &soql);
+        let page = match self.page(&request).await {
+            Ok(page) => page,
+            Err(error) if error.is_hidden() => {
+                return if self.has_outbound_messages().await? { Err(error.contradicted()) } else { Ok(None) };
+            }
+            Err(error) => return Err(error),
+        };
         let named = |record: &&crate::Record| record.text(NAME).is_some_and(&wanted);
-        Ok(page.records.iter().filter(named).map(|record| record.id).collect())
+        Ok(Some(page.records.iter().filter(named).map(|record| record.id).collect()))
+    }
+
+    /// Returns whether the list of the Tooling objects has outbound messages.
+    async fn has_outbound_messages(&self) -> Result<bool, Error> {
+        let request = Request::get("list the Tooling objects", self.path("tooling/sobjects"));
+        let listed: Listed = self.send(&request).await?.json()?;
+        Ok(listed.sobjects.iter().any(|object| object.name.eq_ignore_ascii_case(OUTBOUND_MESSAGE.as_str())))
     }
 
     /// Fetches an outbound message with its metadata.
@@ -78,6 +94,16 @@ impl Client {
     fn definition_path(&self, id: &RecordId) -> String {
         self.path(&format!("tooling/sobjects/{OUTBOUND_MESSAGE}/{id}"))
     }
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    sobjects: Vec<ListedObject>,
+}
+
+#[derive(Deserialize)]
+struct ListedObject {
+    name: String,
 }
 
 #[derive(Deserialize)]

@@ -53,6 +53,10 @@ impl ConnectionKind {
     }
 }
 
+/// The reason of [`ConnectionState::ReauthRequired`] of a user whom Salesforce reports as inactive. A frozen user is reported
+/// so too, although `IsActive` of a frozen user is true.
+pub const USER_INACTIVE: &str = "user_inactive";
+
 /// The state of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
@@ -131,7 +135,7 @@ pub struct Connection {
     /// The state.
     #[serde(flatten)]
     pub state: ConnectionState,
-    /// Why it cannot be used, if its grant has not ended; `None` for a connection that works as far as is known.
+    /// The condition in which it cannot be used, if its grant has not ended; `None` for a connection that works as far as is known.
     #[serde(flatten)]
     pub condition: Option<ConditionState>,
     /// The lease on refreshing the tokens.

@@ -35,6 +35,7 @@ fn error_texts_read_as_sentences() {
         RouteError::RepAmbiguous => RouteError::RepAmbiguous,
         RouteError::RepDisconnected => RouteError::RepDisconnected,
         RouteError::RepInactive => RouteError::RepInactive,
+        RouteError::RepFrozen => RouteError::RepFrozen,
         RouteError::TeamMustConnect => RouteError::TeamMustConnect,
         RouteError::TeamMustReconnect => RouteError::TeamMustReconnect,
     });

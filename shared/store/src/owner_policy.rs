@@ -3,17 +3,18 @@
 //!
 //! Records that a rep creates belong to the rep. Preferably the rep's own connection writes. Otherwise the team's
 //! connection writes and names the rep as the owner. A write for a rep who is not known in the org, whose connection was
-//! disconnected, or whose Salesforce user is inactive is refused.
+//! disconnected, or whose Salesforce user is inactive or frozen is refused. The team never writes around a decision of the
+//! org's administrator about the rep ([`team_may_write_despite`]).
+
+mod connected;
 
 use std::str::FromStr;
 
-use salesforce::{Classify, OrgId, RecordId, Retry};
+use salesforce::{Classify, Condition, RecordId, Retry};
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
-use crate::connections::reservation::NOT_CONNECTED_YET;
-use crate::connections::{Connection, ConnectionState, Connections};
-use crate::ids::{ConnectionId, PlatformUser};
+use crate::ids::ConnectionId;
+pub use connected::{Connected, FoundUser, UserKey, choose_reader};
 
 /// The policy for writes on behalf of a rep (`OWNER_POLICY`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,6 +66,8 @@ pub enum OwnerReason {
     RepConnected,
     /// The rep has to reconnect.
     RepMustReconnect,
+    /// The rep's connection is in a condition that is no decision of the org's.
+    RepBlocked,
     /// The rep never connected. (With [`OwnerChoice::Team`], a write of an earlier version for a rep who was not known.)
     RepNotConnected,
     /// The request names no rep.
@@ -81,7 +84,7 @@ impl OwnerReason {
             Self::RepMustReconnect | Self::RepNotConnected => Some(
                 "Send the rep a personal connect link (POST /v1/connect-links), so that later writes are made as the rep.",
             ),
-            Self::RepConnected | Self::NoActingUser | Self::PolicyTeamOnly => None,
+            Self::RepConnected | Self::RepBlocked | Self::NoActingUser | Self::PolicyTeamOnly => None,
         }
     }
 }
@@ -143,6 +146,9 @@ pub enum RouteError {
     /// The rep's Salesforce user is inactive and cannot own records.
     #[error("the rep's Salesforce user is inactive")]
     RepInactive,
+    /// Salesforce ended the rep's grant because the user was inactive or frozen.
+    #[error("Salesforce ended the rep's connection, because the rep's user was inactive or frozen")]
+    RepFrozen,
     /// The write needs the team's connection, and the org has none.
     #[error("the org has no team connection")]
     TeamMustConnect,
@@ -166,6 +172,10 @@ impl RouteError {
             Self::RepInactive => {
                 "Ask an administrator of the org to activate the user, or send the request without `as`, so that the \
                  team owns the records."
+            }
+            Self::RepFrozen => {
+                "Ask an administrator of the org to activate or unfreeze the user, and send the rep a personal connect \
+                 link (POST /v1/connect-links); or send the request without `as`, so that the team owns the records."
             }
             Self::TeamMustConnect | Self::TeamMustReconnect => {
                 "Send the org's admin a team connect link (POST /v1/connect-links), then send the request again."
@@ -193,8 +203,12 @@ pub enum RepState {
     Active,
     /// The response to a refresh of the rep's connection was lost. Its access token is valid until Salesforce refuses it.
     Uncertain,
+    /// The rep's connection cannot be used until a person ends this condition.
+    Blocked(Condition),
     /// The grant of the rep's connection has ended, other than by disconnecting.
     ReauthRequired,
+    /// The same, because the rep's Salesforce user was inactive or frozen.
+    Frozen,
     /// A person or the platform disconnected the rep's connection.
     Disconnected,
     /// The rep's Salesforce user is inactive.
@@ -214,6 +228,31 @@ pub enum TeamState {
     MustReconnect,
 }
 
+/// Returns whether the team's connection may write for a rep whose own connection is in this condition, under
+/// [`OwnerPolicy::RepThenTeam`].
+///
+/// Only where the condition is certainly no decision of the org's: the customer's administrator keeps a rep from using
+/// Ferry also where the team could write in the rep's name.
+#[must_use]
+pub fn team_may_write_despite(condition: Condition) -> bool {
+    match condition {
+        // Faults of Ferry's own registration or requests, and outages.
+        Condition::AppRefused | Condition::RequestRefused | Condition::Unavailable => true,
+        // Rules for the user, the profile or the app.
+        Condition::LoginRestricted
+        | Condition::UserNotApproved
+        | Condition::ApiDisabled
+        | Condition::AppBlocked
+        | Condition::AppNotInstalled
+        // May be a rule for the addresses of the user's profile.
+        | Condition::SessionRefused
+        // May be any of them.
+        | Condition::UnknownError
+        // Nothing can be written in the org.
+        | Condition::OrgInactive => false,
+    }
+}
+
 /// Chooses the connection and the owner of a write. `rep` is `None` for a request that names no rep.
 ///
 /// # Errors
@@ -228,6 +267,14 @@ pub fn route(
     };
     match (policy, rep) {
         (_, RepState::Disconnected) => return Err(RouteError::RepDisconnected),
+        (_, RepState::Frozen) => return Err(RouteError::RepFrozen),
+        // A blocked connection itself says who has to act, and works again as soon as that person has acted.
+        (OwnerPolicy::RepThenTeam, RepState::Blocked(condition))
+            if !team_may_write_despite(condition) || require_usable(team).is_err() =>
+        {
+            return Ok((OwnerChoice::Rep, OwnerReason::RepConnected));
+        }
+        (OwnerPolicy::RepOnly, RepState::Blocked(_)) => return Ok((OwnerChoice::Rep, OwnerReason::RepConnected)),
         (OwnerPolicy::RepThenTeam | OwnerPolicy::RepOnly, RepState::Active | RepState::Uncertain) => {
             return Ok((OwnerChoice::Rep, OwnerReason::RepConnected));
         }
@@ -242,6 +289,7 @@ pub fn route(
         RepState::Inactive => Err(RouteError::RepInactive),
         _ if policy == OwnerPolicy::TeamOnly => Ok((OwnerChoice::TeamWithOwner, OwnerReason::PolicyTeamOnly)),
         RepState::Found => Ok((OwnerChoice::TeamWithOwner, OwnerReason::RepNotConnected)),
+        RepState::Blocked(_) => Ok((OwnerChoice::TeamWithOwner, OwnerReason::RepBlocked)),
         _ => Ok((OwnerChoice::TeamWithOwner, OwnerReason::RepMustReconnect)),
     }
 }
@@ -252,149 +300,6 @@ fn require_usable(team: TeamState) -> Result<(), RouteError> {
         TeamState::Missing => Err(RouteError::TeamMustConnect),
         TeamState::MustReconnect => Err(RouteError::TeamMustReconnect),
     }
-}
-
-/// The key of a look-up of a rep's Salesforce user, which the team's connection makes.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum UserKey {
-    /// The user of the rep's connection, for whether the user is active.
-    Id(RecordId),
-    /// The rep, who never connected.
-    PlatformUser(PlatformUser),
-}
-
-/// The outcome of the look-up of a rep's Salesforce user.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FoundUser {
-    /// Exactly one active user.
-    Active(RecordId),
-    /// Only inactive users.
-    Inactive,
-    /// Several active users.
-    Several,
-    /// No user that the team's connection can see.
-    NotFound,
-}
-
-/// The connections of a request: the team's, and that of the rep whom it names.
-#[derive(Clone, Debug)]
-pub struct Connected {
-    platform_user: Option<PlatformUser>,
-    rep: Option<Connection>,
-    team: Option<Connection>,
-}
-
-impl Connected {
-    /// Loads the connections.
-    ///
-    /// # Errors
-    /// Only those of the table. A missing connection is not one of them.
-    pub async fn load(
-        connections: &Connections,
-        org: OrgId,
-        platform_user: Option<&PlatformUser>,
-    ) -> Result<Self, Error> {
-        let team = connections.load(org, &ConnectionId::team()).await?;
-        let rep = match platform_user {
-            Some(user) => connections.load(org, &ConnectionId::personal(user)).await?,
-            None => None,
-        };
-        Ok(Self::new(platform_user.cloned(), rep, team))
-    }
-
-    /// A connection that was never completed counts as missing, and so does a rep's connection that was made for another
-    /// tenant than the team's: the org has changed hands.
-    fn new(platform_user: Option<PlatformUser>, rep: Option<Connection>, team: Option<Connection>) -> Self {
-        let team = team.filter(was_made);
-        let is_of_tenant = |rep: &Connection| team.as_ref().is_none_or(|team| team.tenant == rep.tenant);
-        let rep = rep.filter(|rep| was_made(rep) && is_of_tenant(rep));
-        Self { platform_user, rep, team }
-    }
-
-    /// Returns the look-up that the policy needs before [`Connected::route`]; `None` if it needs none, or the team's
-    /// connection cannot make it.
-    #[must_use]
-    pub fn needed_look_up(&self, policy: OwnerPolicy) -> Option<UserKey> {
-        let user = self.platform_user.as_ref()?;
-        self.team.as_ref().filter(|team| is_usable(team))?;
-        match &self.rep {
-            Some(rep) if rep.state == ConnectionState::Revoked => None,
-            Some(rep) if is_usable(rep) && policy != OwnerPolicy::TeamOnly => None,
-            Some(rep) => Some(UserKey::Id(rep.user_id)),
-            None if policy == OwnerPolicy::RepOnly => None,
-            None => Some(UserKey::PlatformUser(user.clone())),
-        }
-    }
-
-    /// Chooses the connection of a write. `found` is the outcome of the look-up, if one was needed.
-    ///
-    /// # Errors
-    /// [`RouteError`]: a person has to act first.
-    pub fn route(&self, policy: OwnerPolicy, found: Option<FoundUser>) -> Result<Route, RouteError> {
-        let rep_state = self.platform_user.as_ref().map(|_| rep_state(self.rep.as_ref(), found));
-        let (owner_choice, owner_reason) = route(policy, rep_state, team_state(self.team.as_ref()))?;
-        let (connection, owner_id) = match owner_choice {
-            OwnerChoice::Rep => (self.rep.as_ref().ok_or(RouteError::RepMustConnect)?, None),
-            OwnerChoice::Team => (self.team.as_ref().ok_or(RouteError::TeamMustConnect)?, None),
-            OwnerChoice::TeamWithOwner => {
-                let owner = match (&self.rep, found) {
-                    (Some(rep), _) => rep.user_id,
-                    (None, Some(FoundUser::Active(user))) => user,
-                    (None, _) => return Err(RouteError::RepUnknown),
-                };
-                (self.team.as_ref().ok_or(RouteError::TeamMustConnect)?, Some(owner))
-            }
-        };
-        let write_route = WriteRoute { connection_id: connection.connection_id.clone(), owner_choice, owner_reason };
-        Ok(Route { write_route, user_id: connection.user_id, owner_id })
-    }
-}
-
-/// Chooses the connection of a read (invariant 18): a rep reads only through the rep's own connection.
-///
-/// # Errors
-/// Only those of the table. A missing connection is not one of them.
-pub async fn choose_reader(
-    connections: &Connections,
-    org: OrgId,
-    platform_user: Option<&PlatformUser>,
-) -> Result<Result<ConnectionId, RouteError>, Error> {
-    let connected = Connected::load(connections, org, platform_user).await?;
-    Ok(connected.route(OwnerPolicy::RepOnly, None).map(|route| route.write_route.connection_id))
-}
-
-fn rep_state(rep: Option<&Connection>, found: Option<FoundUser>) -> RepState {
-    match (rep.map(|rep| &rep.state), found) {
-        (Some(ConnectionState::Revoked), _) => RepState::Disconnected,
-        (_, Some(FoundUser::Inactive)) => RepState::Inactive,
-        (Some(ConnectionState::Active), _) => RepState::Active,
-        (Some(ConnectionState::Uncertain), _) => RepState::Uncertain,
-        (Some(ConnectionState::ReauthRequired { .. }), _) => RepState::ReauthRequired,
-        (None, Some(FoundUser::Active(_))) => RepState::Found,
-        (None, Some(FoundUser::Several)) => RepState::Ambiguous,
-        (None, Some(FoundUser::NotFound) | None) => RepState::Unknown,
-    }
-}
-
-fn team_state(team: Option<&Connection>) -> TeamState {
-    match team.map(|team| &team.state) {
-        None => TeamState::Missing,
-        Some(ConnectionState::Active) => TeamState::Active,
-        Some(ConnectionState::Uncertain) => TeamState::Uncertain,
-        Some(ConnectionState::ReauthRequired { .. } | ConnectionState::Revoked) => TeamState::MustReconnect,
-    }
-}
-
-/// Returns whether the connection was ever completed. The row of a first consent whose tokens are not stored yet is not a
-/// connection.
-fn was_made(connection: &Connection) -> bool {
-    !matches!(&connection.state, ConnectionState::ReauthRequired { reason } if reason == NOT_CONNECTED_YET)
-}
-
-/// Returns whether the connection is usable. An uncertain one is: its access token is valid until Salesforce refuses
-/// it.
-fn is_usable(connection: &Connection) -> bool {
-    matches!(connection.state, ConnectionState::Active | ConnectionState::Uncertain)
 }
 
 #[cfg(test)]

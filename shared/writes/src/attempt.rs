@@ -1,7 +1,9 @@
 //! One attempt at a write: chooses the connection and carries out the operation.
 
 use salesforce::OrgId;
-use store::owner_policy::{Connected, FoundUser, OwnerPolicy, Route, UserKey, WriteRoute};
+use store::owner_policy::{
+    Connected, FoundUser, OwnerChoice, OwnerPolicy, Route, UserKey, WriteRoute, team_may_write_despite,
+};
 use store::{ConnectionId, Write};
 
 use crate::{Attempted, Deps, Error, WriteOperation, WriteRequest};
@@ -17,8 +19,8 @@ pub(crate) struct Made {
     pub(crate) attempted: Attempted,
 }
 
-/// Makes one attempt. If a session turns out to be dead, nothing was written: the owner policy is applied again, because the
-/// token broker may have marked the connection by then.
+/// Makes one attempt. If a session turns out to be dead, or the rep's connection to be blocked, nothing was written: the owner
+/// policy is applied again, because the token broker may have marked the connection by then.
 pub(crate) async fn attempt<O: WriteOperation>(
     deps: &O::Deps,
     write: &Write,
@@ -26,16 +28,30 @@ pub(crate) async fn attempt<O: WriteOperation>(
 ) -> Result<Made, Error> {
     let mut tries = 1;
     loop {
-        match try_once(deps, write, request).await {
-            Err(error) if error.is_dead_session() && tries < MAX_TRIES => tries += 1,
+        let mut owner_choice = None;
+        match try_once(deps, write, request, &mut owner_choice).await {
+            Err(error) if tries < MAX_TRIES && is_for_another_route(&error, owner_choice) => tries += 1,
             outcome => return outcome,
         }
     }
 }
 
-async fn try_once<O: WriteOperation>(deps: &O::Deps, write: &Write, request: &WriteRequest<O>) -> Result<Made, Error> {
+/// Returns whether another connection may have to make the write that failed with this one.
+fn is_for_another_route(error: &Error, owner_choice: Option<OwnerChoice>) -> bool {
+    let may_be_teams = error.blocked_by().is_some_and(team_may_write_despite);
+    error.is_dead_session() || (owner_choice == Some(OwnerChoice::Rep) && may_be_teams)
+}
+
+/// Makes the write once. Stores the choice of the owner policy in `owner_choice` before it writes.
+async fn try_once<O: WriteOperation>(
+    deps: &O::Deps,
+    write: &Write,
+    request: &WriteRequest<O>,
+    owner_choice: &mut Option<OwnerChoice>,
+) -> Result<Made, Error> {
     let route = find_route(deps.as_ref(), write.org_id, request).await?;
     let route = if request.operation.names_owner() { route } else { route.without_owner() };
+    *owner_choice = Some(route.write_route.owner_choice);
     write_through(deps, &route, write, request).await
 }
 

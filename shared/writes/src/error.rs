@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use runtime::{Problem, ProblemCode};
-use salesforce::{Classify, ObjectName, Retry};
+use salesforce::{Classify, Condition, ObjectName, Retry};
 use store::OrgState;
 use store::owner_policy::RouteError;
 use store::queues::MAX_DELAY;
@@ -107,6 +107,16 @@ impl Error {
                 Retry::After(MAX_DELAY)
             }
             _ => self.retry(),
+        }
+    }
+
+    /// Returns the condition of the connection, of which a person was told. Nothing was written.
+    pub(crate) fn blocked_by(&self) -> Option<Condition> {
+        match self {
+            Self::Salesforce(salesforce::Error::Blocked { condition, retry: Retry::NeedsHuman, .. }) => {
+                Some(*condition)
+            }
+            _ => None,
         }
     }
 

@@ -35,7 +35,7 @@ pub struct Plan {
     /// Lets Salesforce also refuse calls because the daily API limit is reached. The messages of such calls are deferred for a
     /// quarter of an hour, which the rig shortens.
     pub daily_limit: bool,
-    /// Lets Salesforce also give answers that say nothing about the request: pages of the edge, empty bodies, a resource that is
+    /// Lets Salesforce also give answers that say nothing about the request: pages of a proxy, empty bodies, a resource that is
     /// missing once, unknown codes, refused sessions. Half-way the org moves to another instance.
     pub odd_answers: bool,
 }

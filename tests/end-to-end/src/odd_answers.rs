@@ -2,7 +2,7 @@
 
 use org_simulator::Effect;
 
-/// Returns one effect for each of them: HTML pages of the edge, empty bodies, a resource that is missing once, and a code that no
+/// Returns one effect for each of them: HTML pages of a proxy, empty bodies, a resource that is missing once, and a code that no
 /// list has.
 pub(crate) fn odd_answers() -> Vec<Effect> {
     let page = |status| Effect::Answer {

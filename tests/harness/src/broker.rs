@@ -1,6 +1,7 @@
 //! A fake token broker for the simulated org.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
@@ -10,9 +11,10 @@ use runtime::token_broker::{
     AccessTokenRequest, Apps, ConnectionRef, ConnectionStatus, Refusal, RefusalCode, Request, Response, RetryHint,
     Token,
 };
-use salesforce::{BoxFuture, Clock, HostPolicy, InstanceUrl, OrgId, Session};
+use salesforce::{BoxFuture, Clock, Condition, HostPolicy, InstanceUrl, OrgId, Session};
 use store::{
-    Connection, ConnectionId, ConnectionState, Connections, Error, LeaseClaim, LeaseOutcome, LeaseRequest, PublicApp,
+    ConditionState, Connection, ConnectionId, ConnectionState, Connections, Error, LeaseClaim, LeaseOutcome,
+    LeaseRequest, PublicApp,
 };
 
 /// Returns an access token for each live connection of the simulated org and refuses every other. Marks a dead connection
@@ -30,10 +32,18 @@ pub(crate) struct FakeBroker {
     pub(crate) apps: Arc<Mutex<Vec<PublicApp>>>,
     /// The access token that the broker holds of a connection. It is returned until a caller says that it was refused.
     pub(crate) held: Arc<Mutex<HashMap<ConnectionId, String>>>,
+    /// The conditions of connections that cannot be used, each of which a person has to end.
+    pub(crate) blocked: Arc<Mutex<HashMap<ConnectionId, Condition>>>,
+    /// True if the broker asks for reports of accepted sessions, and never responds to one.
+    pub(crate) is_silent_to_reports: Arc<AtomicBool>,
 }
 
 impl FakeBroker {
     async fn access_token(&self, wanted: AccessTokenRequest) -> Response {
+        let is_silent_to_reports = self.is_silent_to_reports.load(Ordering::Relaxed);
+        if is_silent_to_reports && wanted.accepted_fingerprint.is_some() {
+            std::future::pending::<()>().await;
+        }
         let (org, connection) = (wanted.org_id, wanted.connection_id);
         if org.as_str() != self.simulator.org_id() {
             return refused("the grant has ended");
@@ -51,6 +61,10 @@ impl FakeBroker {
                 });
             }
         }
+        let condition = self.blocked.lock().unwrap().get(&connection).copied();
+        if let Some(condition) = condition {
+            return self.block(org, &connection, condition).await;
+        }
         if self.dead.lock().unwrap().contains(&connection) {
             let state = ConnectionState::ReauthRequired { reason: "revoked".to_owned() };
             set_connection_state(&self.connections, org, &connection, &state, self.clock.now()).await;
@@ -58,7 +72,19 @@ impl FakeBroker {
         }
         let username = &self.usernames[usize::from(!connection.is_team())];
         let access_token = self.simulator.access_token(username).unwrap().into();
-        Response::Token(Token { access_token, instance_url: self.instance_url.clone(), report_acceptance: false })
+        let instance_url = self.instance_url.clone();
+        Response::Token(Token { access_token, instance_url, report_acceptance: is_silent_to_reports })
+    }
+
+    /// Records the condition, as a refresh does that fails with it, and refuses the session.
+    async fn block(&self, org: OrgId, connection: &ConnectionId, condition: Condition) -> Response {
+        let now = self.clock.now();
+        let state = ConditionState { condition, since: now, reported: true, sessions_replaced: 0 };
+        let outcome = LeaseOutcome::Failed { is_uncertain: false, condition: state, now };
+        end_refresh(&self.connections, org, connection, &outcome, now).await;
+        let reason = condition.explanation().to_owned();
+        let (code, retry) = (RefusalCode::Unavailable, RetryHint::NeedsHuman);
+        Response::Refused(Refusal { code, reason, retry, condition: Some(condition) })
     }
 
     async fn revoke(&self, wanted: ConnectionRef) -> Response {
@@ -96,13 +122,24 @@ pub async fn set_connection_state(
     state: &ConnectionState,
     now: Timestamp,
 ) {
+    let outcome = LeaseOutcome::StateChanged { state: state.clone(), now };
+    end_refresh(connections, org, connection, &outcome, now).await;
+}
+
+/// Stores the outcome of a refresh.
+async fn end_refresh(
+    connections: &Connections,
+    org: OrgId,
+    connection: &ConnectionId,
+    outcome: &LeaseOutcome,
+    now: Timestamp,
+) {
     // The lease ends at once, so that concurrent calls do not wait for each other.
     let request = LeaseRequest { owner: "fixture".to_owned(), now, length: SignedDuration::ZERO, seen_fence: None };
-    let outcome = LeaseOutcome::StateChanged { state: state.clone(), now };
     for _ in 0..100 {
         let claim = connections.claim_lease(org, connection, &request).await.unwrap();
         let LeaseClaim::Granted(lease) = claim else { continue };
-        match connections.release_lease(org, connection, &lease, &outcome).await {
+        match connections.release_lease(org, connection, &lease, outcome).await {
             Err(Error::LeaseLost { .. }) => {}
             released => return drop(released.unwrap()),
         }

@@ -1,6 +1,7 @@
 //! The state of one test.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use local::Emulator;
 use local::emulator::{SdkConfig, State};
 use org_simulator::{Options, Simulator, User};
 use runtime::{AppList, Aws, ConnectionManager, TokenBroker};
-use salesforce::{ApiVersion, Clock, HostPolicy, Http, OrgId, Timeouts};
+use salesforce::{ApiVersion, Clock, Condition, HostPolicy, Http, OrgId, Timeouts};
 use secret_scan::SecretScan;
 use serde_json::Value;
 use store::{
@@ -147,13 +148,19 @@ impl TestContext {
             dead: Arc::clone(&dead),
             apps: Arc::default(),
             held: Arc::clone(&held),
+            blocked: Arc::default(),
+            is_silent_to_reports: Arc::default(),
         };
         let policy = HostPolicy::LoopbackToo;
         let http = http(policy, clock.clone()).expect("TLS");
         Self {
             org: simulator.org_id().parse().unwrap(),
             orgs: Orgs::new(dynamodb, state.tables.name("orgs")),
-            salesforce: runtime::Salesforce::new(http, ApiVersion::DEFAULT, TokenBroker::new(broker.clone(), policy)),
+            salesforce: runtime::Salesforce::new(
+                http,
+                ApiVersion::DEFAULT,
+                TokenBroker::new(broker.clone(), policy, clock.clone()),
+            ),
             broker,
             simulator,
             admin,
@@ -310,6 +317,23 @@ impl TestContext {
     /// Revokes a connection at Salesforce. The next request for its token finds out.
     pub fn kill(&self, connection: &ConnectionId) {
         self.dead.lock().unwrap().insert(connection.clone());
+    }
+
+    /// Puts a connection into a condition that only a person ends. The next request for its token finds out.
+    pub fn block(&self, connection: &ConnectionId, condition: Condition) {
+        self.broker.blocked.lock().unwrap().insert(connection.clone(), condition);
+    }
+
+    /// Ends the condition of a connection, as a person and the next refresh do.
+    pub async fn unblock(&self, connection: &ConnectionId) {
+        let condition = self.broker.blocked.lock().unwrap().remove(connection).expect("it is blocked");
+        let now = self.clock.now();
+        self.connections.clear_condition(self.org, connection, condition, now).await.unwrap();
+    }
+
+    /// Lets the broker ask for reports of accepted sessions, and never respond to one.
+    pub fn never_respond_to_reports(&self) {
+        self.broker.is_silent_to_reports.store(true, Ordering::Relaxed);
     }
 
     /// Revokes the rep's grant at Salesforce, which ends all sessions: the one that the function remembers, and another one that

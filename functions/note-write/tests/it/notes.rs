@@ -118,7 +118,7 @@ fn a_change_of_a_note_that_never_was_is_final() {
     });
 }
 
-/// Salesforce says once that the note does not exist, or the edge returns a page.
+/// Salesforce says once that the note does not exist, or a proxy returns a page.
 #[test]
 fn a_passing_answer_does_not_refuse_a_change() {
     run(async {

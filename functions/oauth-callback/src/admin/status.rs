@@ -1,6 +1,6 @@
 //! The state of a connection and of an org, as text for the page. Pure.
 
-use salesforce::{Condition, MendedBy};
+use salesforce::{Condition, ResolvedBy};
 use store::{Connection, ConnectionState, OrgState};
 
 /// The advice about a condition that the vendor's operator has to end. The operator's own is about things that a customer does
@@ -25,7 +25,7 @@ pub(super) struct Status {
 pub(super) fn of_connection(connection: &Connection) -> Status {
     let is_live = matches!(connection.state, ConnectionState::Active | ConnectionState::Uncertain);
     match connection.shown_condition().filter(|_| is_live) {
-        Some(state) if state.told => {
+        Some(state) if state.reported => {
             let explanation = Some(state.condition.explanation());
             Status { label: "Blocked", class: "bad", explanation, advice: Some(advice(state.condition)) }
         }
@@ -41,9 +41,9 @@ pub(super) fn of_connection(connection: &Connection) -> Status {
 
 /// Returns the advice to a customer's administrator.
 fn advice(condition: Condition) -> &'static str {
-    match condition.mended_by() {
-        MendedBy::OrgAdministrator => condition.advice(),
-        MendedBy::Operator => VENDOR_HAS_TO_ACT,
+    match condition.resolved_by() {
+        ResolvedBy::OrgAdministrator => condition.advice(),
+        ResolvedBy::Operator => VENDOR_HAS_TO_ACT,
     }
 }
 
@@ -68,9 +68,8 @@ fn of_state(state: &ConnectionState) -> Status {
 
 fn reauth_explanation(reason: &str) -> &'static str {
     match reason {
-        "grant_ended" => {
-            "Salesforce ended the access: it was revoked, it was not used for too long, or the user was deactivated."
-        }
+        "grant_ended" => "Salesforce ended the access: it was revoked, or it was not used for too long.",
+        "user_inactive" => "The Salesforce user was deactivated or frozen.",
         "answer_lost" => "A response from Salesforce was lost, and the connection could not be recovered.",
         "app_sunset" => "It was made with an older Ferry app that is no longer in use.",
         "displaced" => {
@@ -102,7 +101,15 @@ mod tests {
 
     #[test]
     fn each_reason_has_its_text_and_no_code_is_shown() {
-        let known = ["grant_ended", "answer_lost", "app_sunset", "displaced", "not_connected_yet", "<b>new_code</b>"];
+        let known = [
+            "grant_ended",
+            "user_inactive",
+            "answer_lost",
+            "app_sunset",
+            "displaced",
+            "not_connected_yet",
+            "<b>new_code</b>",
+        ];
         let explanations = known.map(|reason| reauth(reason).explanation.unwrap());
         for (index, explanation) in explanations.iter().enumerate() {
             assert!(!explanations[index + 1..].contains(explanation), "{explanation}");

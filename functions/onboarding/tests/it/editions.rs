@@ -22,6 +22,14 @@ impl TestContext {
         let path_prefix = format!("/services/data/v66.0/{path}");
         self.simulator.fault(Fault { path_prefix, method: None, times: 100, effect: answer });
     }
+
+    /// Answers with an empty list of the Tooling objects.
+    fn list_no_tooling_objects(&self) {
+        let body = serde_json::json!({ "encoding": "UTF-8", "maxBatchSize": 200, "sobjects": [] }).to_string();
+        let effect = Effect::Answer { status: 200, content_type: "application/json".to_owned(), body };
+        let path_prefix = "/services/data/v66.0/tooling/sobjects".to_owned();
+        self.simulator.fault(Fault { path_prefix, method: None, times: 100, effect });
+    }
 }
 
 #[test]
@@ -85,16 +93,20 @@ fn an_unknown_edition_without_outbound_messages_is_polled() {
         let context = TestContext::new().await;
         let edition = "Some Other Edition";
         context.simulator.set_edition(edition);
-        context.refuse("tooling", "INVALID_TYPE");
+        context.refuse("tooling/query", "INVALID_TYPE");
+        let by_hand = |reason| Some(OutboundMessages::Manual { reason });
+        let contradicted = context.team_connected("acme").await.unwrap().onboarded;
+        assert_eq!(contradicted.outbound_messages, by_hand(ManualSetup::Unavailable), "the list of objects has it");
+        assert_eq!(context.changes().await.1, DetectionReason::EditionUnknown);
 
+        context.list_no_tooling_objects();
         let onboarded = context.team_connected("acme").await.unwrap().onboarded;
         assert_eq!(onboarded.outbound_messages, Some(OutboundMessages::NotInEdition));
         assert_eq!(context.changes().await, (DetectionMethod::Polling, DetectionReason::Org, Some(edition.to_owned())));
 
         context.simulator.clear_faults();
         let onboarded = context.team_connected("acme").await.unwrap().onboarded;
-        let by_hand = OutboundMessages::Manual { reason: ManualSetup::NoMessages };
-        assert_eq!(onboarded.outbound_messages, Some(by_hand));
+        assert_eq!(onboarded.outbound_messages, by_hand(ManualSetup::NoMessages));
         assert_eq!(context.changes().await.1, DetectionReason::EditionUnknown);
     });
 }

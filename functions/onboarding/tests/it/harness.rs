@@ -104,7 +104,7 @@ impl TestContext {
     pub(crate) async fn secrets_in_org(&self) -> Vec<String> {
         let client = self.salesforce.client(self.org, &ConnectionId::team());
         let mut secrets = Vec::new();
-        for id in client.list_outbound_message_definitions(|_| true).await.unwrap() {
+        for id in client.list_outbound_message_definitions(|_| true).await.unwrap().unwrap() {
             let definition = client.fetch_outbound_message_definition(&id).await.unwrap();
             let url = definition.endpoint_url.expose_secret();
             let base = format!("{PUBLIC_URL}/webhooks/salesforce/{}/", self.org);

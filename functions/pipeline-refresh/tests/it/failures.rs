@@ -13,7 +13,7 @@ pub(crate) fn fault(path: &str, times: u32, effect: Effect) -> Fault {
     Fault { path_prefix: format!("/services/data/v66.0/{path}"), method: None, times, effect }
 }
 
-/// Answers that decide nothing: pages of the edge, and refusals that the list of the objects contradicts.
+/// Answers that decide nothing: pages of a proxy, and refusals that the list of the objects contradicts.
 pub(crate) fn odd_answers() -> Vec<Effect> {
     let page =
         |status| Effect::Answer { status, content_type: "text/html".to_owned(), body: "<html></html>".to_owned() };

@@ -24,10 +24,10 @@ fn warned(days: u16) -> Connection {
     Connection { sunset_warning, ..connection(ConnectionState::Active) }
 }
 
-fn in_condition(condition: Condition, told: bool) -> Connection {
+fn in_condition(condition: Condition, reported: bool) -> Connection {
     let since = "2026-11-22T09:00:00Z".parse().unwrap();
     Connection {
-        condition: Some(ConditionState { condition, since, told, sessions_replaced: 0 }),
+        condition: Some(ConditionState { condition, since, reported, sessions_replaced: 0 }),
         ..connection(ConnectionState::Active)
     }
 }
@@ -37,14 +37,14 @@ fn a_condition_is_published_when_a_person_has_to_act() {
     let active = connection(ConnectionState::Active);
     let uncertain = connection(ConnectionState::Uncertain);
     let passes = in_condition(Condition::LoginRestricted, false);
-    let told = in_condition(Condition::LoginRestricted, true);
+    let reported = in_condition(Condition::LoginRestricted, true);
     let blocked = in_condition(Condition::AppBlocked, true);
     let cases = [
         (&active, &passes, None),
         (&passes, &active, None),
-        (&passes, &told, Some(Kind::Blocked)),
-        (&told, &told, None),
-        (&told, &blocked, Some(Kind::Blocked)),
+        (&passes, &reported, Some(Kind::Blocked)),
+        (&reported, &reported, None),
+        (&reported, &blocked, Some(Kind::Blocked)),
         (&active, &blocked, Some(Kind::Blocked)),
         (&blocked, &active, Some(Kind::Unblocked)),
         (&blocked, &uncertain, Some(Kind::Unblocked)),
@@ -60,7 +60,10 @@ fn a_condition_is_published_when_a_person_has_to_act() {
 fn a_blocked_event_says_who_acts_and_how() {
     let event = event(&in_condition(Condition::SessionRefused, true), Kind::Blocked, None, "change-1");
     let condition = &event.data["condition"];
-    assert_eq!((&condition["code"], &condition["mended_by"]), (&json!("session_refused"), &json!("org_administrator")));
+    assert_eq!(
+        (&condition["code"], &condition["resolved_by"]),
+        (&json!("session_refused"), &json!("org_administrator"))
+    );
     assert_eq!(condition["since"], "2026-11-22T09:00:00.000Z");
     assert!(condition["advice"].as_str().unwrap().contains("Lock sessions to the IP address"), "{condition}");
 }

@@ -153,7 +153,7 @@ fn an_unparseable_message_is_dead_lettered_alone() {
 }
 
 #[test]
-fn a_passing_page_of_the_edge_decides_nothing() {
+fn a_passing_page_of_a_proxy_decides_nothing() {
     run(async {
         let context = TestContext::new().await;
         let page = |status| Effect::Answer {

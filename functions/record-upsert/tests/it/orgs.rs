@@ -67,7 +67,7 @@ impl Orgs {
             ..Timeouts::default()
         };
         let http = Http::new(policy, Clock::system()).unwrap().with_timeouts(timeouts);
-        let broker = TokenBroker::new(sessions.clone(), policy);
+        let broker = TokenBroker::new(sessions.clone(), policy, context.clock.clone());
         context.deps.salesforce = runtime::Salesforce::new(http, ApiVersion::DEFAULT, broker);
         Self { context, sessions, ids }
     }

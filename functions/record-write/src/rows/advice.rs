@@ -65,6 +65,9 @@ fn change(code: &str) -> &'static str {
             "An approval process has locked the record. Wait until it is approved, rejected or unlocked."
         }
         "STORAGE_LIMIT_EXCEEDED" => "The org's storage is full. Have an administrator of the org free or buy storage.",
+        "REQUEST_LIMIT_EXCEEDED" => {
+            "The org has used up its API requests. Wait, or have an administrator of the org look up the usage in Setup, Company Information."
+        }
         "ALL_OR_NONE_OPERATION_ROLLED_BACK" | "PROCESSING_HALTED" => {
             "Nothing of the request was written, because another of its records was refused. Correct that record."
         }

@@ -1,5 +1,7 @@
 //! Salesforce is unavailable, or its response is lost.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use http::StatusCode;
 use jiff::SignedDuration;
@@ -389,5 +391,20 @@ fn a_call_that_aws_refuses_ends_no_accepted_write() {
         context.pass_a_minute();
         assert!(context.resume(&queued["write_id"]).await);
         assert_eq!(context.state(&queued["write_id"]).await, "finished");
+    });
+}
+
+/// The report that Salesforce accepted a session runs before the outcome is stored.
+#[test]
+fn a_broker_that_answers_no_report_does_not_hold_up_the_outcome() {
+    run(async {
+        let context = TestContext::new().await;
+        context.never_respond_to_reports();
+
+        let upsert = context.upsert("Account", None, "k", records());
+        let (status, write) = tokio::time::timeout(Duration::from_secs(20), upsert).await.unwrap();
+
+        assert_eq!(status, StatusCode::OK, "{write}");
+        assert_eq!(context.state(&write["write_id"]).await, "finished");
     });
 }

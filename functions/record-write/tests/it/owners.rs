@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use org_simulator::ObjectPermissions;
+use salesforce::Condition;
 use serde_json::json;
 use store::owner_policy::OwnerPolicy;
 use store::{ConnectionId, Lane};
@@ -79,6 +80,69 @@ fn a_rep_whose_grant_ended_owns_only_the_new_records() {
         let old = context.in_org("Account", &first["records"][0]["id"]);
         assert_eq!((&old["Name"], &old["OwnerId"]), (&json!("Renamed"), &json!(context.admin.id)));
         assert_eq!(context.in_org("Account", &response["records"][1]["id"])["OwnerId"], context.rep.id);
+    });
+}
+
+/// The write that finds the block falls back, and so do the later ones, which find it in the connection's row.
+#[test]
+fn the_team_writes_for_a_rep_blocked_by_a_fault_of_the_app() {
+    run(async {
+        let context = TestContext::new().await;
+        context.block(&context.reps().connection_id(), Condition::AppRefused);
+
+        for key in ["A-1", "A-2"] {
+            let (status, response) =
+                context.upsert("Account", Some(REP), key, json!([{ KEY: key, "Name": "Acme" }])).await;
+            assert_eq!((status, &response["owner_choice"]), (StatusCode::OK, &json!("team_with_owner")), "{response}");
+            assert_eq!(response["owner_reason"], "rep_blocked");
+            assert_eq!(context.in_org("Account", &response["records"][0]["id"])["OwnerId"], context.rep.id);
+        }
+
+        context.unblock(&context.reps().connection_id()).await;
+        let (_, response) = context.upsert("Account", Some(REP), "A-3", json!([{ KEY: "A-3", "Name": "Acme" }])).await;
+        assert_eq!(response["owner_reason"], "rep_connected");
+    });
+}
+
+#[test]
+fn the_team_does_not_write_around_a_block_by_the_org() {
+    run(async {
+        let context = TestContext::new().await;
+        let records = json!([{ KEY: "A-1", "Name": "Acme" }]);
+        let before = context.count_in_org("Account");
+        context.block(&context.reps().connection_id(), Condition::UserNotApproved);
+
+        for _ in 0..2 {
+            let (status, problem) = context.upsert("Account", Some(REP), "k", records.clone()).await;
+            assert_eq!(
+                (status, &problem["type"]),
+                (StatusCode::CONFLICT, &json!("urn:ferry:problem:connection_blocked")),
+                "{problem}"
+            );
+        }
+        assert_eq!(context.count_in_org("Account"), before);
+
+        context.unblock(&context.reps().connection_id()).await;
+        let (status, response) = context.upsert("Account", Some(REP), "k", records).await;
+        assert_eq!((status, &response["owner_reason"]), (StatusCode::OK, &json!("rep_connected")), "{response}");
+    });
+}
+
+/// The team is asked once: its own block is not a reason to apply the policy again.
+#[test]
+fn a_blocked_team_is_named_when_it_would_write_for_a_rep() {
+    run(async {
+        let context = TestContext::new().await;
+        for connection in [context.reps().connection_id(), ConnectionId::team()] {
+            context.block(&connection, Condition::AppRefused);
+        }
+        let (status, problem) =
+            context.upsert("Account", Some(REP), "k", json!([{ KEY: "A-1", "Name": "Acme" }])).await;
+        assert_eq!(
+            (status, &problem["type"]),
+            (StatusCode::CONFLICT, &json!("urn:ferry:problem:connection_blocked")),
+            "{problem}"
+        );
     });
 }
 

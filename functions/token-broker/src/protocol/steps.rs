@@ -102,6 +102,8 @@ pub enum RefreshFailure {
     AlreadyProcessing,
     /// A terminal `invalid_grant`: Salesforce no longer accepts this refresh token.
     InvalidGrant,
+    /// The same, because the user is inactive or frozen.
+    UserInactive,
     /// Salesforce issues no tokens for a reason that leaves the grant as it was.
     Blocked(Condition),
     /// The app's sunset date has passed; no request was sent.
@@ -181,8 +183,10 @@ pub enum Settlement {
 /// A reason why a user has to connect again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ReauthReason {
-    /// Salesforce ended the grant: revoked, expired, user inactive, app blocked.
+    /// Salesforce ended the grant: revoked or expired.
     GrantEnded,
+    /// Salesforce reports the user as inactive, which it also does of a frozen user.
+    UserInactive,
     /// A response with the rotated refresh token was lost, and the old refresh token is used up.
     ResponseLost,
     /// The app's sunset date has passed: the user has to connect with a newer app.

@@ -76,6 +76,8 @@ fn an_older_version_is_stale_and_a_newer_one_is_not() {
 fn only_a_terminal_invalid_grant_ends_the_grant() {
     let ended = Salesforce::GrantEnded { code: "invalid_grant".to_owned(), reason: "expired" };
     assert_eq!(refresh_failure(&ended), RefreshFailure::InvalidGrant);
+    let inactive = Salesforce::GrantEnded { code: "invalid_grant".to_owned(), reason: INACTIVE_USER };
+    assert_eq!(refresh_failure(&inactive), RefreshFailure::UserInactive);
     assert_eq!(refresh_failure(&Salesforce::RefreshInProgress), RefreshFailure::AlreadyProcessing);
     let app = Salesforce::AppRefused { code: "invalid_client".to_owned() };
     assert_eq!(refresh_failure(&app), APP_REFUSED);

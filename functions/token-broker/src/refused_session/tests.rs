@@ -49,8 +49,8 @@ impl Model {
         Some(Duration::from_secs(5))
     }
 
-    fn is_told(&self) -> bool {
-        self.condition.is_some_and(|state| state.told)
+    fn is_reported(&self) -> bool {
+        self.condition.is_some_and(|state| state.reported)
     }
 
     /// Calls until one is accepted, whenever the pause is over. Returns how long that took.
@@ -82,15 +82,15 @@ fn three_sessions_ended_in_a_row_are_replaced_in_two_minutes() {
 }
 
 #[test]
-fn an_org_that_refuses_every_session_is_told_in_ten_minutes() {
+fn an_org_that_refuses_every_session_is_reported_in_ten_minutes() {
     let mut model = Model::new(u32::MAX, SignedDuration::from_hours(1));
     for _ in 0..10 {
         model.call();
         let is_early = model.now.duration_since(start()) < SignedDuration::from_mins(5);
-        assert!(!(is_early && model.is_told()), "{}", model.now);
+        assert!(!(is_early && model.is_reported()), "{}", model.now);
         model.now += SignedDuration::from_mins(1);
     }
-    assert!(model.is_told());
+    assert!(model.is_reported());
 }
 
 proptest! {
@@ -132,7 +132,7 @@ proptest! {
 
     /// A session that ended by itself is replaced at once, and says nothing about the org.
     #[test]
-    fn an_idle_connection_is_never_told(hours in prop::collection::vec(900..200_000_i64, 1..40)) {
+    fn an_idle_connection_is_never_reported(hours in prop::collection::vec(900..200_000_i64, 1..40)) {
         let mut model = Model::new(u32::MAX, SignedDuration::from_hours(2));
         for seconds in hours {
             // The caller of the new session ends before its first call.

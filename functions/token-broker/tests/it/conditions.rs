@@ -44,7 +44,7 @@ async fn keep_alive(context: &TestContext) -> Result<ConnectionStatus, Refusal> 
 async fn each_error_of_the_token_endpoint_has_its_condition() {
     let mut context = TestContext::connected().await;
     let mut old = context.token(None).await.unwrap();
-    for (error, description, condition, told) in [
+    for (error, description, condition, reported) in [
         ("OAUTH_APP_BLOCKED", "this app is blocked by admin", Condition::AppBlocked, true),
         ("invalid_app_access", "user is not admin approved", Condition::UserNotApproved, true),
         ("OAUTH_AUTHORIZATION_BLOCKED", "Cross-org OAuth flows are not supported", Condition::AppNotInstalled, true),
@@ -62,11 +62,15 @@ async fn each_error_of_the_token_endpoint_has_its_condition() {
         let refusal = context.token(Some(&old)).await.expect_err(error);
 
         assert_eq!(refusal.condition, Some(condition), "{error}");
-        assert_eq!(refusal.retry == RetryHint::NeedsHuman, told, "{error}: {:?}", refusal.retry);
+        assert_eq!(refusal.retry == RetryHint::NeedsHuman, reported, "{error}: {:?}", refusal.retry);
         let connection = context.connection().await;
         assert_eq!(connection.state, ConnectionState::Active, "{error}");
-        assert_eq!(connection.condition.map(|state| (state.condition, state.told)), Some((condition, told)), "{error}");
-        assert_eq!(connection.is_blocked(), told, "{error}");
+        assert_eq!(
+            connection.condition.map(|state| (state.condition, state.reported)),
+            Some((condition, reported)),
+            "{error}"
+        );
+        assert_eq!(connection.is_blocked(), reported, "{error}");
         context.org.clear_faults();
 
         old = context.token(Some(&old)).await.expect(error);
@@ -76,7 +80,7 @@ async fn each_error_of_the_token_endpoint_has_its_condition() {
 }
 
 #[tokio::test]
-async fn login_hours_are_told_after_a_day_and_pass() {
+async fn login_hours_are_reported_after_a_day_and_pass() {
     let mut context = TestContext::connected().await;
     let old = context.token(None).await.unwrap();
     token_endpoint_answers(&context, "invalid_grant", "ip restricted or invalid login hours");
@@ -89,7 +93,7 @@ async fn login_hours_are_told_after_a_day_and_pass() {
     let refusal = context.token(Some(&old)).await.unwrap_err();
     assert_eq!(refusal.retry, RetryHint::NeedsHuman);
     let condition = context.connection().await.condition.unwrap();
-    assert_eq!((condition.since, condition.told), (since, true));
+    assert_eq!((condition.since, condition.reported), (since, true));
 
     context.org.clear_faults();
     assert!(context.is_accepted(&context.token(Some(&old)).await.unwrap()).await);
@@ -97,7 +101,7 @@ async fn login_hours_are_told_after_a_day_and_pass() {
 }
 
 #[tokio::test]
-async fn an_outage_of_a_day_is_told() {
+async fn an_outage_of_a_day_is_reported() {
     let mut context = TestContext::connected().await;
     let old = context.token(None).await.unwrap();
     let path_prefix = "/services/oauth2/token".to_owned();
@@ -123,7 +127,7 @@ async fn the_hourly_keep_alive_tries_and_ends_a_condition() {
     context.token(Some(&old)).await.unwrap_err();
     advance(&mut context, SignedDuration::from_hours(24));
 
-    keep_alive(&context).await.expect("a person is told, and nothing is to be tried again now");
+    keep_alive(&context).await.expect("the condition is reported, and nothing is to be tried again now");
     assert_eq!(context.connection().await.shown_state(), "blocked");
 
     context.org.clear_faults();
@@ -152,7 +156,7 @@ async fn new_sessions_that_are_refused_are_replaced_after_growing_pauses() {
     advance(&mut context, SignedDuration::ZERO);
     let mut token = context.token(None).await.unwrap();
     let mut pauses = Vec::new();
-    let told = loop {
+    let reported = loop {
         assert!(pauses.len() < 8, "{pauses:?}");
         match context.token(Some(&token)).await {
             Ok(new) => token = new,
@@ -169,7 +173,7 @@ async fn new_sessions_that_are_refused_are_replaced_after_growing_pauses() {
     };
 
     assert_eq!(pauses, [30, 60, 120, 300]);
-    assert_eq!((told.condition, told.retry), (Some(Condition::SessionRefused), RetryHint::NeedsHuman));
+    assert_eq!((reported.condition, reported.retry), (Some(Condition::SessionRefused), RetryHint::NeedsHuman));
     let connection = context.connection().await;
     assert_eq!((connection.shown_state(), &connection.state), ("blocked", &ConnectionState::Active));
 }

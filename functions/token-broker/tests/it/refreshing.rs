@@ -123,6 +123,18 @@ async fn a_revoked_grant_needs_reauthorization() {
 }
 
 #[tokio::test]
+async fn a_frozen_user_is_named_as_the_reason() {
+    let context = TestContext::connected().await;
+    let old = context.token(None).await.unwrap();
+    context.org.set_user_frozen(context.admin(), true).unwrap();
+
+    assert_eq!(context.refused(Some(&old)).await, RefusalCode::ReauthRequired);
+
+    let reason = store::connections::USER_INACTIVE.to_owned();
+    assert_eq!(context.connection().await.state, ConnectionState::ReauthRequired { reason });
+}
+
+#[tokio::test]
 async fn an_expired_lease_is_taken_over() {
     let context = TestContext::connected().await;
     let old = context.token(None).await.unwrap();

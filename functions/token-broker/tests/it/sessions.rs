@@ -49,7 +49,7 @@ impl Connected {
 
     /// Returns the client of another function, with its own cache of sessions.
     fn client(&self) -> Client {
-        let broker = TokenBroker::new(InProcess(self.deps.clone()), HostPolicy::LoopbackToo);
+        let broker = TokenBroker::new(InProcess(self.deps.clone()), HostPolicy::LoopbackToo, self.deps.clock.clone());
         let sessions = broker.sessions(self.context.org_id(), &ConnectionId::team());
         Client::new(self.deps.http.clone(), sessions, ApiVersion::DEFAULT)
     }
@@ -63,7 +63,7 @@ impl Connected {
 }
 
 #[tokio::test]
-async fn an_org_that_locks_sessions_to_addresses_is_told_and_recovers() {
+async fn an_org_that_locks_sessions_to_addresses_is_reported_and_recovers() {
     let connected = Connected::new().await;
     let responses = connected.context.token_responses();
     connected.refuse_sessions();
@@ -141,7 +141,7 @@ async fn a_request_that_salesforce_rejects_proves_the_session() {
 }
 
 #[tokio::test]
-async fn a_user_who_may_not_call_the_api_is_told_and_recovers() {
+async fn a_user_who_may_not_call_the_api_is_reported_and_recovers() {
     let connected = Connected::new().await;
     let responses = connected.context.token_responses();
     let (code, message) = ("API_DISABLED_FOR_ORG".to_owned(), "The REST API is not enabled".to_owned());

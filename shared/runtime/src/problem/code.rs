@@ -104,7 +104,7 @@ problem_codes! {
     ReconnectRequired = "reconnect_required", CONFLICT, "The connection has to be renewed",
         "Send the person a new connect link (POST /v1/connect-links), then send the request again.";
     /// The grant of the connection has not ended, but it cannot be used until a person has acted.
-    ConnectionBlocked = "connection_blocked", CONFLICT, "The connection is blocked in Salesforce",
+    ConnectionBlocked = "connection_blocked", CONFLICT, "The connection cannot be used until a person has acted",
         "Ask the person whom the detail names to remove the cause, then send the request again.";
     /// The Salesforce user of the rep is inactive, so that nothing is written in the rep's name.
     UserInactive = "user_inactive", CONFLICT, "The rep's Salesforce user is inactive",

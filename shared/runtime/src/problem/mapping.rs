@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use salesforce::{Classify, Condition, MendedBy, Retry};
+use salesforce::{Classify, Condition, ResolvedBy, Retry};
 use store::owner_policy::RouteError;
 
 use super::{Problem, ProblemCode, SalesforceReasons};
@@ -113,7 +113,7 @@ impl From<&RouteError> for Problem {
             | RouteError::RepDisconnected
             | RouteError::TeamMustConnect => ProblemCode::ConnectRequired,
             RouteError::RepMustReconnect | RouteError::TeamMustReconnect => ProblemCode::ReconnectRequired,
-            RouteError::RepInactive => ProblemCode::UserInactive,
+            RouteError::RepInactive | RouteError::RepFrozen => ProblemCode::UserInactive,
         };
         Self::new(code).detail(no_route.to_string()).next(no_route.next())
     }
@@ -125,9 +125,9 @@ fn blocked(condition: Condition, retry: Retry) -> Problem {
     if matches!(retry, Retry::After(_) | Retry::Unknown(_)) {
         return Problem::new(ProblemCode::SalesforceUnavailable).detail(explanation).retry_after(retry);
     }
-    let who = match condition.mended_by() {
-        MendedBy::OrgAdministrator => "An administrator of the Salesforce org has to act.",
-        MendedBy::Operator => "The operator of this installation has to act.",
+    let who = match condition.resolved_by() {
+        ResolvedBy::OrgAdministrator => "An administrator of the Salesforce org has to act.",
+        ResolvedBy::Operator => "The operator of this installation has to act.",
     };
     Problem::new(ProblemCode::ConnectionBlocked).detail(format!("{explanation} {who}")).next(condition.advice())
 }
@@ -217,10 +217,10 @@ mod tests {
             let code = "session_refused".to_owned();
             Problem::from(&salesforce::Error::Blocked { condition: Condition::SessionRefused, code, retry })
         };
-        let told = blocked(Retry::NeedsHuman);
-        assert_eq!(told.code, ProblemCode::ConnectionBlocked);
-        assert!(told.next.contains("Session Settings"), "{}", told.next);
-        assert!(told.detail.unwrap().ends_with("An administrator of the Salesforce org has to act."));
+        let reported = blocked(Retry::NeedsHuman);
+        assert_eq!(reported.code, ProblemCode::ConnectionBlocked);
+        assert!(reported.next.contains("Session Settings"), "{}", reported.next);
+        assert!(reported.detail.unwrap().ends_with("An administrator of the Salesforce org has to act."));
         let passes = blocked(Retry::After(std::time::Duration::from_secs(60)));
         assert_eq!(passes.code, ProblemCode::SalesforceUnavailable);
         assert!(!passes.detail.unwrap().contains("has to act"));

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use axum::routing::get;
 use http::StatusCode;
 use jiff::SignedDuration;
-use salesforce::{BoxFuture, HostPolicy};
+use salesforce::{BoxFuture, Clock, HostPolicy};
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 use tracing::subscriber::DefaultGuard;
@@ -194,7 +194,7 @@ async fn faults_of_the_deployment_are_counted() {
         (Broker(Ok(other_host)), 1),
         (Broker(Ok(refusal)), 0),
     ] {
-        let client = TokenBroker::new(broker, HostPolicy::SalesforceOnly);
+        let client = TokenBroker::new(broker, HostPolicy::SalesforceOnly, Clock::system());
         let (org, team) = ("00D5e000000KQ2eEAG".parse().unwrap(), store::ConnectionId::team());
         let sessions = client.sessions(org, &team);
         let counted = |line: &ClosingLine| -> u64 {

@@ -1,11 +1,14 @@
 //! The session of one connection: cached, and fetched by one caller at a time.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
+use salesforce::deadline::TimeLimit;
 use salesforce::{
-    BoxFuture, Classify, Condition, Error, Fingerprint, HostPolicy, InstanceUrl, Retry, Session, Sessions, Unusable,
+    BoxFuture, Classify, Clock, Condition, Error, Fingerprint, HostPolicy, InstanceUrl, Retry, Session, Sessions,
+    Unusable,
 };
 use tokio::sync::Mutex;
 
@@ -20,8 +23,10 @@ pub(super) struct ConnectionSessions {
     /// The number of calls to the broker. If it grew while a caller waited for the lock, the caller shares the outcome.
     calls: AtomicU64,
     last: Mutex<LastCall>,
-    /// `true` until Salesforce accepts the cached session, where the broker asked for a report.
-    reports_acceptance: AtomicBool,
+    clock: Clock,
+    /// The time from which on the acceptance of the cached session is to be reported; `None` if the broker asked for no report, or
+    /// has it. It is taken while a report is under way.
+    report_from: std::sync::Mutex<Option<Timestamp>>,
 }
 
 /// The outcome of the last call to the broker.
@@ -39,14 +44,24 @@ struct Failure {
     condition: Option<Condition>,
 }
 
-/// The pause after a failure of the deployment, which an operator or the end of a deployment mends.
+/// The pause after a failure of the deployment, which passes with the deployment, or when an operator has acted.
 const DEPLOYMENT_PAUSE: Duration = Duration::from_mins(1);
 
+/// The time that the report of an accepted session may take: nobody waits for its outcome, and the answer of Salesforce has yet to
+/// be stored.
+pub(super) const REPORT: TimeLimit = TimeLimit {
+    longest: Duration::from_secs(2),
+    shortest: Duration::from_millis(500),
+    reserve: Duration::from_secs(5),
+};
+
+/// The time after a failed report in which no other one is made, so that a broker that does not respond delays few calls.
+const REPORT_PAUSE: SignedDuration = SignedDuration::from_secs(30);
+
 impl ConnectionSessions {
-    pub(super) fn new(function: Arc<dyn Invoke>, policy: HostPolicy, connection: ConnectionRef) -> Self {
+    pub(super) fn new(function: Arc<dyn Invoke>, policy: HostPolicy, clock: Clock, connection: ConnectionRef) -> Self {
         let last = Mutex::new(LastCall::None);
-        let reports_acceptance = AtomicBool::new(false);
-        Self { function, policy, connection, calls: AtomicU64::new(0), last, reports_acceptance }
+        Self { function, policy, connection, calls: AtomicU64::new(0), last, clock, report_from: Default::default() }
     }
 
     /// Returns the cached session, unless it is the unusable one; otherwise fetches another one.
@@ -82,7 +97,7 @@ impl ConnectionSessions {
         }
         match call(&self.function, &Request::AccessToken(request)).await {
             Ok(Response::Token(token)) => {
-                self.reports_acceptance.store(token.report_acceptance, Ordering::Release);
+                *self.report_from() = token.report_acceptance.then_some(Timestamp::MIN);
                 self.session(token)
             }
             Ok(Response::Refused(refusal)) => Err(refusal.into()),
@@ -107,15 +122,28 @@ impl ConnectionSessions {
         }
     }
 
-    /// Reports an accepted session to the broker, once. A failure is only logged: the next fetch asks for another report.
+    /// Reports an accepted session to the broker, until the broker has responded once. It runs between an answer of Salesforce
+    /// and the caller that stores it, so it takes little time, and a failure is only logged: an accepted call after
+    /// [`REPORT_PAUSE`] reports again.
     async fn report(&self, session: &Session) {
-        if !self.reports_acceptance.swap(false, Ordering::AcqRel) {
+        let Ok(limit) = REPORT.now(&self.clock) else { return };
+        let now = self.clock.now();
+        if self.report_from().take_if(|from| *from <= now).is_none() {
             return;
         }
         let request = AccessTokenRequest { accepted_fingerprint: Some(session.fingerprint()), ..self.request() };
-        if let Err(error) = call::<_, Response>(&self.function, &Request::AccessToken(request)).await {
-            tracing::warn!(org.id = %self.connection.org_id, error = %Chain(&error), "could not report an accepted session");
-        }
+        let request = Request::AccessToken(request);
+        let failure = match tokio::time::timeout(limit, call::<_, Response>(&self.function, &request)).await {
+            Ok(Ok(_)) => return,
+            Ok(Err(error)) => Chain(&error).to_string(),
+            Err(_) => "no response in time".to_owned(),
+        };
+        tracing::warn!(org.id = %self.connection.org_id, error = failure, "could not report an accepted session");
+        *self.report_from() = Some(now.saturating_add(REPORT_PAUSE).unwrap_or(now));
+    }
+
+    fn report_from(&self) -> MutexGuard<'_, Option<Timestamp>> {
+        self.report_from.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

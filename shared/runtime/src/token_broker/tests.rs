@@ -1,5 +1,8 @@
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
+use salesforce::deadline::Deadline;
 use salesforce::{BoxFuture, Classify as _, Retry, Unusable};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
@@ -29,7 +32,7 @@ impl<F: Fn(usize, Value) -> Value + Send + Sync + 'static> Invoke for FakeBroker
 fn broker(respond: impl Fn(usize, Value) -> Value + Send + Sync + 'static) -> (TokenBroker, Arc<AtomicUsize>) {
     let calls = Arc::new(AtomicUsize::new(0));
     let function = FakeBroker { calls: Arc::clone(&calls), respond };
-    (TokenBroker::new(function, HostPolicy::SalesforceOnly), calls)
+    (TokenBroker::new(function, HostPolicy::SalesforceOnly, Clock::system()), calls)
 }
 
 fn token(number: usize) -> Value {
@@ -123,6 +126,71 @@ async fn an_accepted_session_is_reported_once_where_the_broker_asks() {
     }
 }
 
+/// A broker that issues sessions, and responds to the reports of accepted ones only while `responds` is true.
+struct SilentToReports {
+    reports: Arc<AtomicUsize>,
+    responds: Arc<AtomicBool>,
+}
+
+impl Invoke for SilentToReports {
+    fn name(&self) -> &str {
+        "token-broker"
+    }
+
+    fn invoke(&self, request: Vec<u8>) -> BoxFuture<'_, Result<Vec<u8>, Error>> {
+        let request: Value = serde_json::from_slice(&request).unwrap();
+        let mut token = token(0);
+        token["report_acceptance"] = true.into();
+        Box::pin(async move {
+            if request["accepted_fingerprint"].is_string() {
+                self.reports.fetch_add(1, Ordering::SeqCst);
+                if !self.responds.load(Ordering::SeqCst) {
+                    std::future::pending::<()>().await;
+                }
+            }
+            Ok(token.to_string().into_bytes())
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_report_without_a_response_ends_and_is_sent_again() {
+    let (reports, responds) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+    let function = SilentToReports { reports: Arc::clone(&reports), responds: Arc::clone(&responds) };
+    let clock = Clock::manual(Timestamp::UNIX_EPOCH);
+    let sessions = TokenBroker::new(function, HostPolicy::SalesforceOnly, clock.clone());
+    let sessions = sessions.sessions(org(), &ConnectionId::team());
+    let session = sessions.session(None).await.unwrap();
+    // An invocation of two seconds has a tenth of each limit.
+    let accepted =
+        || Deadline::new(clock.now(), clock.now() + Duration::from_secs(2)).scope(sessions.accepted(&session));
+    let sent = || reports.load(Ordering::SeqCst);
+
+    tokio::time::timeout(Duration::from_secs(60), accepted()).await.expect("it waits for no response");
+    assert_eq!(sent(), 1);
+
+    accepted().await;
+    assert_eq!(sent(), 1, "the next calls are not delayed");
+
+    responds.store(true, Ordering::SeqCst);
+    for _ in 0..2 {
+        clock.advance(SignedDuration::from_secs(30));
+        accepted().await;
+    }
+    assert_eq!(sent(), 2, "it is sent again until the broker has responded");
+}
+
+#[tokio::test]
+async fn a_report_leaves_the_time_to_store_the_answer() {
+    let clock = Clock::manual(Timestamp::UNIX_EPOCH);
+    let deadline = Deadline::new(clock.now(), clock.now() + Duration::from_secs(29));
+    for (spent, limit) in [(0, Some(2_000)), (22, Some(2_000)), (23, Some(1_000)), (24, None)] {
+        let clock = Clock::manual(Timestamp::UNIX_EPOCH + Duration::from_secs(spent));
+        let left = deadline.scope(async { sessions::REPORT.now(&clock) }).await.ok();
+        assert_eq!(left, limit.map(Duration::from_millis), "after {spent} s");
+    }
+}
+
 #[tokio::test]
 async fn an_unusable_answer_of_the_broker_defers_the_work() {
     let answers = [
@@ -152,7 +220,7 @@ async fn a_call_that_lambda_refuses_defers_the_work() {
             Box::pin(async { Err(Error::NotAllowed { function, code, source: "no".into() }) })
         }
     }
-    let broker = TokenBroker::new(Refused, HostPolicy::SalesforceOnly);
+    let broker = TokenBroker::new(Refused, HostPolicy::SalesforceOnly, Clock::system());
     let error = broker.sessions(org(), &ConnectionId::team()).session(None).await.unwrap_err();
     assert!(matches!(error.retry(), Retry::After(_)), "{error}");
 }

@@ -9,6 +9,7 @@ use super::Retry;
 /// counts.
 pub(super) const CODES: &[(&str, Retry, &str)] = &[
     ("UNABLE_TO_LOCK_ROW", Retry::After(Duration::from_millis(500)), "another transaction has locked a row"),
+    (REQUEST_LIMIT, Retry::After(DAILY_LIMIT_PAUSE), "the daily limit; 5 s if the message names a concurrency limit"),
     ("LIMIT_EXCEEDED", Retry::After(Duration::from_secs(5)), "a limit of the org is reached for a moment"),
     ("TOO_MANY_APEX_REQUESTS", Retry::After(Duration::from_secs(5)), "too many long Apex requests in the org"),
     ("QUERY_TIMEOUT", Retry::After(Duration::from_secs(5)), "the query took longer than 120 seconds"),
@@ -23,14 +24,43 @@ pub(super) const CODES: &[(&str, Retry, &str)] = &[
     ("ENTITY_IS_LOCKED", Retry::After(Duration::from_hours(1)), "an approval process has locked the record"),
     ("REQUEST_RUNNING_TOO_LONG", Retry::Unknown(Duration::from_secs(5)), "the request was stopped"),
     ("UNKNOWN_EXCEPTION", Retry::Unknown(Duration::from_secs(5)), "an error of Salesforce"),
-    ("API_CURRENTLY_DISABLED", Retry::NeedsHuman, "an administrator gives the user the permission API Enabled"),
-    ("API_DISABLED_FOR_ORG", Retry::NeedsHuman, "the org needs an edition with API access, the user API Enabled"),
+    ("API_CURRENTLY_DISABLED", Retry::NeedsHuman, "an administrator assigns the user the API Enabled permission"),
+    (
+        "API_DISABLED_FOR_ORG",
+        Retry::NeedsHuman,
+        "the org needs an edition with API access, and the user the API Enabled permission",
+    ),
     ("STORAGE_LIMIT_EXCEEDED", Retry::NeedsHuman, "an administrator frees storage of the org"),
     ("UNSUPPORTED_API_VERSION", Retry::NeedsHuman, "the operator updates Ferry"),
     ("INVALID_AUTH_HEADER", Retry::NeedsHuman, "a fault of Ferry: the operator reports it"),
     ("MISSING_OAUTH_TOKEN", Retry::NeedsHuman, "a fault of Ferry: the operator reports it"),
     ("TXN_SECURITY_*", Retry::NeedsHuman, "an administrator changes the security policy that stopped the request"),
 ];
+
+/// The code of every limit of requests: the message says which one it is.
+pub(super) const REQUEST_LIMIT: &str = "REQUEST_LIMIT_EXCEEDED";
+
+/// The pause after the daily limit, which ends at no known time.
+pub(super) const DAILY_LIMIT_PAUSE: Duration = Duration::from_mins(15);
+
+/// The pause after the limit of concurrent requests.
+pub(super) const CONCURRENCY_PAUSE: Duration = Duration::from_secs(5);
+
+/// Returns whether an error is about concurrent requests, not about those of a day.
+pub(super) fn is_concurrency_limit(code: &str, message: &str) -> bool {
+    code == REQUEST_LIMIT && message.contains("Concurrent")
+}
+
+/// Returns the retry that an error of a record allows, by its code and, where the code does not say it, by its message: the kind
+/// of a limit, and the row lock on which a trigger failed.
+pub(crate) fn record_retry(code: &str, message: &str) -> Retry {
+    const ROW_LOCK: &str = "UNABLE_TO_LOCK_ROW";
+    match code_retry(code) {
+        _ if is_concurrency_limit(code, message) => Retry::After(CONCURRENCY_PAUSE),
+        Retry::Never if message.contains(ROW_LOCK) => code_retry(ROW_LOCK),
+        retry => retry,
+    }
+}
 
 /// Returns the retry that an error code allows.
 pub(crate) fn code_retry(code: &str) -> Retry {

@@ -9,7 +9,7 @@ use super::Retry;
 
 /// A reason why a connection cannot be used although its grant has not ended.
 ///
-/// Each is mended without a new consent, by time or by a person.
+/// Each ends without a new consent, by time or because a person acts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Condition {
@@ -37,17 +37,17 @@ pub enum Condition {
     Unavailable,
 }
 
-/// The person who can mend a [`Condition`].
+/// The person who can end a [`Condition`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum MendedBy {
+pub enum ResolvedBy {
     /// An administrator of the Salesforce org.
     OrgAdministrator,
     /// The operator of Ferry.
     Operator,
 }
 
-impl MendedBy {
+impl ResolvedBy {
     /// Returns the stable name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -92,9 +92,9 @@ impl Condition {
         }
     }
 
-    /// Returns the person who can mend it, or can find out why it does not pass.
+    /// Returns the person who can end it, or can find out why it does not pass.
     #[must_use]
-    pub fn mended_by(self) -> MendedBy {
+    pub fn resolved_by(self) -> ResolvedBy {
         match self {
             Self::LoginRestricted
             | Self::AppBlocked
@@ -102,16 +102,16 @@ impl Condition {
             | Self::AppNotInstalled
             | Self::OrgInactive
             | Self::SessionRefused
-            | Self::ApiDisabled => MendedBy::OrgAdministrator,
-            Self::AppRefused | Self::RequestRefused | Self::UnknownError | Self::Unavailable => MendedBy::Operator,
+            | Self::ApiDisabled => ResolvedBy::OrgAdministrator,
+            Self::AppRefused | Self::RequestRefused | Self::UnknownError | Self::Unavailable => ResolvedBy::Operator,
         }
     }
 
-    /// Returns the time that it has to last before a person is told: none for what only a person can mend.
+    /// Returns the time that it has to last before it is reported to that person: none for what only a person can end.
     ///
     /// Until then work is tried again as if it passed, afterwards it waits for the person.
     #[must_use]
-    pub fn told_after(self) -> Duration {
+    pub fn reported_after(self) -> Duration {
         match self {
             Self::AppBlocked
             | Self::UserNotApproved
@@ -175,7 +175,7 @@ impl Condition {
                 "In Setup, open Session Settings, and clear \"Lock sessions to the IP address from which they originated\". If it is clear, look up the user in Login History and Session Management."
             }
             Self::ApiDisabled => {
-                "Give the user the permission API Enabled, in a profile or a permission set, and check that the org's edition has the API."
+                "Assign the user the API Enabled permission, in a profile or a permission set, and check that the org's edition includes API access."
             }
             Self::UnknownError => "Look up the error code in the log of token-broker, and in Salesforce Help.",
             Self::Unavailable => {
@@ -184,7 +184,7 @@ impl Condition {
         }
     }
 
-    /// Returns the retry that the condition allows before a person is told of it.
+    /// Returns the retry that the condition allows before it is reported.
     #[must_use]
     pub fn retry(self) -> Retry {
         match self {
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn only_what_may_pass_is_tried_again_without_a_person() {
         for condition in Condition::ALL {
-            let may_pass = !condition.told_after().is_zero();
+            let may_pass = !condition.reported_after().is_zero();
             assert_eq!(may_pass, matches!(condition.retry(), Retry::After(_)), "{condition}");
         }
     }

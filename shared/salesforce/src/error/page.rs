@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::codes::CODES;
 use super::token_endpoint::{ERRORS, Meaning};
 use super::{Classify as _, Condition, Error, Retry, oauth_failure, rest_failure};
+use crate::SaveError;
 use crate::transport::Response;
 
 const HTML: &str = "<html><body>Down for maintenance</body></html>";
@@ -22,7 +23,7 @@ fn problem(code: &str, message: &str) -> String {
     json!([{"errorCode": code, "message": message}]).to_string()
 }
 
-/// Responses of the API, and of the edge before it. Each line of the page is one or more of them that are classified alike.
+/// Responses of the API, and of a proxy in front of it. Each line of the page is one or more of them that are classified alike.
 fn responses() -> Vec<(&'static str, u16, String)> {
     let page = |what, status| (what, status, HTML.to_owned());
     let empty = |what, status| (what, status, String::new());
@@ -126,8 +127,8 @@ fn token_rows() -> Vec<String> {
 
 fn condition_rows() -> Vec<String> {
     let row = |condition: Condition| {
-        let who = condition.mended_by().as_str();
-        let told = match condition.told_after() {
+        let who = condition.resolved_by().as_str();
+        let told = match condition.reported_after() {
             Duration::ZERO => "at once".to_owned(),
             after => format!("after {}", duration(after)),
         };
@@ -174,7 +175,7 @@ fn only_an_error_object_of_salesforce_is_final() {
     }
 }
 
-/// A page of the edge, of any status that a proxy or the edge may return, says nothing about a record, a session or a grant.
+/// A page of a proxy, of any status that one may return, says nothing about a record, a session or a grant.
 #[test]
 fn a_page_decides_nothing_about_what_was_asked_for() {
     for status in
@@ -243,6 +244,32 @@ fn every_recorded_error_is_classified() {
     }
 }
 
+/// A record of a collection is refused with the codes that a whole request is refused with, and waits as long.
+#[test]
+fn a_code_allows_the_same_retry_in_a_record() {
+    let listed = CODES.iter().map(|(code, ..)| (400, problem(&code.replace('*', "POLICY"), "any text")));
+    let limits = [
+        "TotalRequests Limit exceeded.",
+        "ConcurrentPerOrgLongTxn Limit exceeded.",
+        "ConcurrentRequests (Concurrent API Requests) Limit exceeded.",
+    ];
+    let limits = limits.map(|message| (403, problem("REQUEST_LIMIT_EXCEEDED", message)));
+    for (status, body) in listed.chain(limits).chain(recorded()) {
+        let problems: Value = serde_json::from_str(&body).unwrap();
+        let mut error = problems[0].clone();
+        let (code, message) = (error["errorCode"].take(), error["message"].take());
+        let row: SaveError = serde_json::from_value(json!({"statusCode": code, "message": message})).unwrap();
+        let request = rest_failure("run a test", &response(status, &body));
+        match row.code.as_str() {
+            // Rows are in the response to a session that was accepted.
+            "INVALID_SESSION_ID" => assert_eq!(row.retry(), Retry::Never),
+            // The address of the request is not that of the record: a row says it of a record or a field that it names.
+            "NOT_FOUND" => assert_eq!(row.retry(), Retry::Never),
+            code => assert_eq!(row.retry(), request.retry(), "{code} {message}"),
+        }
+    }
+}
+
 #[test]
 fn only_a_known_description_ends_a_grant() {
     for (code, description, ended) in [
@@ -270,7 +297,7 @@ fn only_a_known_description_ends_a_grant() {
 }
 
 #[test]
-fn each_condition_is_told_by_some_answer() {
+fn some_answer_causes_each_condition() {
     let told: Vec<Condition> = ERRORS
         .iter()
         .filter_map(|(_, _, meaning)| match meaning {

@@ -1,13 +1,14 @@
 //! Mapping of unsuccessful responses of the REST API to an [`Error`]. Codes and field names are carried over, messages are not.
 //!
-//! Only an error object of Salesforce decides about a request. A page, or an empty body, comes from the edge before the API or
-//! from a proxy: it says nothing about what was asked for, whatever its status.
+//! Only an error object of Salesforce decides about a request. A page, or an empty body, comes from a proxy in front of the API:
+//! it says nothing about what was asked for, whatever its status.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::codes::{REQUEST_LIMIT, is_concurrency_limit};
 use super::{Error, Problem, Retry, code_retry, is_rollback};
 use crate::transport::Response;
 
@@ -58,8 +59,10 @@ pub(crate) fn rest_failure(operation: &'static str, response: &Response) -> Erro
         }
         401 if problems.is_empty() || has("INVALID_SESSION_ID") => Error::SessionRefused { operation },
         403 if response.body.trim_ascii() == b"Bad_OAuth_Token" => Error::SessionRefused { operation },
-        _ if has("REQUEST_LIMIT_EXCEEDED") && says("Concurrent") => Error::TooManyCalls { operation },
-        _ if has("REQUEST_LIMIT_EXCEEDED") => Error::DailyLimit { operation },
+        _ if problems.iter().any(|problem| is_concurrency_limit(&problem.error_code, &problem.message)) => {
+            Error::TooManyCalls { operation }
+        }
+        _ if has(REQUEST_LIMIT) => Error::DailyLimit { operation },
         413 | 414 | 431 if problems.is_empty() => Error::TooLarge { operation, what: "the request" },
         429 | 500.. => {
             let code = problems.first().map(|problem| checked_code(&problem.error_code));
@@ -103,7 +106,7 @@ pub(super) fn unavailable(
         (Some(Retry::After(pause)), _) => Retry::After(or(pause)),
         (Some(Retry::Unknown(pause)), _) => Retry::Unknown(or(pause)),
         (_, 429) => Retry::After(or(Duration::from_secs(2))),
-        // The edge knows no instance for this host, or names another host: no instance has seen the request.
+        // The proxy in front of Salesforce knows no instance for this host, or names another host: no instance has seen the request.
         (None, 420) => Retry::After(or(Duration::from_secs(30))),
         (None, status) if is_redirect(status) => Retry::After(Duration::from_secs(30)),
         (None, ..500) => Retry::Unknown(or(Duration::from_secs(30))),

@@ -8,6 +8,9 @@ use super::response::{checked_code, is_redirect, unavailable};
 use super::{Condition, Error, Retry};
 use crate::transport::Response;
 
+/// The reason of [`Error::GrantEnded`] for a user who is inactive or frozen.
+pub const INACTIVE_USER: &str = "inactive user";
+
 /// The meaning of an error of the token endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
@@ -32,10 +35,10 @@ pub(super) const ERRORS: &[(&str, &str, Meaning)] = &[
     ("invalid_grant", "invalid authorization code", Meaning::Ended("invalid authorization code")),
     ("invalid_grant", "authentication failure", Meaning::Ended("authentication failure")),
     ("invalid_grant", "user hasn't approved this consumer", Meaning::Ended("user hasn't approved this consumer")),
-    ("invalid_grant", "inactive user", Meaning::Ended("inactive user")),
-    ("invalid_grant", "inactive_user", Meaning::Ended("inactive user")),
+    ("invalid_grant", "inactive user", Meaning::Ended(INACTIVE_USER)),
+    ("invalid_grant", "inactive_user", Meaning::Ended(INACTIVE_USER)),
     ("invalid_grant", "ip restricted", Meaning::Blocked(Condition::LoginRestricted)),
-    ("inactive_user", "", Meaning::Ended("inactive user")),
+    ("inactive_user", "", Meaning::Ended(INACTIVE_USER)),
     ("inactive_org", "", Meaning::Blocked(Condition::OrgInactive)),
     ("invalid_app_access", "", Meaning::Blocked(Condition::UserNotApproved)),
     ("OAUTH_APP_ACCESS_DENIED", "", Meaning::Blocked(Condition::UserNotApproved)),

@@ -10,8 +10,9 @@ use crate::ids::ConnectionId;
 use crate::table::{Conditional, Update, text};
 use crate::time;
 
-/// A condition, since when it lasts, and whether a person was told.
+/// A condition, the time since which it lasts, and whether it was reported to the person who can end it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "StoredCondition")]
 pub struct ConditionState {
     /// The condition that was found last.
     #[serde(rename = "condition")]
@@ -19,15 +20,35 @@ pub struct ConditionState {
     /// The time since which the connection has been in a condition, this one or others.
     #[serde(rename = "condition_since", with = "crate::time::millis")]
     pub since: Timestamp,
-    /// `true` once it has lasted long enough to tell a person. The event is published when this becomes `true`.
-    #[serde(default, rename = "condition_told")]
-    pub told: bool,
+    /// `true` once it has lasted long enough to be reported: the event is published when this becomes `true`.
+    #[serde(rename = "condition_reported")]
+    pub reported: bool,
     /// The number of new sessions in a row that the org refused and that a refresh replaced. The first accepted call ends the row.
-    #[serde(default)]
     pub sessions_replaced: u32,
 }
 
-/// The number of replaced sessions from which on another refused one is told. One refused session decides nothing: an administrator
+/// A condition as it is stored. An earlier version stored `condition_told`.
+#[derive(Deserialize)]
+struct StoredCondition {
+    condition: Condition,
+    #[serde(with = "crate::time::millis")]
+    condition_since: Timestamp,
+    condition_reported: Option<bool>,
+    condition_told: Option<bool>,
+    #[serde(default)]
+    sessions_replaced: u32,
+}
+
+impl From<StoredCondition> for ConditionState {
+    fn from(stored: StoredCondition) -> Self {
+        let StoredCondition { condition, condition_since, condition_reported, condition_told, sessions_replaced } =
+            stored;
+        let reported = condition_reported.or(condition_told).unwrap_or_default();
+        Self { condition, since: condition_since, reported, sessions_replaced }
+    }
+}
+
+/// The number of replaced sessions from which on another refused one is reported. One refused session decides nothing: an administrator
 /// may have ended it.
 const SEVERAL_SESSIONS: u32 = 2;
 
@@ -40,10 +61,10 @@ impl ConditionState {
         let since = before.map_or_else(|| time::to_millis(now), |before| before.since);
         let lasted = now.duration_since(since);
         let is_over = |after| SignedDuration::try_from(after).is_ok_and(|after| lasted >= after);
-        let is_same = before.is_some_and(|before| before.told && before.condition == condition);
+        let is_same = before.is_some_and(|before| before.reported && before.condition == condition);
         let sessions_replaced = before.map_or(0, |before| before.sessions_replaced);
-        let found = Self { condition, since, told: is_same, sessions_replaced };
-        Self { told: is_same || (found.is_certain() && is_over(condition.told_after())), ..found }
+        let found = Self { condition, since, reported: is_same, sessions_replaced };
+        Self { reported: is_same || (found.is_certain() && is_over(condition.reported_after())), ..found }
     }
 
     /// Returns whether more than one answer says so.
@@ -61,7 +82,9 @@ impl ConditionState {
         match before {
             Some(state) if state.condition.is_of_sessions() => Some(Self { sessions_replaced, ..state }),
             _ if sessions_replaced == 0 => None,
-            _ => Some(Self { sessions_replaced, told: false, ..Self::found(before, Condition::SessionRefused, now) }),
+            _ => {
+                Some(Self { sessions_replaced, reported: false, ..Self::found(before, Condition::SessionRefused, now) })
+            }
         }
     }
 
@@ -71,15 +94,15 @@ impl ConditionState {
         Self::found(Some(self), self.condition, now)
     }
 
-    /// Returns the retry that the condition allows: once a person is told, the work waits for that person.
+    /// Returns the retry that the condition allows: once it is reported, the work waits for a person.
     #[must_use]
     pub fn retry(self) -> Retry {
-        if self.told { Retry::NeedsHuman } else { self.condition.retry() }
+        if self.reported { Retry::NeedsHuman } else { self.condition.retry() }
     }
 }
 
 impl Connection {
-    /// Returns the state as it is shown: `blocked` for a connection that waits for a person who was told, else the stored state.
+    /// Returns the state as it is shown: `blocked` for a connection whose condition was reported to a person, else the stored state.
     #[must_use]
     pub fn shown_state(&self) -> &'static str {
         match &self.state {
@@ -94,13 +117,19 @@ impl Connection {
     /// Returns the condition as it is shown: none after one refused session, which says nothing about the org.
     #[must_use]
     pub fn shown_condition(&self) -> Option<ConditionState> {
-        self.condition.filter(|state| state.told || state.is_certain())
+        self.condition.filter(|state| state.reported || state.is_certain())
     }
 
-    /// Returns whether its condition waits for a person who was told.
+    /// Returns whether its condition was reported, and so waits for a person.
     #[must_use]
     pub fn is_blocked(&self) -> bool {
-        self.condition.is_some_and(|condition| condition.told)
+        self.blocked_by().is_some()
+    }
+
+    /// Returns the condition that was reported, and so waits for a person.
+    #[must_use]
+    pub fn blocked_by(&self) -> Option<Condition> {
+        self.condition.filter(|state| state.reported).map(|state| state.condition)
     }
 }
 
@@ -133,8 +162,12 @@ impl Connections {
     }
 }
 
-/// The attributes of [`ConditionState`].
-pub(super) const ATTRIBUTES: [&str; 4] = ["condition", "condition_since", "condition_told", "sessions_replaced"];
+/// The attributes of [`ConditionState`], and that of an earlier version.
+pub(super) const ATTRIBUTES: [&str; 5] =
+    ["condition", "condition_since", "condition_reported", FORMER_REPORTED, "sessions_replaced"];
+
+/// The name of `condition_reported` in an earlier version.
+pub(super) const FORMER_REPORTED: &str = "condition_told";
 
 #[cfg(test)]
 mod tests {
@@ -151,18 +184,18 @@ mod tests {
     }
 
     #[test]
-    fn what_only_a_person_mends_is_told_at_once() {
+    fn what_only_a_person_ends_is_reported_at_once() {
         let blocked = ConditionState::found(None, Condition::AppBlocked, start());
-        assert_eq!((blocked.told, blocked.retry()), (true, Retry::NeedsHuman));
+        assert_eq!((blocked.reported, blocked.retry()), (true, Retry::NeedsHuman));
     }
 
     #[test]
-    fn what_may_pass_is_told_after_a_day() {
+    fn what_may_pass_is_reported_after_a_day() {
         let hidden = ConditionState::found(None, Condition::LoginRestricted, start());
-        assert!(!hidden.told && matches!(hidden.retry(), Retry::After(_)));
-        assert!(!ConditionState::found(Some(hidden), Condition::LoginRestricted, hours(23)).told);
-        let told = ConditionState::found(Some(hidden), Condition::LoginRestricted, hours(24));
-        assert_eq!((told.told, told.retry()), (true, Retry::NeedsHuman));
+        assert!(!hidden.reported && matches!(hidden.retry(), Retry::After(_)));
+        assert!(!ConditionState::found(Some(hidden), Condition::LoginRestricted, hours(23)).reported);
+        let reported = ConditionState::found(Some(hidden), Condition::LoginRestricted, hours(24));
+        assert_eq!((reported.reported, reported.retry()), (true, Retry::NeedsHuman));
     }
 
     #[test]
@@ -170,7 +203,7 @@ mod tests {
         let unknown = ConditionState::found(None, Condition::UnknownError, start());
         let unavailable = ConditionState::found(Some(unknown), Condition::Unavailable, hours(12));
         let unknown = ConditionState::found(Some(unavailable), Condition::UnknownError, hours(24));
-        assert_eq!((unknown.since, unknown.told), (start(), true));
+        assert_eq!((unknown.since, unknown.reported), (start(), true));
     }
 
     /// Returns the state after a number of new sessions were refused and replaced.
@@ -180,13 +213,13 @@ mod tests {
     }
 
     #[test]
-    fn one_refused_session_is_not_told() {
-        for (sessions, told) in [(1, false), (2, true)] {
+    fn one_refused_session_is_not_reported() {
+        for (sessions, reported) in [(1, false), (2, true)] {
             let found = ConditionState::found(Some(replaced(sessions)), Condition::SessionRefused, hours(1));
-            assert_eq!((found.told, found.since, found.sessions_replaced), (told, start(), sessions));
+            assert_eq!((found.reported, found.since, found.sessions_replaced), (reported, start(), sessions));
         }
         let minutes = start() + SignedDuration::from_mins(4);
-        assert!(!ConditionState::found(Some(replaced(9)), Condition::SessionRefused, minutes).told);
+        assert!(!ConditionState::found(Some(replaced(9)), Condition::SessionRefused, minutes).reported);
     }
 
     #[test]
@@ -205,16 +238,31 @@ mod tests {
     }
 
     #[test]
-    fn a_row_without_a_number_of_sessions_is_read() {
-        let row = serde_json::json!({"condition": "session_refused", "condition_since": "2026-11-22T10:00:00.000Z", "condition_told": true});
-        let state: ConditionState = serde_json::from_value(row).unwrap();
-        assert_eq!((state.told, state.sessions_replaced), (true, 0));
+    fn a_row_of_an_earlier_version_is_read() {
+        let row = |name: &str, reported: bool| {
+            let mut row =
+                serde_json::json!({"condition": "session_refused", "condition_since": "2026-11-22T10:00:00.000Z"});
+            row[name] = reported.into();
+            serde_json::from_value::<ConditionState>(row).unwrap()
+        };
+        for reported in [true, false] {
+            let state = row("condition_told", reported);
+            assert_eq!((state.reported, state.sessions_replaced), (reported, 0));
+            assert_eq!(row("condition_reported", reported), state);
+        }
+    }
+
+    #[test]
+    fn a_stored_condition_is_read_again() {
+        let state =
+            ConditionState { sessions_replaced: 2, ..ConditionState::found(None, Condition::AppBlocked, start()) };
+        assert_eq!(serde_json::from_value::<ConditionState>(serde_json::to_value(state).unwrap()).unwrap(), state);
     }
 
     proptest! {
-        /// Nothing lasts for longer than a day without a person being told, but a single refused session, which decides nothing.
+        /// Nothing lasts for longer than a day without being reported, but a single refused session, which decides nothing.
         #[test]
-        fn a_condition_of_a_day_is_told(found in prop::collection::vec((0..Condition::ALL.len(), 0..600_i64), 1..40)) {
+        fn a_condition_of_a_day_is_reported(found in prop::collection::vec((0..Condition::ALL.len(), 0..600_i64), 1..40)) {
             let mut now = start();
             let mut state = None;
             for (index, minutes) in found {
@@ -222,7 +270,7 @@ mod tests {
                 let before = state;
                 let next = ConditionState::found(before, Condition::ALL[index], now);
                 let is_recent = now.duration_since(next.since) < SignedDuration::from_hours(24);
-                prop_assert!(next.told || is_recent || next.condition == Condition::SessionRefused);
+                prop_assert!(next.reported || is_recent || next.condition == Condition::SessionRefused);
                 prop_assert_eq!(next.at(now), next);
                 state = Some(next);
             }

@@ -70,12 +70,15 @@ pub(super) fn state_change(state: &ConnectionState, now: Timestamp) -> Update {
 /// Adds a condition to an update, or its removal.
 fn put_condition(update: &mut Update, condition: Option<ConditionState>) {
     match condition {
-        Some(ConditionState { condition, since, told, sessions_replaced }) => update.set.extend([
-            ("condition", text(condition.code())),
-            ("condition_since", text(time::format(since))),
-            ("condition_told", AttributeValue::Bool(told)),
-            ("sessions_replaced", number(u64::from(sessions_replaced))),
-        ]),
+        Some(ConditionState { condition, since, reported, sessions_replaced }) => {
+            update.set.extend([
+                ("condition", text(condition.code())),
+                ("condition_since", text(time::format(since))),
+                ("condition_reported", AttributeValue::Bool(reported)),
+                ("sessions_replaced", number(u64::from(sessions_replaced))),
+            ]);
+            update.remove.push(condition::FORMER_REPORTED);
+        }
         None => update.remove.extend(condition::ATTRIBUTES),
     }
 }

@@ -2,8 +2,11 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use super::connected::is_usable;
 use super::*;
-use crate::connections::ConnectionKind;
+use crate::PlatformUser;
+use crate::connections::reservation::NOT_CONNECTED_YET;
+use crate::connections::{ConditionState, Connection, ConnectionKind, ConnectionState, USER_INACTIVE};
 
 const REP_USER: &str = "005D0000001aaaa";
 const TEAM_USER: &str = "005D0000001bbbb";
@@ -12,14 +15,17 @@ const POLICIES: [(&str, OwnerPolicy); 3] = [
     ("rep-only", OwnerPolicy::RepOnly),
     ("team-only", OwnerPolicy::TeamOnly),
 ];
-const REPS: [(&str, Option<RepState>); 9] = [
+const REPS: [(&str, Option<RepState>); 12] = [
     ("no rep", None),
     ("unknown", Some(RepState::Unknown)),
     ("ambiguous", Some(RepState::Ambiguous)),
     ("found", Some(RepState::Found)),
     ("active", Some(RepState::Active)),
     ("uncertain", Some(RepState::Uncertain)),
+    ("blocked", Some(RepState::Blocked(Condition::AppRefused))),
+    ("blocked by the org", Some(RepState::Blocked(Condition::UserNotApproved))),
     ("ended", Some(RepState::ReauthRequired)),
+    ("frozen", Some(RepState::Frozen)),
     ("disconnected", Some(RepState::Disconnected)),
     ("inactive", Some(RepState::Inactive)),
 ];
@@ -139,6 +145,78 @@ fn the_documented_table_is_the_rule_row_by_row() {
     assert_eq!(repeated, [], "the table has two rows for a case");
 }
 
+/// Returns the rep's and the team's connection, the rep's in a condition that was reported.
+fn blocked(condition: Condition) -> Connected {
+    let Connected { platform_user, rep, team } =
+        connected(Some(ConnectionState::Active), Some(ConnectionState::Active));
+    let since = "2026-11-22T10:00:00Z".parse().unwrap();
+    let state = ConditionState { condition, since, reported: true, sessions_replaced: 0 };
+    let rep = rep.map(|rep| Connection { condition: Some(state), ..rep });
+    Connected { platform_user, rep, team }
+}
+
+/// The list in the documentation has each condition, and the connection that writes under `rep-then-team`.
+#[test]
+fn the_documented_condition_decides_whether_the_team_writes() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/writes-and-notes.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let lines = page.lines().skip_while(|line| !line.starts_with("| condition | written by |")).skip(2);
+    let rows: Vec<(&str, &str)> = lines
+        .map_while(|line| line.strip_prefix("| `"))
+        .map(|line| {
+            let mut cells = line.split(" | ");
+            (cells.next().unwrap().trim_end_matches('`'), cells.next().unwrap())
+        })
+        .collect();
+    let rule = Condition::ALL.map(|condition| {
+        let found = Some(FoundUser::Active(REP_USER.parse().unwrap()));
+        let blocked = blocked(condition);
+        let needs_look_up = blocked.needed_look_up(OwnerPolicy::RepThenTeam).is_some();
+        let route = blocked.route(OwnerPolicy::RepThenTeam, found.filter(|_| needs_look_up)).unwrap();
+        let by_team = route.write_route.connection_id.is_team();
+        assert_eq!(by_team, needs_look_up, "{condition}: the team writes only for a user who is active");
+        (condition.code(), if by_team { "the team" } else { "nobody" })
+    });
+    assert_eq!(rows, rule);
+}
+
+#[test]
+fn a_condition_that_was_not_reported_does_not_change_the_route() {
+    for condition in Condition::ALL {
+        let mut connected = blocked(condition);
+        for state in connected.rep.iter_mut().filter_map(|rep| rep.condition.as_mut()) {
+            state.reported = false;
+        }
+        let route = connected.route(OwnerPolicy::RepThenTeam, None).unwrap();
+        assert!(!route.write_route.connection_id.is_team(), "{condition}");
+    }
+}
+
+/// An inactive user is no owner, whatever the connection's condition.
+#[test]
+fn the_team_does_not_write_for_a_blocked_rep_who_is_inactive() {
+    let blocked = blocked(Condition::AppRefused);
+    let key = UserKey::Id(REP_USER.parse().unwrap());
+    assert_eq!(blocked.needed_look_up(OwnerPolicy::RepThenTeam), Some(key));
+    assert_eq!(blocked.route(OwnerPolicy::RepThenTeam, Some(FoundUser::Inactive)), Err(RouteError::RepInactive));
+}
+
+/// `IsActive` of a frozen user is true, so the look-up finds nothing wrong.
+#[test]
+fn nothing_is_written_for_a_frozen_rep() {
+    let frozen = ConnectionState::ReauthRequired { reason: USER_INACTIVE.to_owned() };
+    let connected = connected(Some(frozen), Some(ConnectionState::Active));
+    for (name, policy) in POLICIES {
+        let found = connected.needed_look_up(policy).map(|_| FoundUser::Active(REP_USER.parse().unwrap()));
+        assert_eq!(connected.route(policy, found), Err(RouteError::RepFrozen), "{name}");
+    }
+    assert_eq!(
+        connected.route(OwnerPolicy::RepThenTeam, Some(FoundUser::Inactive)),
+        Err(RouteError::RepInactive),
+        "a user who is found inactive does not come back by itself"
+    );
+}
+
 #[test]
 fn a_connected_rep_writes_for_themselves() {
     let connected = connected(Some(ConnectionState::Active), Some(ConnectionState::Active));
@@ -220,7 +298,9 @@ fn a_rep_is_sent_a_link_unless_a_link_cannot_help() {
     for reason in [OwnerReason::RepMustReconnect, OwnerReason::RepNotConnected] {
         assert!(reason.next().unwrap().contains("POST /v1/connect-links"));
     }
-    for reason in [OwnerReason::RepConnected, OwnerReason::NoActingUser, OwnerReason::PolicyTeamOnly] {
+    for reason in
+        [OwnerReason::RepConnected, OwnerReason::RepBlocked, OwnerReason::NoActingUser, OwnerReason::PolicyTeamOnly]
+    {
         assert_eq!(reason.next(), None);
     }
     assert!(RouteError::RepDisconnected.next().contains("POST /v1/connect-links"));

@@ -1,8 +1,9 @@
 use futures::future::join_all;
 use jiff::SignedDuration;
+use salesforce::Condition;
 use store::{
-    Connection, ConnectionId, ConnectionKind, ConnectionState, Connections, Consent, Error, Lease, LeaseClaim,
-    LeaseOutcome, LeaseRequest, LeaseSlot, TokenVersion,
+    ConditionState, Connection, ConnectionId, ConnectionKind, ConnectionState, Connections, Consent, Error, Lease,
+    LeaseClaim, LeaseOutcome, LeaseRequest, LeaseSlot, TokenVersion,
 };
 
 use crate::harness::{at, org, run, tables};
@@ -304,5 +305,48 @@ fn only_the_grant_in_use_is_marked_as_displaced() {
             connections.mark_displaced(&again, reserved.lease.deadline).await.unwrap(),
             "the consent was abandoned"
         );
+    });
+}
+
+/// An earlier version stored `condition_told`.
+#[test]
+fn the_condition_of_an_earlier_version_is_read_and_replaced() {
+    run(async {
+        let (client, tables) = tables().await;
+        let connections = Connections::new(client.clone(), tables.name("connections"));
+        connect(&connections, &consent(ConnectionKind::Team), 'a', 0).await;
+        let condition = ConditionState::found(None, Condition::AppBlocked, at(10));
+        let failed = |condition| LeaseOutcome::Failed { is_uncertain: false, condition, now: at(20) };
+        let settle = async |outcome: LeaseOutcome, seconds| {
+            let lease = take(&connections, "refresh", seconds).await;
+            connections.release_lease(org(), &ConnectionId::team(), &lease, &outcome).await.unwrap()
+        };
+        settle(failed(condition), 10).await;
+        let stored = client.scan().table_name(tables.name("connections")).send().await.unwrap().items.unwrap();
+        let [row] = &stored[..] else { panic!("{stored:?}") };
+        let mut earlier = row.clone();
+        let reported = earlier.remove("condition_reported").unwrap();
+        earlier.insert("condition_told".to_owned(), reported);
+        let put = client.put_item().table_name(tables.name("connections")).set_item(Some(earlier));
+        put.send().await.unwrap();
+
+        let read = connections.load(org(), &ConnectionId::team()).await.unwrap().unwrap();
+        assert_eq!((read.condition, read.is_blocked()), (Some(condition), true));
+
+        let replaced = settle(failed(ConditionState::found(None, Condition::LoginRestricted, at(20))), 20).await;
+        assert!(!replaced.is_blocked(), "the former name is removed");
+        let refreshed = settle(
+            LeaseOutcome::Refreshed {
+                instance_url: "https://acme.my.salesforce.com".to_owned(),
+                token_version: version('b'),
+                grant: None,
+                condition: None,
+                now: at(30),
+            },
+            30,
+        );
+        assert_eq!(refreshed.await.condition, None);
+        let stored = client.scan().table_name(tables.name("connections")).send().await.unwrap().items.unwrap();
+        assert!(!stored[0].keys().any(|name| name.starts_with("condition")), "{stored:?}");
     });
 }

@@ -173,7 +173,12 @@ proptest! {
 
 #[test]
 fn an_accepted_write_waits_only_for_a_person_who_is_told() {
-    for error in [RouteError::RepMustReconnect, RouteError::TeamMustReconnect, RouteError::TeamMustConnect] {
+    for error in [
+        RouteError::RepMustReconnect,
+        RouteError::RepFrozen,
+        RouteError::TeamMustReconnect,
+        RouteError::TeamMustConnect,
+    ] {
         let verdict = verdict(&accepted(), &Error::NoRoute(error), false, now());
         assert!(matches!(verdict, Verdict::Defer(Deferrals { since: None, .. }, _)), "{error:?}: {verdict:?}");
     }

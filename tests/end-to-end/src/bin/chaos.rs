@@ -25,7 +25,7 @@ struct Options {
     /// Let Salesforce also refuse calls because the daily API limit is reached
     #[arg(long)]
     daily_limit: bool,
-    /// Let Salesforce also give odd answers: pages of the edge, empty bodies, unknown codes, refused sessions
+    /// Let Salesforce also give odd answers: pages of a proxy, empty bodies, unknown codes, refused sessions
     #[arg(long)]
     odd_answers: bool,
 }

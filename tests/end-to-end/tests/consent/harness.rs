@@ -107,7 +107,7 @@ impl TestContext {
         callback.connection_manager = ConnectionManager::new(manager);
         let http = Http::new(HostPolicy::LoopbackToo, clock.clone()).unwrap();
         let issuer = Broker::serving("token-broker", &[Operation::AccessToken], &broker, &secrets);
-        let issuer = TokenBroker::new(issuer, HostPolicy::LoopbackToo);
+        let issuer = TokenBroker::new(issuer, HostPolicy::LoopbackToo, Clock::system());
         onboarding.salesforce = Salesforce::new(http, ApiVersion::DEFAULT, issuer);
         onboarding.connection_manager = callback.connection_manager.clone();
         let called = Onboarding { deps: onboarding.clone(), secrets: secrets.clone() };

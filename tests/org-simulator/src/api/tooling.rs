@@ -11,7 +11,7 @@ mod tables;
 use serde_json::{Value as Json, json};
 
 use crate::api::call::{Body, Call, Response, unknown};
-use crate::api::query;
+use crate::api::{describe, query};
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::org::{Org, OrgSeed};
@@ -23,6 +23,11 @@ pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) ->
     }
     match (call.method.as_str(), rest) {
         ("GET", ["query"]) => run_query(org, actor, call),
+        ("GET", ["sobjects"]) => {
+            let mut body = describe::describe_global(&tables_of(org), actor, &call.version);
+            set_tooling_urls(&mut body);
+            Ok(Response::json(body))
+        }
         (_, ["sobjects", object, rest @ ..]) if object.eq_ignore_ascii_case(tables::MESSAGES) => {
             outbound_messages::serve(org, call, rest)
         }
@@ -35,10 +40,7 @@ pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) ->
 
 /// Runs a query on a temporary org that holds only Tooling objects.
 fn run_query(org: &Org, actor: &Actor, call: &Call) -> Result<Response, ApiError> {
-    let seed = OrgSeed { base_url: org.base_url.clone(), clock: org.clock.clone(), ..OrgSeed::default() };
-    let mut scratch = Org::new(seed);
-    tables::fill_tables(&mut scratch, org);
-    let mut response = query::first_page(&mut scratch, actor, call, false)?;
+    let mut response = query::first_page(&mut tables_of(org), actor, call, false)?;
     if let Body::Json(body) = &mut response.body {
         set_tooling_urls(body);
         let name = body.pointer("/records/0/attributes/type").cloned().unwrap_or(Json::Null);
@@ -51,17 +53,33 @@ fn run_query(org: &Org, actor: &Actor, call: &Call) -> Result<Response, ApiError
     Ok(response)
 }
 
-/// Changes the URL of every record to that of the Tooling API.
+/// Returns an org that holds only the Tooling objects of this one.
+fn tables_of(org: &Org) -> Org {
+    let seed = OrgSeed { base_url: org.base_url.clone(), clock: org.clock.clone(), ..OrgSeed::default() };
+    let mut scratch = Org::new(seed);
+    tables::fill_tables(&mut scratch, org);
+    scratch
+}
+
+/// Changes the URLs of every record and object to those of the Tooling API.
 fn set_tooling_urls(json: &mut Json) {
     match json {
         Json::Object(map) => {
-            if let Some(Json::String(url)) = map.get_mut("attributes").and_then(|attributes| attributes.get_mut("url"))
-            {
-                *url = url.replace("/sobjects/", "/tooling/sobjects/");
+            if let Some(url) = map.get_mut("attributes").and_then(|attributes| attributes.get_mut("url")) {
+                set_tooling_url(url);
+            }
+            if let Some(Json::Object(of_object)) = map.get_mut("urls") {
+                of_object.values_mut().for_each(set_tooling_url);
             }
             map.values_mut().for_each(set_tooling_urls);
         }
         Json::Array(list) => list.iter_mut().for_each(set_tooling_urls),
         _ => {}
+    }
+}
+
+fn set_tooling_url(url: &mut Json) {
+    if let Json::String(url) = url {
+        *url = url.replace("/sobjects/", "/tooling/sobjects/");
     }
 }

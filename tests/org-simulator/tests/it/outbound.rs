@@ -393,6 +393,10 @@ async fn the_tooling_api_changes_an_endpoint() {
     let soql = "tooling/query?q=SELECT+Id,Name,FullName,EndpointUrl,ApiVersion+FROM+WorkflowOutboundMessage+WHERE+Name='Notify'";
     let found = context.get(soql).await.body;
     assert_eq!((&found["size"], &found["entityTypeName"]), (&json!(1), &json!("WorkflowOutboundMessage")));
+    let listed = context.get("tooling/sobjects").await.body;
+    let url = "/services/data/v66.0/tooling/sobjects/WorkflowOutboundMessage";
+    let is_listed = |object: &Value| object["name"] == "WorkflowOutboundMessage" && object["urls"]["sobject"] == url;
+    assert!(listed["sobjects"].as_array().unwrap().iter().any(is_listed), "{listed}");
     let row = &found["records"][0];
     assert_eq!(
         (&row["Id"], &row["FullName"], &row["EndpointUrl"]),

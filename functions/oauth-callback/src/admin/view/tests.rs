@@ -104,12 +104,12 @@ fn times_are_shown_in_the_largest_unit_that_fits() {
 
 #[test]
 fn a_blocked_connection_says_what_to_do() {
-    let blocked = |told: bool| {
-        let more = json!({"condition": "session_refused", "condition_since": NOW, "condition_told": told, "sessions_replaced": 2});
+    let blocked = |reported: bool| {
+        let more = json!({"condition": "session_refused", "condition_since": NOW, "condition_reported": reported, "sessions_replaced": 2});
         shown(vec![connection("team", &more)]).team.unwrap()
     };
-    let told = blocked(true);
-    assert_eq!((told.status.label, told.is_ok()), ("Blocked", false));
-    assert!(told.status.advice.unwrap().contains("Session Settings"));
+    let reported = blocked(true);
+    assert_eq!((reported.status.label, reported.is_ok()), ("Blocked", false));
+    assert!(reported.status.advice.unwrap().contains("Session Settings"));
     assert_eq!(blocked(false).status.label, "Waiting");
 }

@@ -88,6 +88,16 @@ fn invalid_grant_needs_reauth_only_after_another_read() {
 }
 
 #[test]
+fn an_inactive_user_is_the_reason_also_after_a_lost_response() {
+    for status in [ConnectionStatus::Active, ConnectionStatus::Uncertain] {
+        let mut protocol = refreshing(status);
+        assert_eq!(protocol.step(Event::RefreshFailed(RefreshFailure::UserInactive), T0, &limits()), Step::LoadRow);
+        let step = load(&mut protocol, snapshot(status, true), T0);
+        assert_eq!(step, Step::Settle(Settlement::ReauthRequired(ReauthReason::UserInactive)));
+    }
+}
+
+#[test]
 fn invalid_grant_serves_tokens_that_were_replaced_meanwhile() {
     let mut protocol = refreshing(ConnectionStatus::Active);
     assert_eq!(protocol.step(Event::RefreshFailed(RefreshFailure::InvalidGrant), T0, &limits()), Step::LoadRow);
