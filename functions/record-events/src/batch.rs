@@ -105,14 +105,13 @@ impl Batch {
         batch
     }
 
-    /// Returns the number of connections whose users have to connect again, among the published changes.
+    /// Returns the number of connections with a change of this kind, among the published changes.
     #[must_use]
-    pub fn reauth_required(&self, published: &[bool]) -> u64 {
+    pub fn connections(&self, kind: connection::Kind, published: &[bool]) -> u64 {
         let changes = self.events.iter().zip(published).filter(|(_, published)| **published);
-        let is_dead = |change: &StreamChange| {
-            matches!(change, StreamChange::Connection { kind: connection::Kind::ReauthRequired, .. })
-        };
-        changes.filter(|((_, change), _)| is_dead(change)).count() as u64
+        let is_of_kind =
+            |change: &StreamChange| matches!(change, StreamChange::Connection { kind: of, .. } if *of == kind);
+        changes.filter(|((_, change), _)| is_of_kind(change)).count() as u64
     }
 
     /// Returns the orgs whose records changed or whose writes ended, each once.
@@ -163,6 +162,8 @@ pub struct BatchReport {
     pub silent: u64,
     /// The number of published events of connections whose users have to connect again.
     pub reauth_required: u64,
+    /// The number of published events of connections that wait for a person since.
+    pub blocked: u64,
 }
 
 impl Serialize for BatchReport {
@@ -187,6 +188,7 @@ impl Report for BatchReport {
             ("events.published", self.published),
             ("records.silent", self.silent),
             ("connections.reauth_required", self.reauth_required),
+            ("connections.blocked", self.blocked),
         ]
     }
 }

@@ -79,7 +79,8 @@ pub async fn handle(deps: &Deps, input: Input) -> Result<BatchReport, Error> {
         resume_at: resume_at(&batch, &published).map(str::to_owned),
         published: published.iter().filter(|published| **published).count() as u64,
         silent: batch.silent,
-        reauth_required: batch.reauth_required(&published),
+        reauth_required: batch.connections(connection::Kind::ReauthRequired, &published),
+        blocked: batch.connections(connection::Kind::Blocked, &published),
     })
 }
 
