@@ -96,7 +96,7 @@ impl DeadLetters {
             .client
             .receive_message()
             .queue_url(&self.url)
-            .max_number_of_messages(i32::try_from(limit.min(batch::MAX_ENTRIES)).unwrap_or(1))
+            .max_number_of_messages(i32::try_from(limit.min(batch::MESSAGES.entries)).unwrap_or(1))
             .visibility_timeout(i32::try_from(hold.as_secs()).unwrap_or(i32::MAX))
             // A wait makes SQS query all of its servers, so that an empty response means an empty queue.
             .wait_time_seconds(1)
@@ -112,7 +112,7 @@ impl DeadLetters {
     /// Only those of SQS.
     pub async fn release(&self, letters: &[DeadLetter]) -> Result<(), Error> {
         let operation = "release the dead letters";
-        for batch in letters.chunks(batch::MAX_ENTRIES) {
+        for batch in letters.chunks(batch::MESSAGES.entries) {
             let entry = |(index, letter): (usize, &DeadLetter)| {
                 let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(index.to_string());
                 entry.receipt_handle(&letter.receipt_handle).visibility_timeout(0).build().map_err(corrupt(operation))
@@ -134,7 +134,7 @@ impl DeadLetters {
         let url = url_of(&self.client, to).await?;
         // Sent first and deleted afterwards: an interruption duplicates a message, and never loses one.
         let (mut missing, total) = (0, letters.len());
-        for batch in batch::split(letters.iter().collect(), |letter: &&DeadLetter| letter.body.len()) {
+        for batch in batch::split(letters.iter().collect(), batch::MESSAGES, |letter: &&DeadLetter| letter.body.len()) {
             let sent = self.send(&url, &batch).await?;
             missing += batch.len() - sent.len();
             self.delete_letters(&sent).await?;
@@ -167,7 +167,7 @@ impl DeadLetters {
     async fn delete_letters(&self, letters: &[&DeadLetter]) -> Result<(), Error> {
         let operation = "delete the dead letters";
         let mut failed: Vec<BatchResultErrorEntry> = Vec::new();
-        for batch in letters.chunks(batch::MAX_ENTRIES) {
+        for batch in letters.chunks(batch::MESSAGES.entries) {
             let entry = |(index, letter): (usize, &&DeadLetter)| {
                 let entry = DeleteMessageBatchRequestEntry::builder().id(index.to_string());
                 entry.receipt_handle(&letter.receipt_handle).build().map_err(corrupt(operation))
