@@ -70,6 +70,27 @@ impl DeadLetters {
         Self { client, url: url.into() }
     }
 
+    /// Returns the approximate number of dead letters, hidden ones included.
+    ///
+    /// # Errors
+    /// Only those of SQS.
+    pub async fn count(&self) -> Result<u64, Error> {
+        let operation = "count the dead letters";
+        let names = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+            QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+        ];
+        let request = self.client.get_queue_attributes().queue_url(&self.url);
+        let response = request.set_attribute_names(Some(names.to_vec())).send().await.map_err(Error::aws(operation))?;
+        let attributes = response.attributes.unwrap_or_default();
+        let number = |name| {
+            let number = attributes.get(name).and_then(|text: &String| text.parse::<u64>().ok());
+            number.ok_or(Error::Incomplete { operation, field: "ApproximateNumberOfMessages" })
+        };
+        names.iter().map(number).sum()
+    }
+
     /// Receives up to `limit` dead letters and hides them from other receivers for `hold`. Fewer than `limit` are all
     /// there are.
     ///
