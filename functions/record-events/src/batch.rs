@@ -45,7 +45,8 @@ pub enum StreamChange {
 pub struct Owner {
     /// The tenant.
     pub tenant: Tenant,
-    /// The time at which the org passed to it.
+    /// The time at which the org passed to it, or of the last erasure of the org's data if that is later. What is older has no
+    /// events.
     pub since: Option<Timestamp>,
 }
 
@@ -105,14 +106,13 @@ impl Batch {
         batch
     }
 
-    /// Returns the number of connections whose users have to connect again, among the published changes.
+    /// Returns the number of connections with a change of this kind, among the published changes.
     #[must_use]
-    pub fn reauth_required(&self, published: &[bool]) -> u64 {
+    pub fn connections(&self, kind: connection::Kind, published: &[bool]) -> u64 {
         let changes = self.events.iter().zip(published).filter(|(_, published)| **published);
-        let is_dead = |change: &StreamChange| {
-            matches!(change, StreamChange::Connection { kind: connection::Kind::ReauthRequired, .. })
-        };
-        changes.filter(|((_, change), _)| is_dead(change)).count() as u64
+        let is_of_kind =
+            |change: &StreamChange| matches!(change, StreamChange::Connection { kind: of, .. } if *of == kind);
+        changes.filter(|((_, change), _)| is_of_kind(change)).count() as u64
     }
 
     /// Returns the orgs whose records changed or whose writes ended, each once.
@@ -127,7 +127,7 @@ impl Batch {
     }
 
     /// Drops the changes of records whose org is not among these, because no tenant may receive their events, and what belongs
-    /// to a former tenant of the org: the ends of its writes, and records that were read for it.
+    /// to a former tenant of the org, or was erased: the ends of writes, and records that were read before.
     pub fn drop_records_without_tenant(&mut self, tenants: &HashMap<OrgId, Owner>) {
         let all = self.events.len();
         let is_of_owner = |org: &OrgId, at: Timestamp| {
@@ -163,6 +163,19 @@ pub struct BatchReport {
     pub silent: u64,
     /// The number of published events of connections whose users have to connect again.
     pub reauth_required: u64,
+    /// The number of published events of connections that wait for a person since.
+    pub blocked: u64,
+    /// The reason for which the first change was not published, if the caller asked for it.
+    pub reason: Option<String>,
+}
+
+/// The response, with a member that Lambda does not know.
+#[derive(Serialize)]
+struct ExplainedResponse<'a> {
+    #[serde(flatten)]
+    response: DynamoDbEventResponse,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
 }
 
 impl Serialize for BatchReport {
@@ -173,7 +186,7 @@ impl Serialize for BatchReport {
             failure.item_identifier = Some(sequence_number);
             failure
         }));
-        response.serialize(serializer)
+        ExplainedResponse { response, reason: self.reason.as_deref() }.serialize(serializer)
     }
 }
 
@@ -187,6 +200,7 @@ impl Report for BatchReport {
             ("events.published", self.published),
             ("records.silent", self.silent),
             ("connections.reauth_required", self.reauth_required),
+            ("connections.blocked", self.blocked),
         ]
     }
 }

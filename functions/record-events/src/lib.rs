@@ -47,9 +47,19 @@ pub enum Input {
     Replay {
         /// The rows, at most as many as fit into an invocation.
         mirror_rows: Vec<MirrorRecord>,
+        /// `true` for the reason of a failure in the response.
+        #[serde(default)]
+        with_reason: bool,
     },
     /// A batch of a stream, from Lambda or replayed from the bucket of failed events.
-    Stream(Event),
+    Stream {
+        /// The event of the stream.
+        #[serde(flatten)]
+        event: Event,
+        /// `true` for the reason of a failure in the response. Lambda does not send it, and expects no reason.
+        #[serde(default)]
+        with_reason: bool,
+    },
 }
 
 /// Publishes the events of a batch and returns the place from which to retry, if any.
@@ -57,21 +67,26 @@ pub enum Input {
 /// # Errors
 /// The first record of the batch cannot be parsed. Other failures are in the report.
 pub async fn handle(deps: &Deps, input: Input) -> Result<BatchReport, Error> {
-    let mut batch = match input {
-        Input::Replay { mirror_rows } => Batch::replay(mirror_rows),
-        Input::Stream(event) => Batch::parse(event.records, &deps.stream_tables).isolate()?,
+    let (mut batch, with_reason) = match input {
+        Input::Replay { mirror_rows, with_reason } => (Batch::replay(mirror_rows), with_reason),
+        Input::Stream { event, with_reason } => {
+            (Batch::parse(event.records, &deps.stream_tables).isolate()?, with_reason)
+        }
     };
-    let published = match tenants(deps, &batch).await {
+    let (published, failure) = match tenants(deps, &batch).await {
         Ok(tenants) => {
             batch.drop_records_without_tenant(&tenants);
             publish(deps, &batch, &tenants).await
         }
         Err(source) => {
             let (lost, total) = (batch.events.len(), batch.events.len());
-            warn!(retry = "transient", "{}", Chain(&Error::NotPublished { lost, total, source }));
-            vec![false; total]
+            (vec![false; total], Some(Error::NotPublished { lost, total, source }))
         }
     };
+    let failure = failure.map(|error| Chain(&error).to_string());
+    if let Some(reason) = &failure {
+        warn!(retry = "transient", "{reason}");
+    }
     if let Some((sequence_number, error)) = &batch.unreadable {
         error!(retry = "never", "the stream stops at record {sequence_number}: {}", Chain(error));
     }
@@ -79,22 +94,27 @@ pub async fn handle(deps: &Deps, input: Input) -> Result<BatchReport, Error> {
         resume_at: resume_at(&batch, &published).map(str::to_owned),
         published: published.iter().filter(|published| **published).count() as u64,
         silent: batch.silent,
-        reauth_required: batch.reauth_required(&published),
+        reauth_required: batch.connections(connection::Kind::ReauthRequired, &published),
+        blocked: batch.connections(connection::Kind::Blocked, &published),
+        reason: failure.filter(|_| with_reason),
     })
 }
 
 /// Reads the tenants of the orgs whose records changed or whose writes ended. An org without a tenant is left out, and so is
-/// one whose data were erased, because a failed batch may be replayed after that.
+/// one whose data were erased, because a failed batch may be replayed after that. If the tenant has connected it again, only
+/// what is older than the erasure is left out.
 async fn tenants(deps: &Deps, batch: &Batch) -> Result<HashMap<OrgId, Owner>, store::Error> {
     let orgs = stream::iter(batch.orgs_of_records()).map(|org| deps.orgs.load(org)).buffered(BUILT_AT_ONCE);
     let orgs: Vec<Option<Org>> = orgs.try_collect().await?;
     let kept = orgs.into_iter().flatten().filter(|org| org.erased_at.is_none());
-    let owner = |org: Org| Some((org.org_id, Owner { tenant: org.tenant?, since: org.bound_at }));
+    let owner =
+        |org: Org| Some((org.org_id, Owner { tenant: org.tenant?, since: org.bound_at.max(org.last_erased_at) }));
     Ok(kept.filter_map(owner).collect())
 }
 
-/// Publishes the events and returns which of them were published. After one that cannot be built or published, none follows.
-async fn publish(deps: &Deps, batch: &Batch, tenants: &HashMap<OrgId, Owner>) -> Vec<bool> {
+/// Publishes the events and returns which of them were published, and the failure of the first other one. After one that cannot
+/// be built or published, none follows.
+async fn publish(deps: &Deps, batch: &Batch, tenants: &HashMap<OrgId, Owner>) -> (Vec<bool>, Option<Error>) {
     let mut built =
         stream::iter(&batch.events).map(|(_, change)| build_event(deps, tenants, change)).buffered(BUILT_AT_ONCE);
     let mut events = Vec::with_capacity(batch.events.len());
@@ -111,12 +131,9 @@ async fn publish(deps: &Deps, batch: &Batch, tenants: &HashMap<OrgId, Owner>) ->
     let results = deps.bus.publish(&events).await;
     let mut published: Vec<bool> = results.iter().map(Result::is_ok).collect();
     published.resize(batch.events.len(), false);
-    if let Some(source) = results.into_iter().find_map(Result::err).or(failed) {
-        let lost = published.iter().filter(|published| !**published).count();
-        let error = Error::NotPublished { lost, total: published.len(), source };
-        warn!(retry = "transient", "{}", Chain(&error));
-    }
-    published
+    let source = results.into_iter().find_map(Result::err).or(failed);
+    let (lost, total) = (published.iter().filter(|published| !**published).count(), published.len());
+    (published, source.map(|source| Error::NotPublished { lost, total, source }))
 }
 
 async fn build_event(
@@ -191,7 +208,9 @@ mod tests {
             "org_id": "00D5e000000KQ2eEAG", "object": "Account", "record_id": "0015e00000ZkM3hAAF", "fields": "{}",
             "system_modstamp": "2026-11-22T10:15:30.000Z", "read_at": "2026-11-22T10:16:00.000Z", "deleted": false,
         });
-        let Some(Input::Replay { mirror_rows }) = parse(&json!({ "mirror_rows": [row] })) else { panic!("no rows") };
+        let Some(Input::Replay { mirror_rows, with_reason: false }) = parse(&json!({ "mirror_rows": [row] })) else {
+            panic!("no rows")
+        };
         assert_eq!(mirror_rows.len(), 1);
 
         // As in "Using AWS Lambda with Amazon DynamoDB" of the AWS Lambda Developer Guide.
@@ -206,7 +225,9 @@ mod tests {
             },
             "eventSourceARN": "arn:aws:dynamodb:us-east-2:123456789012:table/t/stream/2024-06-10T19:26:16.525",
         });
-        let Some(Input::Stream(event)) = parse(&json!({ "Records": [record] })) else { panic!("no batch") };
+        let Some(Input::Stream { event, with_reason: false }) = parse(&json!({ "Records": [record] })) else {
+            panic!("no batch")
+        };
         assert_eq!(event.records[0].change.sequence_number.as_deref(), Some("4421584500000000017450439091"));
         assert_eq!(event.records[0].change.new_image.len(), 3);
 

@@ -2,8 +2,8 @@
 
 use mirroring::{FieldCache, MirroredFields};
 use runtime::{Aws, Days, Env, EnvError, Salesforce, SalesforceConfig};
-use salesforce::Clock;
-use store::{Budgets, ChangeHint, Deliveries, Orgs, Queue, Records};
+use salesforce::{Clock, ObjectName};
+use store::{Budgets, ChangeHint, Cursors, Deliveries, Orgs, Queue, Records};
 
 use crate::org_backoff::OrgBackoff;
 
@@ -18,6 +18,11 @@ pub struct Config {
     pub deliveries_table: String,
     /// `BUDGETS_TABLE`: the orgs' API calls.
     pub budgets_table: String,
+    /// `CURSORS_TABLE`: read, to know which objects the refresh scans.
+    pub cursors_table: String,
+    /// `MIRRORED_OBJECTS`: the objects that the refresh scans, separated by commas. Account, Contact, Lead and Opportunity by
+    /// default.
+    pub mirrored_objects: Vec<ObjectName>,
     /// `RECORD_UPSERT_QUEUE_URL`: the queue of hints; deferred hints are sent to it again.
     pub record_upsert_queue_url: String,
     /// `DEAD_LETTERS_QUEUE_URL`: the queue of dead letters.
@@ -44,6 +49,8 @@ impl Config {
             records_table: env.required("RECORDS_TABLE")?,
             deliveries_table: env.required("DELIVERIES_TABLE")?,
             budgets_table: env.required("BUDGETS_TABLE")?,
+            cursors_table: env.required("CURSORS_TABLE")?,
+            mirrored_objects: env.list_or("MIRRORED_OBJECTS", "Account,Contact,Lead,Opportunity")?,
             record_upsert_queue_url: env.required("RECORD_UPSERT_QUEUE_URL")?,
             dead_letters_queue_url: env.required("DEAD_LETTERS_QUEUE_URL")?,
             delivery_retention: env.parsed_or("DELIVERY_RETENTION_DAYS", Days(14))?,
@@ -66,6 +73,10 @@ pub struct Deps {
     pub deliveries: Deliveries,
     /// The orgs' API calls.
     pub budgets: Budgets,
+    /// The scans of each org's objects.
+    pub cursors: Cursors,
+    /// The objects that the refresh scans.
+    pub mirrored_objects: Vec<ObjectName>,
     /// The queue of hints.
     pub hints: Queue<ChangeHint>,
     /// The queue of dead letters.
@@ -92,6 +103,8 @@ impl Deps {
             deliveries: Deliveries::new(aws.dynamodb(), config.deliveries_table)
                 .with_retention(config.delivery_retention.duration()),
             budgets: Budgets::new(aws.dynamodb(), config.budgets_table),
+            cursors: Cursors::new(aws.dynamodb(), config.cursors_table),
+            mirrored_objects: config.mirrored_objects,
             hints: Queue::new(aws.sqs(), config.record_upsert_queue_url, aws.clock()),
             dead_letters: Queue::new(aws.sqs(), config.dead_letters_queue_url, aws.clock()),
             clock: aws.clock(),

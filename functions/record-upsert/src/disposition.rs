@@ -26,8 +26,8 @@ pub enum Found {
 pub enum Disposition {
     /// The record was processed. The messages are deleted.
     Settled(DeliveryOutcome),
-    /// Re-queued with a delay, as new messages: for days while the failure may pass, without limit while a person has to
-    /// act.
+    /// Re-queued with a delay, as new messages: for three days, and without limit while a person has to act and no refresh
+    /// reads the record.
     Deferred {
         /// The reason.
         reason: String,
@@ -115,6 +115,7 @@ pub fn counts<'a>(dispositions: impl Iterator<Item = &'a Disposition>) -> Vec<(&
             Disposition::Settled(DeliveryOutcome::Stale) => "messages.stale",
             Disposition::Settled(DeliveryOutcome::NotVisible) => "messages.not_visible",
             Disposition::Settled(DeliveryOutcome::Deleted) => "messages.deleted",
+            Disposition::Settled(DeliveryOutcome::LeftToRefresh { .. }) => "messages.left_to_refresh",
             Disposition::Deferred { retry: Retry::NeedsHuman, .. } => "messages.blocked",
             Disposition::Unconfirmed { .. } => "messages.unconfirmed",
             Disposition::Settled(

@@ -5,7 +5,7 @@
 //! | trigger | the `record-upsert` queue, in batches |
 //! | input | hints: a record of an org may have changed |
 //! | output | rows of the mirror, and the outcome of every notification in the ledger |
-//! | failures | a hint whose org cannot be called now is deferred, for about a day; a hint that no retry can help becomes a dead letter with its reason; where a person has to act first, the ledger records it and the nightly refresh reads the change; the hints of an org that is not active are dropped |
+//! | failures | a hint whose org cannot be called now is deferred, for three days; a hint that no retry can help becomes a dead letter with its reason; a hint that has waited for a person for three days is left to the refresh; the hints of an org that is not active are dropped |
 //!
 //! The record is read again with Ferry's own token (invariant 9 of `ARCHITECTURE.md`). All hints of a batch about one
 //! record are one read, and up to 2,000 records of an object are one call. Orgs are processed side by side, each within its
@@ -19,6 +19,7 @@ pub mod disposition;
 mod error;
 #[cfg(test)]
 mod error_texts;
+pub mod left_to_refresh;
 mod org;
 pub mod org_backoff;
 mod reread;

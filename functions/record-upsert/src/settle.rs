@@ -9,14 +9,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use runtime::Chain;
 use runtime::sqs::Unreadable;
-use salesforce::OrgId;
+use salesforce::{ObjectName, OrgId};
 use store::deferral::jitter;
 use store::{ChangeHint, Delivery, DeliveryId, NewDeadLetter, RecordRef};
 use tracing::{error, warn};
 
-use crate::Deps;
 use crate::deadlines::Deadlines;
 use crate::disposition::Disposition;
+use crate::{Deps, left_to_refresh};
 
 /// The reason of a dead letter whose body is not a hint.
 const UNREADABLE: &str = "unreadable";
@@ -40,7 +40,8 @@ pub(crate) async fn settle(
     deadlines: Deadlines,
 ) -> Vec<(usize, Disposition)> {
     let now = deps.clock.now();
-    let (dispositions, sends) = plan(hints, dispositions, now);
+    let scanned = scanned(deps, hints, org, &dispositions, now).await;
+    let (dispositions, sends) = plan(hints, dispositions, &scanned, now);
     if let Some((since, reason)) = oldest(hints, &dispositions) {
         warn!(org.id = %org, %since, reason, "hints were deferred again");
     }
@@ -59,16 +60,44 @@ pub(crate) async fn settle(
     dispositions.into_iter().map(|(index, disposition)| (index, final_disposition(index, disposition))).collect()
 }
 
-/// Decides which hints are re-queued, and which were deferred for too long or are refused for good. Pure.
+/// Returns the org's scanned objects if a hint may be left to their refresh. Where they are unknown, the hints go on waiting.
+async fn scanned(
+    deps: &Deps,
+    hints: &[&ChangeHint],
+    org: OrgId,
+    dispositions: &[(usize, Disposition)],
+    now: Timestamp,
+) -> BTreeSet<ObjectName> {
+    let is_due = |(index, disposition): &(usize, Disposition)| {
+        hints.get(*index).is_some_and(|hint| left_to_refresh::is_due(hint, disposition, now))
+    };
+    if !dispositions.iter().any(is_due) {
+        return BTreeSet::new();
+    }
+    match deps.cursors.list(org).await {
+        Ok(cursors) => left_to_refresh::scanned(&deps.mirrored_objects, &cursors),
+        Err(error) => {
+            warn!(org.id = %org, "could not load the org's cursors: {}", Chain(&error));
+            BTreeSet::new()
+        }
+    }
+}
+
+/// Decides which hints are re-queued, which are left to the refresh of a scanned object, and which were deferred for too long
+/// or are refused for good. Pure.
 fn plan<'a>(
     hints: &[&'a ChangeHint],
     mut dispositions: Vec<(usize, Disposition)>,
+    scanned: &BTreeSet<ObjectName>,
     now: Timestamp,
 ) -> (Vec<(usize, Disposition)>, Sends<'a>) {
     let mut sends = Sends::default();
     for (index, disposition) in &mut dispositions {
         let Some(hint) = hints.get(*index) else { continue };
         let key = (&hint.delivery_id, &hint.record);
+        if let Some(outcome) = left_to_refresh::outcome(hint, disposition, scanned, now) {
+            *disposition = Disposition::Settled(outcome);
+        }
         if matches!(disposition, Disposition::Deferred { .. } | Disposition::Unconfirmed { .. }) {
             match defer(hint, disposition, now) {
                 Some(deferred) => sends.deferred.entry(key).or_insert_with(|| (deferred, Vec::new())).1.push(*index),

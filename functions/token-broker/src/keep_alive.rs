@@ -32,8 +32,10 @@ pub(crate) async fn keep_alive(deps: &Deps, reference: &ConnectionRef) -> Result
     let reply = refresh::fetch_token(deps, connection, request).await?;
     match &reply.answer {
         // It was reported: the status says it, and there is nothing to try again before the next hour.
-        Response::Refused(Refusal { condition: Some(_), retry: RetryHint::NeedsHuman, .. })
-        | Response::Token(_)
+        Response::Refused(Refusal { condition: met @ Some(_), retry: RetryHint::NeedsHuman, .. }) => {
+            status::load_status(deps, reference).await.map(|reply| reply.met(*met))
+        }
+        Response::Token(_)
         | Response::Refused(Refusal { code: RefusalCode::ReauthRequired | RefusalCode::Revoked, .. }) => {
             let refreshed = reply.is_refreshed();
             status::load_status(deps, reference).await.map(|reply| reply.refreshed(refreshed))

@@ -3,6 +3,7 @@
 //! A killed command loses no message: a received message becomes visible again after [`HOLD`], and a redriven one is deleted
 //! only after it was sent.
 
+mod counts;
 mod letter;
 
 use std::io::{self, Write as _};
@@ -24,9 +25,9 @@ use letter::{Content, Summary};
 /// List, redrive or delete dead letters.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List dead letters with their subject and reason.
+    /// List a queue's dead letters with their subject and reason, or count those of every queue.
     ///
-    /// The messages stay in the queue.
+    /// Without --queue, the numbers of all queues are listed. The messages stay in their queues.
     #[command(after_long_help = "\
 Examples:
   cargo ferry dead-letters list
@@ -34,14 +35,21 @@ Examples:
 
 Exit codes:
   0  listed
-  1  AWS could not be reached")]
-    List(Selection),
+  1  AWS could not be reached
+  2  --org without --queue")]
+    List {
+        /// Origin of the dead letters; without it, the numbers of all queues are listed.
+        #[arg(long, value_enum)]
+        queue: Option<QueueName>,
+        #[command(flatten)]
+        letters: Letters,
+    },
     /// Send dead letters back to the queue that they came from.
     ///
     /// A message is deleted from the dead-letter queue only after it was sent, so a killed command loses none.
     #[command(after_long_help = "\
 Example:
-  cargo ferry dead-letters redrive --org 00D5e000000KQ2eEAG
+  cargo ferry dead-letters redrive --queue record-write
 
 Exit codes:
   0  sent
@@ -72,8 +80,15 @@ Exit codes:
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Selection {
     /// Origin of the dead letters.
-    #[arg(long, value_enum, default_value = "record-upsert")]
+    #[arg(long, value_enum)]
     queue: QueueName,
+    #[command(flatten)]
+    letters: Letters,
+}
+
+/// The dead letters of a queue to which a command applies, and the form of its report.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Letters {
     /// Only dead letters of this org, 15 or 18 characters.
     #[arg(long)]
     org: Option<OrgId>,
@@ -103,7 +118,11 @@ struct Received {
 /// Runs `cargo ferry dead-letters`.
 pub(crate) async fn run(stack: &Stack, command: Command) -> Result<String, Failure> {
     match command {
-        Command::List(selection) => list(stack, selection).await,
+        Command::List { queue: Some(queue), letters } => list(stack, Selection { queue, letters }).await,
+        Command::List { queue: None, letters: Letters { org: Some(_), .. } } => {
+            Err(Failure::BadInput("could not list the dead letters of an org: name a queue with --queue".to_owned()))
+        }
+        Command::List { queue: None, letters } => counts::report(stack, letters.json).await,
         Command::Redrive(selection) => redrive(stack, selection).await,
         Command::Drop { selection, yes } => drop(stack, selection, yes).await,
     }
@@ -114,7 +133,7 @@ async fn list(stack: &Stack, selection: Selection) -> Result<String, Failure> {
     let received = receive(stack, &dead, selection).await?;
     release_all(stack, &dead, &received).await?;
     let summaries = summarize(stack, selection, &received.selected).await?;
-    if selection.json {
+    if selection.letters.json {
         let more = !received.complete;
         return Ok(format!("{:#}", json!({ "queue": selection.queue, "dead_letters": summaries, "more": more })));
     }
@@ -149,7 +168,7 @@ async fn redrive(stack: &Stack, selection: Selection) -> Result<String, Failure>
     let source = format!("{}-{source}", stack.name());
     screen::run_in_chunks("Sending dead letters", &letters, CHUNK, async |chunk| dead.redrive(chunk, &source).await)
         .await?;
-    if selection.json {
+    if selection.letters.json {
         let more = !received.complete;
         return Ok(format!("{:#}", json!({ "queue": queue, "redriven": summaries, "kept": kept, "more": more })));
     }
@@ -182,7 +201,7 @@ async fn drop(stack: &Stack, selection: Selection, yes: bool) -> Result<String, 
     let summaries = summarize(stack, selection, &received.selected).await?;
     screen::run_in_chunks("Deleting dead letters", &received.selected, CHUNK, async |chunk| dead.delete(chunk).await)
         .await?;
-    if selection.json {
+    if selection.letters.json {
         let more = !received.complete;
         return Ok(format!("{:#}", json!({ "queue": selection.queue, "dropped": summaries, "more": more })));
     }
@@ -212,15 +231,15 @@ async fn open(stack: &Stack, selection: Selection) -> Result<DeadLetters, Failur
 }
 
 async fn receive(stack: &Stack, dead: &DeadLetters, selection: Selection) -> Result<Received, Failure> {
-    let limit = usize::from(selection.limit);
+    let limit = usize::from(selection.letters.limit);
     let progress = screen::spinner("Receiving dead letters", &selection.queue.to_string());
     let received = dead.receive(limit, HOLD).await;
     progress.finish_and_clear();
     let received = received.map_err(|error| stack.unavailable(&error))?;
     let complete = received.len() < limit;
     let is_selected = |letter: &DeadLetter| {
-        selection.org.is_none()
-            || selection.org == Content::parse(selection.queue, &letter.body).org(letter.group.as_deref())
+        selection.letters.org.is_none()
+            || selection.letters.org == Content::parse(selection.queue, &letter.body).org(letter.group.as_deref())
     };
     let (selected, others) = received.into_iter().partition(is_selected);
     Ok(Received { selected, others, complete })
@@ -257,7 +276,7 @@ fn none(selection: Selection, received: &Received) -> String {
 }
 
 fn scope(selection: Selection) -> String {
-    let of_org = selection.org.map(|org| format!(" of org {org}")).unwrap_or_default();
+    let of_org = selection.letters.org.map(|org| format!(" of org {org}")).unwrap_or_default();
     format!("in {}{of_org}", selection.queue.dead_letters())
 }
 

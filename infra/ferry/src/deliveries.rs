@@ -122,7 +122,9 @@ fn cells(delivery: &Delivery) -> [String; 3] {
 fn outcome(outcome: &DeliveryOutcome) -> String {
     let label = label(ledger::code(outcome));
     match outcome {
-        DeliveryOutcome::Deferred { reason } | DeliveryOutcome::Failed { reason } => format!("{label}: {reason}"),
+        DeliveryOutcome::Deferred { reason }
+        | DeliveryOutcome::Failed { reason }
+        | DeliveryOutcome::LeftToRefresh { reason } => format!("{label}: {reason}"),
         _ => label,
     }
 }

@@ -26,13 +26,13 @@ use crate::since::Since;
 use crate::stack::Stack;
 pub(crate) use bucket::FailedEvents;
 use failed_batch::FailedBatch;
-use publisher::{Publisher, Source, Stopped};
+use publisher::{Left, Publisher, Source, Stopped};
 
 /// Publish events that were lost.
 ///
 /// The batches of the streams whose events could not be published are in a bucket of the stack for 14 days. Their events are
-/// published in the order of the streams, and each batch is deleted afterwards. A record that the deployed version cannot
-/// read is skipped, and its batch stays.
+/// published in the order of the streams, and each batch is deleted afterwards. A change that cannot be read or published is
+/// left out and named, and its batch stays.
 ///
 /// With --from-mirror, the state of an org's records is published instead, as one event a record with all its fields. The
 /// events have `replayed: true`. They cannot tell what changed, and a record that is no longer in the mirror has none.
@@ -49,7 +49,7 @@ Exit codes:
   0  published, or nothing to publish
   1  AWS could not be reached
   2  the org is unknown, or the prompt was declined
-  3  published in part: run the same command again to finish")]
+  3  published in part: correct the reasons that are named, then run it again")]
 pub(crate) struct ReplayEventsArgs {
     /// Publish the state of the records in the mirror.
     #[arg(long, requires = "org")]
@@ -107,9 +107,27 @@ struct Replayed {
     changes_published: usize,
     /// The number of stream records that the deployed version cannot read.
     changes_unreadable: usize,
+    /// The number of stream records whose events were not published.
+    changes_refused: usize,
     /// The number of objects that are no batches.
     objects_unreadable: usize,
+    /// The stream records that are left in their batches.
+    left: Vec<LeftChange>,
 }
+
+/// A stream record that is left in its batch.
+#[derive(Debug, Serialize)]
+struct LeftChange {
+    table: String,
+    /// The record's `eventID`, which is the id of its event.
+    id: String,
+    reason: String,
+    /// The key of the batch in the bucket.
+    batch: String,
+}
+
+/// The number of left changes that a report names.
+const MAX_NAMED: usize = 20;
 
 async fn replay_failed(stack: &Stack, dry_run: bool, yes: bool, as_json: bool) -> Result<String, Failure> {
     let bucket = stack.failed_events().await?;
@@ -130,11 +148,11 @@ async fn replay_failed(stack: &Stack, dry_run: bool, yes: bool, as_json: bool) -
                 replayed.count(&batch);
                 if !dry_run {
                     match publisher.publish(&batch.records).await {
-                        Ok(unreadable) => {
-                            if unreadable == 0 {
+                        Ok(left) => {
+                            if left.is_empty() {
                                 bucket.delete(key).await?;
                             }
-                            replayed.published(&batch, unreadable);
+                            replayed.published(key, &batch, left);
                         }
                         Err(reason) => {
                             stopped = Some(reason);
@@ -148,7 +166,7 @@ async fn replay_failed(stack: &Stack, dry_run: bool, yes: bool, as_json: bool) -
     }
     progress.finish_and_clear();
     let text = if as_json { format!("{:#}", json!(replayed)) } else { replayed.report(stopped.as_ref()) };
-    let unfinished = stopped.is_some() || replayed.changes_unreadable + replayed.objects_unreadable > 0;
+    let unfinished = stopped.is_some() || replayed.left.len() + replayed.objects_unreadable > 0;
     if unfinished { Err(Failure::Unfinished(text)) } else { Ok(text) }
 }
 
@@ -168,10 +186,14 @@ impl Replayed {
         }
     }
 
-    fn published(&mut self, batch: &FailedBatch, unreadable: usize) {
-        self.batches_published += usize::from(unreadable == 0);
-        self.changes_published += batch.records.len() - unreadable;
-        self.changes_unreadable += unreadable;
+    fn published(&mut self, key: &str, batch: &FailedBatch, left: Vec<Left>) {
+        self.batches_published += usize::from(left.is_empty());
+        self.changes_published += batch.records.len() - left.len();
+        for Left { place, unreadable, reason } in left {
+            *(if unreadable { &mut self.changes_unreadable } else { &mut self.changes_refused }) += 1;
+            let id = batch.records.get(place).and_then(|record| record["eventID"].as_str()).unwrap_or("unknown");
+            self.left.push(LeftChange { table: batch.table.clone(), id: id.to_owned(), reason, batch: key.to_owned() });
+        }
     }
 
     fn report(&self, stopped: Option<&Stopped>) -> String {
@@ -187,9 +209,13 @@ impl Replayed {
             let batches = screen::counted(self.batches_published, "batch was", "batches were");
             lines.push(format!("{batches} published and deleted."));
         }
-        if self.changes_unreadable > 0 {
-            let changes = screen::counted(self.changes_unreadable, "change", "changes");
-            lines.push(format!("{changes} cannot be read by the deployed version; the batches stay for a later one."));
+        if !self.left.is_empty() {
+            let changes = screen::counted(self.left.len(), "change was", "changes were");
+            lines.push(format!(
+                "{changes} left out, and their batches stay in the bucket until 14 days after they failed:"
+            ));
+            lines.extend(named(&self.left, |left| format!("{} of {}: {}", left.id, left.table, left.reason)));
+            lines.push("Correct the reasons: deploy a version that reads the changes, or see what the event bus accepts. Then run the same command again.".to_owned());
         }
         if self.objects_unreadable > 0 {
             let objects = screen::counted(self.objects_unreadable, "object", "objects");
@@ -208,6 +234,16 @@ impl Replayed {
         }
         table
     }
+}
+
+/// Returns a line for each of the first [`MAX_NAMED`] items that are left, and one with the number of the others.
+fn named<T>(left: &[T], name: impl Fn(&T) -> String) -> Vec<String> {
+    let mut lines: Vec<String> = left.iter().take(MAX_NAMED).map(|left| format!("  {}", name(left))).collect();
+    if left.len() > MAX_NAMED {
+        let more = screen::number(left.len() - MAX_NAMED);
+        lines.push(format!("  and {more} more; --json names them all"));
+    }
+    lines
 }
 
 #[cfg(test)]

@@ -148,6 +148,9 @@ fn the_api_and_its_apps_have_alarms() {
     assert_watched("Ferry", "api.429", ["HttpApi"]);
     assert_watched("Ferry", "apps.refused", ["ConnectionManager", "TokenBroker"]);
     assert_watched("Ferry", "connections.reauth_required", ["RecordEvents"]);
+    assert_watched("Ferry", "connections.blocked", ["RecordEvents"]);
+    // Each condition with `mended_by` `operator` is counted by it, `app_refused` too.
+    assert_watched("Ferry", "connections.wait_for_operator", ["ConnectionManager", "TokenBroker"]);
     let template = template();
     let (_, filter) = template.resources("AWS::Logs::MetricFilter").next().unwrap();
     let (_, stage) = template.resources("AWS::ApiGatewayV2::Stage").next().unwrap();
@@ -217,6 +220,15 @@ fn faults_of_the_deployment_raise_an_alarm() {
 
     assert_watched("Ferry", "deployment.faults", callers);
     assert_watched("Ferry", "writes.failed", ["RecordWrite", "NoteWrite"]);
+    // A write of records is finished if Salesforce refused all of them; a note has failed.
+    assert_watched("Ferry", "writes.refused", ["RecordWrite"]);
+}
+
+/// It is a new message each time it is tried again, so that the age of no queue shows it.
+#[test]
+fn work_that_waits_for_a_person_raises_an_alarm() {
+    assert_watched("Ferry", "messages.blocked", ["RecordUpsert"]);
+    assert_watched("Ferry", "writes.blocked", ["RecordWrite", "NoteWrite"]);
 }
 
 /// A renamed count must not blind its alarm.

@@ -70,6 +70,27 @@ impl DeadLetters {
         Self { client, url: url.into() }
     }
 
+    /// Returns the approximate number of dead letters, hidden ones included.
+    ///
+    /// # Errors
+    /// Only those of SQS.
+    pub async fn count(&self) -> Result<u64, Error> {
+        let operation = "count the dead letters";
+        let names = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+            QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+        ];
+        let request = self.client.get_queue_attributes().queue_url(&self.url);
+        let response = request.set_attribute_names(Some(names.to_vec())).send().await.map_err(Error::aws(operation))?;
+        let attributes = response.attributes.unwrap_or_default();
+        let number = |name| {
+            let number = attributes.get(name).and_then(|text: &String| text.parse::<u64>().ok());
+            number.ok_or(Error::Incomplete { operation, field: "ApproximateNumberOfMessages" })
+        };
+        names.iter().map(number).sum()
+    }
+
     /// Receives up to `limit` dead letters and hides them from other receivers for `hold`. Fewer than `limit` are all
     /// there are.
     ///
@@ -96,7 +117,7 @@ impl DeadLetters {
             .client
             .receive_message()
             .queue_url(&self.url)
-            .max_number_of_messages(i32::try_from(limit.min(batch::MAX_ENTRIES)).unwrap_or(1))
+            .max_number_of_messages(i32::try_from(limit.min(batch::MESSAGES.entries)).unwrap_or(1))
             .visibility_timeout(i32::try_from(hold.as_secs()).unwrap_or(i32::MAX))
             // A wait makes SQS query all of its servers, so that an empty response means an empty queue.
             .wait_time_seconds(1)
@@ -112,7 +133,7 @@ impl DeadLetters {
     /// Only those of SQS.
     pub async fn release(&self, letters: &[DeadLetter]) -> Result<(), Error> {
         let operation = "release the dead letters";
-        for batch in letters.chunks(batch::MAX_ENTRIES) {
+        for batch in letters.chunks(batch::MESSAGES.entries) {
             let entry = |(index, letter): (usize, &DeadLetter)| {
                 let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(index.to_string());
                 entry.receipt_handle(&letter.receipt_handle).visibility_timeout(0).build().map_err(corrupt(operation))
@@ -134,7 +155,7 @@ impl DeadLetters {
         let url = url_of(&self.client, to).await?;
         // Sent first and deleted afterwards: an interruption duplicates a message, and never loses one.
         let (mut missing, total) = (0, letters.len());
-        for batch in batch::split(letters.iter().collect(), |letter: &&DeadLetter| letter.body.len()) {
+        for batch in batch::split(letters.iter().collect(), batch::MESSAGES, |letter: &&DeadLetter| letter.body.len()) {
             let sent = self.send(&url, &batch).await?;
             missing += batch.len() - sent.len();
             self.delete_letters(&sent).await?;
@@ -167,7 +188,7 @@ impl DeadLetters {
     async fn delete_letters(&self, letters: &[&DeadLetter]) -> Result<(), Error> {
         let operation = "delete the dead letters";
         let mut failed: Vec<BatchResultErrorEntry> = Vec::new();
-        for batch in letters.chunks(batch::MAX_ENTRIES) {
+        for batch in letters.chunks(batch::MESSAGES.entries) {
             let entry = |(index, letter): (usize, &&DeadLetter)| {
                 let entry = DeleteMessageBatchRequestEntry::builder().id(index.to_string());
                 entry.receipt_handle(&letter.receipt_handle).build().map_err(corrupt(operation))

@@ -39,15 +39,21 @@ pub enum DeliveryOutcome {
         /// The reason, as a stable code.
         reason: String,
     },
+    /// It could not be applied before a person acts, and waited for three days. Once the connection can be used, the scan of
+    /// the object reads the record.
+    LeftToRefresh {
+        /// The reason, as a stable code.
+        reason: String,
+    },
     /// It reported more changes than it names. The whole object is refreshed.
     ObjectRefresh,
 }
 
 impl DeliveryOutcome {
-    /// Returns whether the delivery was processed.
+    /// Returns whether the change was applied, or there was nothing to apply.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        !matches!(self, Self::Deferred { .. } | Self::Failed { .. })
+        !matches!(self, Self::Deferred { .. } | Self::Failed { .. } | Self::LeftToRefresh { .. })
     }
 
     /// Returns whether this outcome is stored in place of `known`. A redelivery finds its work done: `Unchanged`, or a
@@ -59,7 +65,7 @@ impl DeliveryOutcome {
 
     /// Returns whether this outcome yields to a settled one.
     fn yields(&self) -> bool {
-        matches!(self, Self::Unchanged | Self::Stale | Self::Deferred { .. } | Self::Failed { .. })
+        matches!(self, Self::Unchanged | Self::Stale) || !self.is_settled()
     }
 }
 
@@ -139,8 +145,8 @@ impl Deliveries {
     }
 
     async fn put_if_unsettled(&self, operation: &'static str, delivery: &Delivery) -> Result<(), Error> {
-        let [put_off, deferred, failed] = UNSETTLED.map(text);
-        let values = vec![(":put_off", put_off), (":deferred", deferred), (":failed", failed)];
+        let values =
+            [":put_off", ":deferred", ":failed", ":left_to_refresh"].into_iter().zip(UNSETTLED.map(text)).collect();
         let unsettled = Expression { text: IS_UNSETTLED, values };
         self.table.put(operation, self.item(operation, delivery)?, unsettled).await.map(drop)
     }
@@ -198,8 +204,9 @@ pub(crate) fn rows_of_record(org: OrgId, record: RecordId) -> Rows {
 const KEYS: [&str; 2] = ["org_id", "delivery_id"];
 
 /// The stored names of the unsettled outcomes, that of version 0.1.0 included.
-const UNSETTLED: [&str; 3] = ["put_off", "deferred", "failed"];
-const IS_UNSETTLED: &str = "attribute_not_exists(#org_id) OR #outcome IN (:put_off, :deferred, :failed)";
+const UNSETTLED: [&str; 4] = ["put_off", "deferred", "failed", "left_to_refresh"];
+const IS_UNSETTLED: &str =
+    "attribute_not_exists(#org_id) OR #outcome IN (:put_off, :deferred, :failed, :left_to_refresh)";
 const PARALLEL_WRITES: usize = 32;
 /// The longest time for which a deployment can store deliveries: the maximum of the parameter `DeliveryRetentionDays`.
 pub const MAX_RETENTION: SignedDuration = SignedDuration::from_hours(3_650 * 24);
@@ -214,9 +221,12 @@ mod tests {
     use super::*;
 
     fn outcomes() -> Vec<DeliveryOutcome> {
-        use DeliveryOutcome::{Applied, Deferred, Deleted, Failed, NotVisible, ObjectRefresh, Stale, Unchanged};
+        use DeliveryOutcome::{
+            Applied, Deferred, Deleted, Failed, LeftToRefresh, NotVisible, ObjectRefresh, Stale, Unchanged,
+        };
         let reason = String::new;
-        let unsettled = [Deferred { reason: reason() }, Failed { reason: reason() }];
+        let unsettled =
+            [Deferred { reason: reason() }, Failed { reason: reason() }, LeftToRefresh { reason: reason() }];
         [Applied, Unchanged, Stale, NotVisible, Deleted, ObjectRefresh].into_iter().chain(unsettled).collect()
     }
 

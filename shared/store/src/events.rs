@@ -64,7 +64,7 @@ impl BusEvent {
     /// more; Ferry does not rely on that.)
     #[must_use]
     pub fn fits(&self) -> bool {
-        self.detail().is_ok_and(|detail| self.bytes(&detail) <= batch::MAX_BYTES)
+        self.detail().is_ok_and(|detail| self.bytes(&detail) <= batch::MESSAGES.bytes)
     }
 
     fn detail(&self) -> Result<String, Error> {
@@ -160,7 +160,7 @@ mod tests {
     fn an_event_fits_up_to_the_limit_of_the_bus() {
         let mut event = BusEvent::new("00D5e000000KQ2eEAG".parse().unwrap(), "record.changed", "Account/1", "1");
         event.data = Value::String(String::new());
-        let free = batch::MAX_BYTES - event.bytes(&event.detail().unwrap());
+        let free = batch::MESSAGES.bytes - event.bytes(&event.detail().unwrap());
         event.data = Value::String("x".repeat(free));
         assert!(event.fits());
         event.data = Value::String("x".repeat(free + 1));

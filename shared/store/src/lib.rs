@@ -26,7 +26,7 @@
 pub mod apps;
 pub mod authorizations;
 pub mod aws;
-mod batch;
+pub mod batch;
 pub mod budgets;
 pub mod connections;
 pub mod cursors;

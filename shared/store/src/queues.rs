@@ -258,8 +258,10 @@ fn body<T: Serialize>(operation: &'static str, message: &T) -> Result<String, Er
     let body =
         serde_json::to_string(message).map_err(|source| Error::Corrupt { operation, source: Box::new(source) })?;
     match body.len() {
-        0..=batch::MAX_BYTES => Ok(body),
-        size_bytes => Err(Error::TooLarge { operation, size_bytes, limit: MESSAGE_LIMIT }),
+        size_bytes if size_bytes > batch::MESSAGES.bytes => {
+            Err(Error::TooLarge { operation, size_bytes, limit: MESSAGE_LIMIT })
+        }
+        _ => Ok(body),
     }
 }
 
@@ -270,7 +272,7 @@ pub(crate) async fn url_of(client: &Client, name: &str) -> Result<String, Error>
     response.queue_url.ok_or(Error::Incomplete { operation, field: "QueueUrl" })
 }
 
-/// [`batch::MAX_BYTES`], as it reads in [`Error::TooLarge`].
+/// [`batch::MESSAGES.bytes`], as it reads in [`Error::TooLarge`].
 const MESSAGE_LIMIT: &str = "message limit of 256 KB";
 
 /// The longest delay that SQS supports.

@@ -1,6 +1,7 @@
 //! The counts of a batch of queued writes, for the closing log line.
 
 use jiff::Timestamp;
+use serde_json::Value;
 use store::{Deferrals, WaitingFor, Write, WriteState, deferral};
 
 /// The counts of a batch.
@@ -10,6 +11,8 @@ pub(crate) struct Counts {
     done: u64,
     /// The accepted writes that ended as failed.
     failed: u64,
+    /// The accepted writes that are finished, and of which Salesforce refused every record.
+    refused: u64,
     /// The writes that wait for Salesforce.
     deferred: u64,
     /// The writes that wait for a person.
@@ -28,6 +31,7 @@ impl Counts {
         self.done += 1;
         match write.map(|write| (write.state, &write.obstacle, write)) {
             Some((WriteState::Failed, ..)) => self.failed += 1,
+            Some((WriteState::Finished, _, write)) => self.refused += u64::from(is_refused(write)),
             Some((WriteState::Queued, Some(obstacle), write)) => {
                 match obstacle.waiting_for {
                     WaitingFor::Salesforce => self.deferred += 1,
@@ -37,7 +41,7 @@ impl Counts {
                 // It is not set while a person or an earlier write is waited for.
                 self.late.push(write.deferrals);
             }
-            Some((WriteState::Queued | WriteState::Finished | WriteState::InProgress, ..)) | None => {}
+            Some((WriteState::Queued | WriteState::InProgress, ..)) | None => {}
         }
     }
 
@@ -52,6 +56,7 @@ impl Counts {
         vec![
             ("writes.done", self.done),
             ("writes.failed", self.failed),
+            ("writes.refused", self.refused),
             ("writes.deferred", self.deferred),
             ("writes.blocked", self.blocked),
             ("writes.waiting", self.waiting),
@@ -61,9 +66,17 @@ impl Counts {
     }
 }
 
+/// Returns whether Salesforce refused every record of a finished write. A note has no records: if it is refused, its write has failed.
+fn is_refused(write: &Write) -> bool {
+    let records = write.response.as_ref().and_then(|response| response.get("records")).and_then(Value::as_array);
+    let is_refused = |record: &Value| record.get("success") == Some(&Value::Bool(false));
+    records.is_some_and(|records| !records.is_empty() && records.iter().all(is_refused))
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::SignedDuration;
+    use serde_json::json;
     use store::{Obstacle, WriteId, WriteKind};
 
     use super::*;
@@ -98,6 +111,12 @@ mod tests {
         }
     }
 
+    fn finished(outcomes: &[bool]) -> Write {
+        let records: Vec<Value> = outcomes.iter().map(|success| json!({ "success": success })).collect();
+        let response = Some(json!({ "records": records }));
+        Write { state: WriteState::Finished, response, ..queued(WaitingFor::Salesforce, None) }
+    }
+
     #[test]
     fn a_batch_counts_what_its_writes_wait_for() {
         let hours_ago = |hours| now() - SignedDuration::from_hours(hours);
@@ -105,14 +124,18 @@ mod tests {
         let mut counts = Counts::default();
         counts.add(None);
         counts.add(Some(&failed));
+        for outcomes in [&[false, false][..], &[false, true], &[true], &[]] {
+            counts.add(Some(&finished(outcomes)));
+        }
         counts.add(Some(&queued(WaitingFor::Salesforce, Some(hours_ago(5)))));
         counts.add(Some(&queued(WaitingFor::Person, None)));
         counts.add(Some(&queued(WaitingFor::EarlierWrite, None)));
         counts.add_postponed(hours_ago(1));
 
         let expected = [
-            ("writes.done", 5),
+            ("writes.done", 9),
             ("writes.failed", 1),
+            ("writes.refused", 1),
             ("writes.deferred", 1),
             ("writes.blocked", 1),
             ("writes.waiting", 1),

@@ -8,6 +8,7 @@ pub mod fairness;
 mod odd_answers;
 mod poller;
 mod process;
+pub mod program;
 mod queue;
 pub mod write_chaos;
 

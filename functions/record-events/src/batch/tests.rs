@@ -248,8 +248,8 @@ fn an_unreadable_record_is_isolated_by_failing_its_batch() {
 }
 
 #[test]
-fn connections_that_ended_are_counted_once_published() {
-    let ended = |kind| {
+fn connections_that_ended_or_are_blocked_are_counted_once_published() {
+    let changed = |kind| {
         let row = json!({
             "org_id": "00D5e000000KQ2eEAG", "connection_id": "team", "kind": "team", "tenant": "acme",
             "user_id": "0055e000001mKpCAAU", "app": "v1", "login_url": "https://login.salesforce.com",
@@ -260,11 +260,13 @@ fn connections_that_ended_are_counted_once_published() {
         let connection = Box::new(serde_json::from_value(row).unwrap());
         ("1".to_owned(), StreamChange::Connection { connection, kind, change_id: "event-1".to_owned() })
     };
-    let kinds = [connection::Kind::ReauthRequired, connection::Kind::Disconnected, connection::Kind::ReauthRequired];
-    let batch = Batch { events: kinds.map(ended).into(), ..Batch::default() };
+    let (ended, blocked) = (connection::Kind::ReauthRequired, connection::Kind::Blocked);
+    let kinds = [ended, blocked, connection::Kind::Disconnected, connection::Kind::Unblocked, ended];
+    let batch = Batch { events: kinds.map(changed).into(), ..Batch::default() };
+    let counted = |published: &[bool]| [ended, blocked].map(|kind| batch.connections(kind, published));
 
-    assert_eq!(batch.reauth_required(&[true, true, true]), 2);
-    assert_eq!(batch.reauth_required(&[true, true, false]), 1, "a change that is retried is counted later");
+    assert_eq!(counted(&[true; 5]), [2, 1]);
+    assert_eq!(counted(&[true, false, true, true, false]), [1, 0], "a change that is retried is counted later");
 }
 
 #[test]

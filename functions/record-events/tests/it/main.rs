@@ -46,7 +46,10 @@ impl TestContext {
 
     /// Makes the org active, for the tenant `acme`, before its records are read.
     async fn activate(&self) {
-        let now = "2026-11-22T10:00:00Z".parse().unwrap();
+        self.activate_at("2026-11-22T10:00:00Z".parse().unwrap()).await;
+    }
+
+    async fn activate_at(&self, now: jiff::Timestamp) {
         let webhook_secret = SecretHash { sha256: "0".repeat(64), created_at: now };
         let (org_id, tenant) = (ORG.parse().unwrap(), "acme".parse().unwrap());
         let (right, environment, my_domain_url) = (BindingRight::Unowned, Environment::Sandbox, None);
@@ -120,6 +123,10 @@ fn row(stage: &str, deleted: bool) -> Value {
 
 /// A batch of a table's stream in which each row follows the one before it.
 fn stream(table: &str, rows: &[Value]) -> Input {
+    serde_json::from_value(stream_event(table, rows)).unwrap()
+}
+
+fn stream_event(table: &str, rows: &[Value]) -> Value {
     let record = |(n, new): (usize, &Value)| {
         let old = n.checked_sub(1).and_then(|before| rows.get(before)).cloned().unwrap_or(json!({}));
         json!({
@@ -129,7 +136,7 @@ fn stream(table: &str, rows: &[Value]) -> Input {
         })
     };
     let records: Vec<Value> = rows.iter().enumerate().map(record).collect();
-    serde_json::from_value(json!({ "Records": records })).unwrap()
+    json!({ "Records": records })
 }
 
 #[tokio::test]
@@ -232,6 +239,17 @@ async fn a_stream_is_retried_from_the_first_unpublished_change() {
 
     assert_eq!(report.resume_at.as_deref(), Some("0"));
     assert_eq!(serde_json::to_value(&report).unwrap(), json!({ "batchItemFailures": [{ "itemIdentifier": "0" }] }));
+
+    // A replay asks for the reason, which Lambda does not expect.
+    let mut event = stream_event(RECORDS, &rows);
+    event["with_reason"] = json!(true);
+    let report = handle(&deps, serde_json::from_value(event).unwrap()).await.unwrap();
+    let response = serde_json::to_value(&report).unwrap();
+    assert_eq!(response["batchItemFailures"], json!([{ "itemIdentifier": "0" }]));
+    assert!(
+        response["reason"].as_str().is_some_and(|reason| reason.starts_with("could not publish 2 of 2")),
+        "{response}"
+    );
 }
 
 fn at(second: u32) -> jiff::Timestamp {
@@ -318,7 +336,7 @@ fn rows_of_the_mirror(rows: &[Value]) -> Input {
     let rows = rows.iter().map(|row| {
         serde_dynamo::from_item(serde_json::from_value::<serde_dynamo::Item>(row.clone()).unwrap()).unwrap()
     });
-    Input::Replay { mirror_rows: rows.collect() }
+    Input::Replay { mirror_rows: rows.collect(), with_reason: false }
 }
 
 #[tokio::test]
@@ -352,4 +370,23 @@ async fn a_batch_that_is_replayed_after_an_erasure_publishes_nothing() {
     let report = handle(&deps, stream(RECORDS, &[row("Prospecting", false)])).await.unwrap();
 
     assert_eq!((report.resume_at, report.published, report.silent), (None, 0, 1));
+}
+
+#[tokio::test]
+async fn an_erased_change_stays_erased_after_a_reconnect() {
+    let context = TestContext::new().await;
+    context.activate().await;
+    let (deps, org) = (context.deps(), ORG.parse().unwrap());
+    let erased_at = "2026-11-22T10:20:00Z".parse().unwrap();
+    deps.orgs.close(org, erased_at).await.unwrap();
+    deps.orgs.mark_erased(org, erased_at).await.unwrap();
+    context.activate_at("2026-11-22T11:00:00Z".parse().unwrap()).await;
+    let mut read_since = row("Closed Won", false);
+    read_since["read_at"]["S"] = json!("2026-11-22T11:05:00.000Z");
+
+    let replayed = handle(&deps, stream(RECORDS, &[row("Prospecting", false)])).await.unwrap();
+    let read_again = handle(&deps, stream(RECORDS, &[read_since])).await.unwrap();
+
+    assert_eq!((replayed.resume_at, replayed.published, replayed.silent), (None, 0, 1));
+    assert_eq!((read_again.resume_at, read_again.published, read_again.silent), (None, 1, 0));
 }

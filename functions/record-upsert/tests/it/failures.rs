@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use org_simulator::{Effect, Fault};
 use record_upsert::handle;
 use serde_json::json;
-use store::{ChangeHint, Deferrals, DeliveryOutcome};
+use store::{ChangeHint, CursorName, Deferrals, DeliveryOutcome};
 
 use crate::harness::{DISCONNECTED, MINUTE, TestContext, account, batch, record_of, run};
 
@@ -112,6 +112,59 @@ fn a_hint_waits_until_the_org_is_connected_again() {
         let again = context.take_hints(1).await;
         let deferrals = Deferrals { count: 1, ..Deferrals::default() };
         assert_eq!(again, [ChangeHint { deferrals, ..blocked }]);
+    });
+}
+
+#[test]
+fn a_hint_that_waited_for_three_days_is_left_to_the_refresh() {
+    run(async {
+        let context = TestContext::new().await;
+        let org = DISCONNECTED.parse().unwrap();
+        context.activate(org).await;
+        let record = context.account("Acme");
+        let mut unscanned = context.hint_of(org, record);
+        unscanned.record.as_mut().unwrap().object = "Invoice__c".parse().unwrap();
+        let hints = [context.hint_of(org, record), unscanned];
+        let blocked = async |outcomes: [Option<DeliveryOutcome>; 2], counts: &[(&str, u64)]| {
+            let now = context.deps.clock.now();
+            let report = handle(&context.deps, batch(&hints), now + MINUTE).await.unwrap();
+            assert!(report.failed.is_empty(), "{report:?}");
+            assert_eq!([context.outcome(&hints[0]).await, context.outcome(&hints[1]).await], outcomes);
+            let messages = report.counts.into_iter().filter(|(name, _)| name.starts_with("messages."));
+            assert_eq!(messages.collect::<Vec<_>>(), counts);
+        };
+        let waits = || deferred("reconnect_required");
+        let left = Some(DeliveryOutcome::LeftToRefresh { reason: "reconnect_required".to_owned() });
+
+        context.pass(SignedDuration::from_hours(72));
+        // No scan of the org has read a page yet, so nothing says that one will read the record.
+        blocked([waits(), waits()], &[("messages.blocked", 2)]).await;
+        context.deps.cursors.finish(org, &CursorName::backfill(&account()), hints[0].received_at).await.unwrap();
+        context.pass(SignedDuration::from_mins(15));
+        context.take_hints(2).await;
+
+        blocked([left.clone(), waits()], &[("messages.blocked", 1), ("messages.left_to_refresh", 1)]).await;
+        assert_eq!(context.queued().await, (0, 1), "only the hint that no scan reads goes on waiting");
+        // A copy of the hint, which SQS delivered again, changes nothing.
+        blocked([left, waits()], &[("messages.blocked", 1), ("messages.left_to_refresh", 1)]).await;
+    });
+}
+
+#[test]
+fn hints_wait_while_it_is_unknown_what_is_scanned() {
+    run(async {
+        let mut context = TestContext::new().await;
+        let org = DISCONNECTED.parse().unwrap();
+        context.activate(org).await;
+        let hint = context.hint_of(org, context.account("Acme"));
+        context.deps.cursors.finish(org, &CursorName::backfill(&account()), hint.received_at).await.unwrap();
+        context.deps.cursors = store::Cursors::new(context.dynamodb(), "no-such-table");
+        context.pass(SignedDuration::from_hours(100));
+
+        assert!(context.receive(std::slice::from_ref(&hint)).await.is_empty());
+
+        assert_eq!(context.outcome(&hint).await, deferred("reconnect_required"));
+        assert_eq!(context.queued().await, (0, 1));
     });
 }
 

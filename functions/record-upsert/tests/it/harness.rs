@@ -11,7 +11,9 @@ use record_upsert::org_backoff::OrgBackoff;
 use record_upsert::{Deps, handle};
 use salesforce::{ObjectName, OrgId, RecordId};
 use serde_json::{Value, json};
-use store::{Budgets, ChangeHint, Deliveries, DeliveryOutcome, MirrorRecord, Queue, RecordRef, Records, Source};
+use store::{
+    Budgets, ChangeHint, Cursors, Deliveries, DeliveryOutcome, MirrorRecord, Queue, RecordRef, Records, Source,
+};
 
 pub(crate) use harness::{DISCONNECTED, run};
 
@@ -53,6 +55,8 @@ impl TestContext {
             records: Records::new(context.dynamodb(), context.table("records")),
             deliveries: Deliveries::new(context.dynamodb(), context.table("deliveries")),
             budgets: Budgets::new(context.dynamodb(), context.table("budgets")),
+            cursors: Cursors::new(context.dynamodb(), context.table("cursors")),
+            mirrored_objects: vec![account()],
             hints: queue(HINTS),
             dead_letters: queue(DEAD_LETTERS),
             clock: context.clock.clone(),

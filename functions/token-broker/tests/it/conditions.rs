@@ -129,6 +129,9 @@ async fn the_hourly_keep_alive_tries_and_ends_a_condition() {
 
     keep_alive(&context).await.expect("the condition is reported, and nothing is to be tried again now");
     assert_eq!(context.connection().await.shown_state(), "blocked");
+    // An idle org has no other requests for tokens that would keep the operator's alarm up.
+    let reply = handle(&context.deps, Request::KeepAlive(context.team())).await.unwrap();
+    assert!(reply.counts().contains(&("connections.wait_for_operator", 1)), "{:?}", reply.counts());
 
     context.org.clear_faults();
     keep_alive(&context).await.unwrap();

@@ -58,6 +58,7 @@ pub(crate) fn code(outcome: &DeliveryOutcome) -> &'static str {
         DeliveryOutcome::Applied => "applied",
         DeliveryOutcome::Unchanged => "unchanged",
         DeliveryOutcome::Stale => "stale",
+        DeliveryOutcome::LeftToRefresh { .. } => "left_to_refresh",
         DeliveryOutcome::NotVisible => "not_visible",
         DeliveryOutcome::Deleted => "deleted",
         DeliveryOutcome::Deferred { .. } => "deferred",
@@ -120,6 +121,7 @@ mod tests {
             DeliveryOutcome::Deleted,
             DeliveryOutcome::Deferred { reason: reason() },
             DeliveryOutcome::Failed { reason: reason() },
+            DeliveryOutcome::LeftToRefresh { reason: reason() },
             DeliveryOutcome::ObjectRefresh,
         ] {
             assert_eq!(to_value(&outcome).unwrap()["outcome"], Value::from(code(&outcome)));

@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use salesforce::{ObjectName, OrgId};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use store::{MirrorRecord, OrgTable};
+use store::{MirrorRecord, OrgTable, batch};
 
-use super::publisher::{Publisher, Source};
+use super::named;
+use super::publisher::{Left, Publisher, Source};
 use crate::failure::Failure;
 use crate::prompt;
 use crate::screen;
@@ -27,10 +28,8 @@ impl Selection {
     }
 }
 
-/// The largest request to the function in bytes. Lambda accepts 6 MB.
-const MAX_REQUEST_BYTES: usize = 4 * 1024 * 1024;
-/// The most rows in a request, each of which becomes an event.
-const MAX_ROWS: usize = 500;
+/// The limits of a request to the function: 500 rows, each of which becomes an event, and 4 MB of the 6 that Lambda accepts.
+const REQUEST: batch::Limits = batch::Limits { entries: 500, bytes: 4 * 1024 * 1024 };
 
 /// Publishes the selected records page by page, and reports their number.
 pub(crate) async fn replay(
@@ -47,23 +46,22 @@ pub(crate) async fn replay(
     }
     let publisher = Publisher::new(stack.record_events(), Source::Mirror);
     let progress = screen::spinner("Publishing", "records");
-    let mut replayed = Replayed { org_id: org.org_id, dry_run, records: 0, unreadable: 0 };
+    let mut replayed = Replayed { org_id: org.org_id, dry_run, records: 0, unreadable: 0, left: Vec::new() };
     let mut after = None;
     loop {
         let page = stack.org_data().page(selection.org, OrgTable::Records, after).await;
         let (rows, next) = page.map_err(|error| stack.unavailable(&error))?;
         let (rows, unreadable) = selected(selection, rows);
         replayed.unreadable += unreadable;
-        for chunk in chunks(rows, MAX_REQUEST_BYTES) {
-            let unreadable = if dry_run { Ok(0) } else { publisher.publish(&chunk).await };
-            let unreadable = unreadable.map_err(|reason| {
+        for chunk in batch::split(rows, REQUEST, |row| row.to_string().len()) {
+            let left = if dry_run { Ok(Vec::new()) } else { publisher.publish(&chunk).await };
+            let left = left.map_err(|reason| {
                 let published = screen::counted(replayed.records, "record was", "records were");
                 Failure::Unfinished(format!(
                     "{published} published before it stopped: {reason}. Run the same command again to finish."
                 ))
             })?;
-            replayed.records += chunk.len() - unreadable;
-            replayed.unreadable += unreadable;
+            replayed.published(&chunk, left);
             progress.set_position(replayed.records as u64);
         }
         if next.is_none() {
@@ -73,31 +71,55 @@ pub(crate) async fn replay(
     }
     progress.finish_and_clear();
     let text = if as_json { format!("{:#}", json!(replayed)) } else { replayed.report() };
-    if replayed.unreadable > 0 { Err(Failure::Unfinished(text)) } else { Ok(text) }
+    if replayed.unreadable + replayed.left.len() > 0 { Err(Failure::Unfinished(text)) } else { Ok(text) }
 }
 
 /// The result of a replay.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Debug, Serialize)]
 struct Replayed {
     org_id: OrgId,
     dry_run: bool,
     /// The number of published records.
     records: usize,
-    /// The number of rows that are not records for this version of the command, or for the deployed function.
+    /// The number of rows that are not records for this version of the command.
     unreadable: usize,
+    /// The records that were not published.
+    left: Vec<LeftRecord>,
+}
+
+/// A record that was not published.
+#[derive(Debug, Serialize)]
+struct LeftRecord {
+    /// `{object}/{record}`.
+    subject: String,
+    reason: String,
 }
 
 impl Replayed {
+    fn published(&mut self, rows: &[Value], left: Vec<Left>) {
+        self.records += rows.len() - left.len();
+        self.left.extend(left.into_iter().map(|Left { place, reason, .. }| {
+            let text = |name| rows.get(place).and_then(|row| row[name].as_str()).unwrap_or("unknown");
+            LeftRecord { subject: format!("{}/{}", text("object"), text("record_id")), reason }
+        }));
+    }
+
     fn report(&self) -> String {
         let (org, records) = (self.org_id, screen::counted(self.records, "record", "records"));
         let done = match self.dry_run {
             true => format!("{records} of org {org}.\nDry run: nothing was published."),
             false => format!("The state of {records} of org {org} was published."),
         };
-        match self.unreadable {
-            0 => done,
-            rows => format!("{done}\n{} cannot be read.", screen::counted(rows, "row", "rows")),
+        let mut lines = vec![done];
+        if self.unreadable > 0 {
+            lines.push(format!("{} cannot be read.", screen::counted(self.unreadable, "row", "rows")));
         }
+        if !self.left.is_empty() {
+            lines.push(format!("{} left out:", screen::counted(self.left.len(), "record was", "records were")));
+            lines.extend(named(&self.left, |left| format!("{}: {}", left.subject, left.reason)));
+            lines.push("Correct the reasons, then run the same command again.".to_owned());
+        }
+        lines.join("\n")
     }
 }
 
@@ -109,25 +131,6 @@ fn selected(selection: &Selection, rows: Vec<Map<String, Value>>) -> (Vec<Value>
     let unreadable = all - rows.len();
     let rows = rows.into_iter().filter(|row| selection.contains(row));
     (rows.filter_map(|row| serde_json::to_value(row).ok()).collect(), unreadable)
-}
-
-/// Splits rows into requests of at most [`MAX_ROWS`] rows and `max_bytes`. A row is never split.
-fn chunks(rows: Vec<Value>, max_bytes: usize) -> Vec<Vec<Value>> {
-    let (mut chunks, mut bytes) = (Vec::<Vec<Value>>::new(), 0);
-    for row in rows {
-        let size = row.to_string().len();
-        match chunks.last_mut() {
-            Some(chunk) if chunk.len() < MAX_ROWS && bytes + size <= max_bytes => {
-                bytes += size;
-                chunk.push(row);
-            }
-            _ => {
-                bytes = size;
-                chunks.push(vec![row]);
-            }
-        }
-    }
-    chunks
 }
 
 #[cfg(test)]
@@ -165,12 +168,20 @@ mod tests {
     }
 
     #[test]
-    fn requests_stay_below_the_limits() {
-        let row = || json!("x".repeat(98));
-        let sizes = |rows: usize, max| chunks(vec![row(); rows], max).iter().map(Vec::len).collect::<Vec<_>>();
-        assert_eq!(sizes(5, 250), [2, 2, 1]);
-        assert_eq!(sizes(2, 10), [1, 1], "a row is never split");
-        assert_eq!(sizes(MAX_ROWS + 1, usize::MAX), [MAX_ROWS, 1]);
-        assert_eq!(sizes(0, 10), [0; 0]);
+    fn a_record_that_was_not_published_is_named_without_its_values() {
+        let rows =
+            [row("Account", "2026-11-22T11:00:00.000Z", false), row("Contact", "2026-11-22T11:00:00.000Z", false)];
+        let rows = rows.map(Value::Object);
+        let mut replayed =
+            Replayed { org_id: ORG.parse().unwrap(), dry_run: false, records: 0, unreadable: 0, left: Vec::new() };
+
+        replayed.published(&rows, vec![Left { place: 1, unreadable: false, reason: "the bus refused it".to_owned() }]);
+
+        assert_eq!((replayed.records, replayed.left.len()), (1, 1));
+        let report = replayed.report();
+        assert!(
+            report.contains("1 record was left out:\n  Contact/0015e00000ZkM3hAAF: the bus refused it"),
+            "{report}"
+        );
     }
 }

@@ -1,7 +1,8 @@
-//! The order in which a batch is published, and what of it cannot be.
+//! The order in which a batch is published, and what of it is left.
 //!
 //! `record-events` publishes a batch up to the first record that fails. It fails as a whole where its first record cannot be
-//! read, and the batch is halved until that record is alone, as Lambda does it with the stream.
+//! read, and the batch is halved until that record is alone, as Lambda does it with the stream. A record whose event is not
+//! published is left, and the records after it follow: they must not wait for it until they expire.
 
 use std::ops::Range;
 
@@ -10,54 +11,55 @@ use std::ops::Range;
 pub(crate) enum Answer {
     /// All of the part was published.
     Published,
-    /// The part was published up to this place in the batch.
+    /// The part was published up to this place in the batch. If that is its first record, the event of the record was refused.
     UpTo(usize),
-    /// A record of the part cannot be read. Which one is not known, unless the part is one record.
-    Unreadable,
+    /// The function failed for this cause. Which record of the part it is about is not known, unless the part is one record.
+    Failed(Cause),
 }
 
-/// The first record of the part was not published, for a reason that passes.
+/// The reason for which a record is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NoProgress;
+pub(crate) enum Cause {
+    /// The function cannot read it.
+    Unreadable,
+    /// Its event was not published.
+    NotPublished,
+}
 
 /// The parts of a batch that have not been published yet.
 #[derive(Debug)]
 pub(crate) struct Plan {
     /// The parts, the next one last.
     pending: Vec<Range<usize>>,
-    unreadable: usize,
 }
 
 impl Plan {
     pub(crate) fn new(records: usize) -> Self {
         let pending = Some(0..records).filter(|part| !part.is_empty()).into_iter().collect();
-        Self { pending, unreadable: 0 }
+        Self { pending }
     }
 
-    /// Returns the next part to publish; `None` once every record is published or unreadable.
+    /// Returns the next part to publish; `None` once every record is published or left.
     pub(crate) fn next_part(&self) -> Option<Range<usize>> {
         self.pending.last().cloned()
     }
 
-    /// Returns the number of records that cannot be read.
-    pub(crate) fn unreadable(&self) -> usize {
-        self.unreadable
-    }
-
-    /// Records the answer to the next part.
-    pub(crate) fn record(&mut self, answer: Answer) -> Result<(), NoProgress> {
-        let Some(part) = self.pending.pop() else { return Ok(()) };
-        match answer {
-            Answer::Published => {}
-            Answer::UpTo(place) if part.contains(&place) && place > part.start => self.pending.push(place..part.end),
-            Answer::UpTo(_) => return Err(NoProgress),
-            Answer::Unreadable if part.len() == 1 => self.unreadable += 1,
-            Answer::Unreadable => {
+    /// Records the answer to the next part. Returns the place of the record that is left by it, and the cause.
+    pub(crate) fn record(&mut self, answer: Answer) -> Option<(usize, Cause)> {
+        let part = self.pending.pop()?;
+        let (rest, left) = match answer {
+            Answer::Published => (None, None),
+            Answer::UpTo(place) if part.contains(&place) && place > part.start => (Some(place..part.end), None),
+            Answer::UpTo(_) => (Some(part.start + 1..part.end), Some((part.start, Cause::NotPublished))),
+            Answer::Failed(cause) if part.len() == 1 => (None, Some((part.start, cause))),
+            Answer::Failed(_) => {
                 let middle = part.start + part.len() / 2;
-                self.pending.extend([middle..part.end, part.start..middle]);
+                self.pending.push(middle..part.end);
+                (Some(part.start..middle), None)
             }
-        }
-        Ok(())
+        };
+        self.pending.extend(rest.filter(|part| !part.is_empty()));
+        left
     }
 }
 
@@ -67,37 +69,55 @@ mod tests {
 
     use super::*;
 
-    /// Answers as `record-events` does: it publishes up to the first unreadable record, and fails where that is the first.
-    fn answer(part: Range<usize>, unreadable: &[bool], published: &mut Vec<usize>) -> Answer {
-        for place in part.clone() {
-            match (unreadable[place], place == part.start) {
-                (true, true) => return Answer::Unreadable,
-                (true, false) => return Answer::UpTo(place),
-                (false, _) => published.push(place),
+    /// What becomes of a record: `None` for one that is published.
+    type Fate = Option<Cause>;
+
+    /// Answers as `record-events` does: it reads up to the first unreadable record, fails where that is the first, and publishes
+    /// up to the first event that is refused.
+    fn answer(part: Range<usize>, fates: &[Fate], published: &mut Vec<usize>) -> Answer {
+        if fates[part.start] == Some(Cause::Unreadable) {
+            return Answer::Failed(Cause::Unreadable);
+        }
+        for place in part {
+            if fates[place].is_some() {
+                return Answer::UpTo(place);
             }
+            published.push(place);
         }
         Answer::Published
     }
 
-    proptest! {
-        #[test]
-        fn every_readable_record_is_published_once_in_order(unreadable in prop::collection::vec(any::<bool>(), 0..60)) {
-            let mut plan = Plan::new(unreadable.len());
-            let mut published = Vec::new();
-            while let Some(part) = plan.next_part() {
-                plan.record(answer(part, &unreadable, &mut published)).unwrap();
-            }
-            let readable: Vec<_> = (0..unreadable.len()).filter(|place| !unreadable[*place]).collect();
-            prop_assert_eq!(plan.unreadable(), unreadable.len() - readable.len());
-            prop_assert_eq!(published, readable);
-        }
+    fn fate() -> impl Strategy<Value = Fate> {
+        prop::sample::select(vec![None, None, None, Some(Cause::Unreadable), Some(Cause::NotPublished)])
     }
 
-    #[test]
-    fn a_part_without_progress_stops() {
-        for place in [0, 7, 99] {
-            assert_eq!(Plan::new(7).record(Answer::UpTo(place)), Err(NoProgress), "{place}");
+    proptest! {
+        #[test]
+        fn every_readable_record_is_published_once_in_order(fates in prop::collection::vec(fate(), 0..60)) {
+            let mut plan = Plan::new(fates.len());
+            let (mut published, mut left) = (Vec::new(), Vec::new());
+            while let Some(part) = plan.next_part() {
+                left.extend(plan.record(answer(part, &fates, &mut published)));
+            }
+            let (readable, others): (Vec<_>, Vec<_>) = fates.iter().enumerate().partition(|(_, fate)| fate.is_none());
+            let places: Vec<usize> = readable.into_iter().map(|(place, _)| place).collect();
+            prop_assert_eq!(published, places);
+            let others: Vec<_> = others.into_iter().filter_map(|(place, fate)| Some((place, (*fate)?))).collect();
+            prop_assert_eq!(left, others);
         }
-        assert!(Plan::new(0).next_part().is_none());
+
+        #[test]
+        fn any_answers_end(length in 0..20_usize, places in prop::collection::vec(0..30_usize, 100)) {
+            let mut plan = Plan::new(length);
+            let mut answers = 0;
+            for place in places {
+                if plan.next_part().is_none() {
+                    break;
+                }
+                plan.record(Answer::UpTo(place));
+                answers += 1;
+            }
+            prop_assert!(plan.next_part().is_none() && answers <= length, "{answers} answers about {length} records");
+        }
     }
 }

@@ -9,7 +9,10 @@ use runtime::{Chain, Error};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::plan::{Answer, Plan};
+use super::plan::{Answer, Cause, Plan};
+
+/// The reason of an item that the function cannot read.
+const UNREADABLE: &str = "the deployed version cannot read it";
 
 /// What is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +26,8 @@ pub(crate) enum Source {
 impl Source {
     fn request(self, items: &[Value]) -> Value {
         match self {
-            Self::Stream => json!({ "Records": items }),
-            Self::Mirror => json!({ "mirror_rows": items }),
+            Self::Stream => json!({ "Records": items, "with_reason": true }),
+            Self::Mirror => json!({ "mirror_rows": items, "with_reason": true }),
         }
     }
 
@@ -37,7 +40,18 @@ impl Source {
     }
 }
 
-/// The reason why publishing stopped. It passes.
+/// An item that was not published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Left {
+    /// Its place among the items.
+    pub(crate) place: usize,
+    /// `true` if the function cannot read it.
+    pub(crate) unreadable: bool,
+    /// The reason. It has no values.
+    pub(crate) reason: String,
+}
+
+/// The reason why publishing stopped: the function cannot be called. It passes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stopped(pub(crate) String);
 
@@ -58,6 +72,8 @@ pub(crate) struct Publisher {
 #[serde(rename_all = "camelCase")]
 struct Response {
     batch_item_failures: Vec<Failed>,
+    /// Missing in the response of an earlier version.
+    reason: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -71,29 +87,39 @@ impl Publisher {
         Self { function: Arc::new(function), source }
     }
 
-    /// Publishes the items in their order. Returns the number of those that the function cannot read.
-    pub(crate) async fn publish(&self, items: &[Value]) -> Result<usize, Stopped> {
-        let mut plan = Plan::new(items.len());
+    /// Publishes the items in their order. Returns those that were not published.
+    pub(crate) async fn publish(&self, items: &[Value]) -> Result<Vec<Left>, Stopped> {
+        let (mut plan, mut left) = (Plan::new(items.len()), Vec::new());
         while let Some(part) = plan.next_part() {
-            let answer = self.send(items, part).await?;
-            plan.record(answer).map_err(|_| {
-                Stopped("record-events could not publish an event; its last log lines have the reason".to_owned())
-            })?;
+            let (answer, reason) = self.send(items, part).await?;
+            left.extend(plan.record(answer).map(|(place, cause)| match cause {
+                Cause::Unreadable => Left { place, unreadable: true, reason: UNREADABLE.to_owned() },
+                Cause::NotPublished => {
+                    let reason = reason.unwrap_or_else(|| "the last log lines of record-events have it".to_owned());
+                    Left { place, unreadable: false, reason }
+                }
+            }));
         }
-        Ok(plan.unreadable())
+        Ok(left)
     }
 
-    async fn send(&self, items: &[Value], part: Range<usize>) -> Result<Answer, Stopped> {
+    /// Sends a part. Returns the answer, and the reason if it was not all published.
+    async fn send(&self, items: &[Value], part: Range<usize>) -> Result<(Answer, Option<String>), Stopped> {
         let sent = items.get(part.clone()).unwrap_or_default();
         match call::<_, Response>(&self.function, &self.source.request(sent)).await {
             Ok(response) => Ok(match response.batch_item_failures.first() {
-                None => Answer::Published,
+                None => (Answer::Published, None),
                 Some(failed) => {
                     let place = self.source.place(sent, &failed.item_identifier);
-                    Answer::UpTo(part.start + place.unwrap_or_default())
+                    (Answer::UpTo(part.start + place.unwrap_or_default()), response.reason)
                 }
             }),
-            Err(Error::Failed { error_type, .. }) if error_type == "Permanent" => Ok(Answer::Unreadable),
+            Err(Error::Failed { error_type, .. }) if error_type == "Permanent" => {
+                Ok((Answer::Failed(Cause::Unreadable), None))
+            }
+            Err(error @ Error::Failed { .. }) => {
+                Ok((Answer::Failed(Cause::NotPublished), Some(Chain(&error).to_string())))
+            }
             Err(error) => Err(Stopped(Chain(&error).to_string())),
         }
     }

@@ -58,7 +58,7 @@ fn list_shows_reasons_and_keeps_the_messages() {
         stack.dead_letter(DEAD, OTHER, &hint(OTHER, "0015e00000ZkM3iAAF"), "row_too_large").await;
         stack.exhaust_receives(&hint(ORG, "0015e00000ZkM3hAAF")).await;
 
-        let listed = stack.json(&["dead-letters", "list"]);
+        let listed = stack.json(&["dead-letters", "list", "--queue", "record-upsert"]);
         let reasons: Vec<&Value> =
             listed["dead_letters"].as_array().unwrap().iter().map(|one| &one["reason"]).collect();
         assert_eq!(reasons, ["row_too_large", "the function crashed or timed out, 6 times"]);
@@ -66,10 +66,10 @@ fn list_shows_reasons_and_keeps_the_messages() {
             (&listed["dead_letters"][0]["failed_at"], &listed["more"]),
             (&json!("2026-11-22T08:30:00Z"), &json!(false))
         );
-        let table = stack.succeed(&["dead-letters", "list", "--org", &ORG[..15]]);
+        let table = stack.succeed(&["dead-letters", "list", "--queue", "record-upsert", "--org", &ORG[..15]]);
         assert!(table.contains("0015e00000ZkM3hAAF") && !table.contains(OTHER), "{table}");
         assert!(table.contains(&format!("1 dead letter in record-upsert-dead-letters of org {ORG}.")), "{table}");
-        let one = stack.succeed(&["dead-letters", "list", "--limit", "1"]);
+        let one = stack.succeed(&["dead-letters", "list", "--queue", "record-upsert", "--limit", "1"]);
         assert!(one.contains("may hold more"), "{one}");
         assert!(
             stack
@@ -82,13 +82,51 @@ fn list_shows_reasons_and_keeps_the_messages() {
 }
 
 #[test]
+fn without_a_queue_the_letters_of_all_are_counted_and_none_is_changed() {
+    run(async {
+        let stack = Stack::create().await;
+        stack.dead_letter(DEAD, ORG, &hint(ORG, "0015e00000ZkM3hAAF"), "row_too_large").await;
+        stack.dead_letter("NoteWriteDeadLetters", ORG, "{}", "x").await;
+        stack.dead_letter("NoteWriteDeadLetters", OTHER, "{}", "x").await;
+
+        let queues = stack.json(&["dead-letters", "list"])["queues"].take();
+
+        let numbers: Vec<(&str, u64)> = queues
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| (one["queue"].as_str().unwrap(), one["dead_letters"].as_u64().unwrap()))
+            .collect();
+        let expected = [
+            ("record-upsert", 1),
+            ("pipeline-refresh", 0),
+            ("record-write", 0),
+            ("note-write", 2),
+            ("data-erasure", 0),
+            ("change-event", 0),
+            ("record-events", 0),
+        ];
+        assert_eq!(numbers, expected);
+        let table = stack.succeed(&["dead-letters", "list"]);
+        assert!(table.ends_with("`cargo ferry dead-letters list --queue note-write`.\n"), "{table}");
+        let (code, refused) = stack.fail(&["dead-letters", "list", "--org", ORG]);
+        assert!(code == 2 && refused.contains("--queue"), "{refused}");
+        for command in ["redrive", "drop"] {
+            let (code, refused) = stack.fail(&["dead-letters", command]);
+            assert!(code == 2 && refused.contains("--queue"), "{refused}");
+        }
+        assert_eq!(stack.drain::<ChangeHint>(DEAD).await.len(), 1);
+    });
+}
+
+#[test]
 fn redrive_sends_the_selected_letters_only() {
     run(async {
         let stack = Stack::create().await;
         stack.dead_letter(DEAD, OTHER, &hint(OTHER, "0015e00000ZkM3iAAF"), "row_too_large").await;
         stack.dead_letter(DEAD, ORG, &hint(ORG, "0015e00000ZkM3hAAF"), "row_too_large").await;
 
-        let said = stack.succeed(&["dead-letters", "redrive", "--org", ORG]);
+        let said = stack.succeed(&["dead-letters", "redrive", "--queue", "record-upsert", "--org", ORG]);
 
         assert!(
             said.starts_with(&format!("1 dead letter was sent to the queue {}-record-upsert.", stack.name)),
@@ -133,17 +171,20 @@ fn drop_prompts_and_prints_what_it_deletes() {
         stack.dead_letter(DEAD, OTHER, &hint(OTHER, "0015e00000ZkM3iAAF"), "row_too_large").await;
         stack.dead_letter(DEAD, ORG, &hint(ORG, "0015e00000ZkM3hAAF"), "row_too_large").await;
 
-        let (code, said) = stack.fail(&["dead-letters", "drop", "--org", ORG]);
+        let (code, said) = stack.fail(&["dead-letters", "drop", "--queue", "record-upsert", "--org", ORG]);
         assert!(code == 2 && said.contains("add --yes") && said.contains("0015e00000ZkM3hAAF"), "{said}");
-        assert_eq!(stack.json(&["dead-letters", "list"])["dead_letters"].as_array().unwrap().len(), 2);
+        assert_eq!(
+            stack.json(&["dead-letters", "list", "--queue", "record-upsert"])["dead_letters"].as_array().unwrap().len(),
+            2
+        );
 
-        let dropped = stack.succeed(&["dead-letters", "drop", "--org", ORG, "--yes"]);
+        let dropped = stack.succeed(&["dead-letters", "drop", "--queue", "record-upsert", "--org", ORG, "--yes"]);
         assert!(dropped.contains("0015e00000ZkM3hAAF") && dropped.contains(" deleted."), "{dropped}");
         let left = stack.drain::<ChangeHint>(DEAD).await;
         assert_eq!(left.iter().map(|hint| hint.org_id.as_str()).collect::<Vec<_>>(), [OTHER]);
         assert!(
             stack
-                .succeed(&["dead-letters", "drop", "--yes"])
+                .succeed(&["dead-letters", "drop", "--queue", "record-upsert", "--yes"])
                 .starts_with("No dead letters in record-upsert-dead-letters.")
         );
     });

@@ -112,9 +112,8 @@ impl Stack {
 
     /// Stores an object in the bucket of failed batches.
     pub(crate) async fn store_failed_batch(&self, key: &str, object: &str) {
-        let config = aws_sdk_s3::config::Builder::from(self.emulator.sdk_config()).force_path_style(true);
         let bucket = self.state.physical("FailedEvents").unwrap();
-        let put = aws_sdk_s3::Client::from_conf(config.build()).put_object().bucket(bucket).key(key);
+        let put = self.s3().put_object().bucket(bucket).key(key);
         put.body(object.as_bytes().to_vec().into()).send().await.unwrap();
     }
 
@@ -162,11 +161,27 @@ impl Stack {
         serde_json::from_str(&secret.secret_string.unwrap()).unwrap()
     }
 
+    /// Returns the keys of the bucket of failed batches.
+    pub(crate) async fn failed_batches(&self) -> Vec<String> {
+        let listed = self.s3().list_objects_v2().bucket(self.state.physical("FailedEvents").unwrap()).send().await;
+        listed.unwrap().contents.unwrap_or_default().into_iter().filter_map(|object| object.key).collect()
+    }
+
+    fn s3(&self) -> aws_sdk_s3::Client {
+        let config = aws_sdk_s3::config::Builder::from(self.emulator.sdk_config()).force_path_style(true);
+        aws_sdk_s3::Client::from_conf(config.build())
+    }
+
     pub(crate) fn ferry(&self, arguments: &[&str]) -> Output {
+        self.ferry_with(arguments, &[])
+    }
+
+    /// Runs a command with variables of its environment.
+    pub(crate) fn ferry_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ferry"));
         command.args(arguments).args(["--stack", &self.name]).env("AWS_ENDPOINT_URL", self.emulator.endpoint());
         command.env("AWS_REGION", REGION).env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
-        command.stdin(Stdio::null()).output().unwrap()
+        command.envs(environment.iter().copied()).stdin(Stdio::null()).output().unwrap()
     }
 
     /// Runs a command that must succeed, and returns its output.

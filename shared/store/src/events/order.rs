@@ -31,7 +31,7 @@ impl Publication {
         let is_apart = |call: &[&Entry<'_>], entry: &&Entry<'_>| call.iter().all(|other| other.key != entry.key);
         let mut calls = VecDeque::new();
         let mut start = 0;
-        for call in batch::split_where(entries.iter().collect(), bytes, is_apart) {
+        for call in batch::split_where(entries.iter().collect(), batch::MESSAGES, bytes, is_apart) {
             calls.push_back(start..start + call.len());
             start += call.len();
         }
@@ -99,8 +99,8 @@ mod tests {
                 keys.sort_unstable();
                 keys.dedup();
                 prop_assert_eq!(keys.len(), of_call.len());
-                prop_assert!((1..=batch::MAX_ENTRIES).contains(&of_call.len()));
-                prop_assert!(of_call.iter().map(|entry| entry.bytes).sum::<usize>() <= batch::MAX_BYTES);
+                prop_assert!((1..=batch::MESSAGES.entries).contains(&of_call.len()));
+                prop_assert!(of_call.iter().map(|entry| entry.bytes).sum::<usize>() <= batch::MESSAGES.bytes);
                 publication.record_results(call.clone(), &vec![true; call.len()]);
             }
             prop_assert_eq!(next, entries.len());

@@ -106,6 +106,10 @@ pub struct Org {
     /// The time at which its data were erased, unless it was connected again since.
     #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
     pub erased_at: Option<Timestamp>,
+    /// The time of the last erasure before the org was activated again; `None` if there was none, and for a row of a version that
+    /// did not store it. What was read before is not published.
+    #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
+    pub last_erased_at: Option<Timestamp>,
     /// The time of the last change.
     #[serde(with = "crate::time::millis")]
     pub updated_at: Timestamp,
@@ -140,6 +144,7 @@ impl Org {
             activated_at: None,
             closed_at: None,
             erased_at: None,
+            last_erased_at: None,
             updated_at: at,
             expires_at: None,
             revision: 1,

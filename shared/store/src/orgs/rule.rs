@@ -107,6 +107,7 @@ pub fn activate(known: Option<&Org>, request: &ActivationRequest) -> Result<Opti
         activated_at: Some(request.now),
         closed_at: None,
         erased_at: None,
+        last_erased_at: before.erased_at.or(before.last_erased_at),
         updated_at: request.now,
         ..before
     }))

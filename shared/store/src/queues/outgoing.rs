@@ -62,7 +62,7 @@ impl Sender {
     ) -> Result<Vec<Outgoing>, Error> {
         let time_left = deadline.duration_since(self.clock.now());
         let timeout = Duration::try_from(time_left).unwrap_or_default().min(CALL_TIMEOUT);
-        let batches = batch::split(messages, Outgoing::size_bytes);
+        let batches = batch::split(messages, batch::MESSAGES, Outgoing::size_bytes);
         let mut responses = stream::iter(batches)
             .map(|messages| self.send_batch(operation, messages, timeout))
             .buffer_unordered(PARALLEL_BATCHES);

@@ -1,11 +1,10 @@
 //! Runs the chaos test over the deployed stack, and prints the changes that were lost, doubled or made up.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
-use anyhow::Result;
 use clap::Parser;
 use end_to_end::chaos::{self, Plan};
+use end_to_end::program;
 use local::Progress;
 
 /// Sends thousands of shuffled and repeated notifications to workers that are killed at random, while Salesforce fails some of
@@ -32,18 +31,7 @@ struct Options {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(&Options::parse()).await {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(failure) => {
-            // A closed standard error cannot be reported.
-            let _ = writeln!(std::io::stderr(), "chaos: {failure:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn run(options: &Options) -> Result<bool> {
+    let options = Options::parse();
     let plan = Plan {
         messages: options.messages as usize,
         seed: options.seed,
@@ -51,7 +39,5 @@ async fn run(options: &Options) -> Result<bool> {
         daily_limit: options.daily_limit,
         odd_answers: options.odd_answers,
     };
-    let report = chaos::run(plan, &Progress::to_stderr()).await?;
-    writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
-    Ok(report.wrong.is_empty())
+    program::report("chaos", chaos::run(plan, &Progress::to_stderr()), |report| report.wrong.is_empty()).await
 }

@@ -1,14 +1,13 @@
 //! Measures the time from the arrival of a change until it is in the mirror, for quiet orgs beside a noisy one.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Result;
 use clap::Parser;
 use clap::value_parser;
 use end_to_end::fairness::{Plan, measure};
+use end_to_end::program;
 use local::Progress;
 
 /// Changes records in quiet orgs every few seconds, first alone and then beside an org that changes a hundred times as often in
@@ -47,17 +46,7 @@ struct Options {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Options::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            // A closed standard error cannot be reported.
-            let _ = writeln!(std::io::stderr(), "fairness: {failure:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn run(options: Options) -> Result<()> {
+    let options = Options::parse();
     let plan = Plan {
         binary: options.binary,
         quiet: options.quiet.into(),
@@ -69,7 +58,5 @@ async fn run(options: Options) -> Result<()> {
         batch: options.batch.into(),
         latency: Duration::from_millis(options.latency_ms),
     };
-    let report = measure(&plan, &Progress::to_stderr()).await?;
-    writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
-    Ok(())
+    program::report("fairness", measure(&plan, &Progress::to_stderr()), |_| true).await
 }

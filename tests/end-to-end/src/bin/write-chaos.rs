@@ -1,11 +1,10 @@
 //! Runs the write chaos test over the deployed stack, and prints the writes that were lost, doubled, overtaken or not told.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Result;
 use clap::Parser;
+use end_to_end::program;
 use end_to_end::write_chaos::{self, Plan};
 use local::Progress;
 
@@ -42,18 +41,7 @@ struct Options {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(&Options::parse()).await {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(failure) => {
-            // A closed standard error cannot be reported.
-            let _ = writeln!(std::io::stderr(), "write-chaos: {failure:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn run(options: &Options) -> Result<bool> {
+    let options = Options::parse();
     let plan = Plan {
         writes: options.writes as usize,
         notes: options.notes as usize,
@@ -64,7 +52,6 @@ async fn run(options: &Options) -> Result<bool> {
         seed: options.seed,
         patience: Duration::from_secs(options.patience),
     };
-    let report = write_chaos::run(plan, &Progress::to_stderr()).await?;
-    writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
-    Ok(report.wrong.is_empty())
+    program::report("write-chaos", write_chaos::run(plan, &Progress::to_stderr()), |report| report.wrong.is_empty())
+        .await
 }

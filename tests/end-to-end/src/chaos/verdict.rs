@@ -24,9 +24,11 @@ pub(super) async fn check_ledger(stack: &Stack, acknowledged: &BTreeSet<String>)
             let delivery = deliveries.load(org, &notification.parse()?).await?;
             Ok(match delivery.map(|delivery| delivery.outcome) {
                 None => Some(format!("notification {notification} was acknowledged and is not in the ledger")),
-                Some(DeliveryOutcome::Deferred { reason } | DeliveryOutcome::Failed { reason }) => {
-                    Some(format!("notification {notification} ended as {reason}"))
-                }
+                Some(
+                    DeliveryOutcome::Deferred { reason }
+                    | DeliveryOutcome::Failed { reason }
+                    | DeliveryOutcome::LeftToRefresh { reason },
+                ) => Some(format!("notification {notification} ended as {reason}")),
                 Some(_) => None,
             })
         })

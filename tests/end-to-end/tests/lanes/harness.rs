@@ -15,7 +15,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use store::owner_policy::OwnerPolicy;
 use store::{
-    Authorizations, Budgets, ChangeHint, Deliveries, DeliveryOutcome, EventBus, MirrorRecord, Origins, Queue, Records,
+    Authorizations, Budgets, ChangeHint, Cursors, Deliveries, DeliveryOutcome, EventBus, MirrorRecord, Origins, Queue,
+    Records,
 };
 
 /// The external id field that the package adds.
@@ -187,6 +188,8 @@ fn mirroring(context: &harness::TestContext) -> record_upsert::Deps {
         records: Records::new(context.dynamodb(), context.table("records")),
         deliveries: Deliveries::new(context.dynamodb(), context.table("deliveries")),
         budgets: Budgets::new(context.dynamodb(), context.table("budgets")),
+        cursors: Cursors::new(context.dynamodb(), context.table("cursors")),
+        mirrored_objects: Vec::new(),
         hints: queue(HINTS),
         dead_letters: queue("RecordUpsertDeadLetters"),
         clock: context.clock.clone(),

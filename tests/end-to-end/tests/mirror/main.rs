@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use aws_lambda_events::sqs::SqsEvent;
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::{StreamExt as _, stream};
 use harness::TestContext;
 use jiff::SignedDuration;
 use mirroring::{FieldCache, MirroredFields};
@@ -14,8 +14,8 @@ use salesforce::{ObjectName, RecordId};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use store::{
-    Budgets, ChangeHint, Cursors, Deliveries, DeliveryOutcome, Pipelines, Queue, RecordRef, Records, RefreshKind,
-    RefreshTask, Source,
+    Budgets, ChangeHint, ConnectionId, ConnectionKind, Cursors, Deliveries, DeliveryOutcome, Pipelines, Queue,
+    RecordRef, Records, RefreshKind, RefreshTask, Source,
 };
 
 const OBJECTS: [ObjectName; 3] =
@@ -63,6 +63,8 @@ impl Both {
             records,
             deliveries: Deliveries::new(context.dynamodb(), context.table("deliveries")),
             budgets,
+            cursors: refresh.cursors.clone(),
+            mirrored_objects: OBJECTS.to_vec(),
             hints: hints("RecordUpsertQueue"),
             dead_letters: hints("RecordUpsertDeadLetters"),
             clock: context.clock.clone(),
@@ -89,25 +91,34 @@ impl Both {
     /// Sends hints for all records, as webhooks would. Returns the outcomes in the ledger.
     async fn send_hints(&self, mirror: &[Rows]) -> Vec<DeliveryOutcome> {
         self.context.pass(SignedDuration::from_mins(1));
+        let of_object =
+            |(object, rows): (&ObjectName, &Rows)| rows.keys().map(|id| self.hint(object, *id)).collect::<Vec<_>>();
+        let hints: Vec<_> = OBJECTS.iter().zip(mirror).flat_map(of_object).collect();
+        self.receive(&hints).await
+    }
+
+    /// Returns a hint of a record that arrives now.
+    fn hint(&self, object: &ObjectName, record_id: RecordId) -> ChangeHint {
         let now = self.context.clock.now();
-        let hint = |object: &ObjectName, record_id: &RecordId| ChangeHint {
+        ChangeHint {
             org_id: self.context.org,
             delivery_id: format!("{record_id}-{}", now.as_second()).parse().unwrap(),
             source: Source::OutboundMessage,
-            record: Some(RecordRef { object: object.clone(), record_id: *record_id }),
+            record: Some(RecordRef { object: object.clone(), record_id }),
             received_at: now,
             deferrals: store::Deferrals::default(),
-        };
-        let of_object =
-            |(object, rows): (&ObjectName, &Rows)| rows.keys().map(|id| hint(object, id)).collect::<Vec<_>>();
-        let hints: Vec<_> = OBJECTS.iter().zip(mirror).flat_map(of_object).collect();
-        let response =
-            record_upsert::handle(&self.upsert, batch(&hints), now + SignedDuration::from_mins(1)).await.unwrap();
+        }
+    }
+
+    /// Invokes `record-upsert` with hints. Returns the outcome of each in the ledger.
+    async fn receive(&self, hints: &[ChangeHint]) -> Vec<DeliveryOutcome> {
+        let deadline = self.context.clock.now() + SignedDuration::from_mins(1);
+        let response = record_upsert::handle(&self.upsert, batch(hints), deadline).await.unwrap();
         assert!(response.failed.is_empty(), "{response:?}");
-        let deliveries = self.upsert.deliveries.stream_since(self.context.org, now).take(hints.len());
-        let deliveries: Vec<_> = deliveries.try_collect().await.unwrap();
-        assert_eq!(deliveries.len(), hints.len());
-        deliveries.into_iter().map(|delivery| delivery.outcome).collect()
+        let outcome = async |hint: &ChangeHint| {
+            self.upsert.deliveries.load(hint.org_id, &hint.delivery_id).await.unwrap().unwrap().outcome
+        };
+        stream::iter(hints).then(outcome).collect().await
     }
 
     async fn mirror(&self) -> Vec<Rows> {
@@ -142,6 +153,47 @@ fn the_refresh_and_the_webhooks_write_the_same_rows() {
 
             both.refresh(RefreshKind::Nightly).await;
             assert_eq!(both.mirror().await, reread, "{fields}");
+        }
+    });
+}
+
+/// A reconnect queues a backfill; a condition that ends by itself is followed by the next night.
+#[test]
+fn a_working_connection_brings_what_was_left_to_the_refresh() {
+    harness::run(async {
+        for kind in [RefreshKind::Backfill, RefreshKind::Nightly] {
+            let both = Both::new("").await;
+            let (context, account) = (&both.context, &OBJECTS[0]);
+            let create = |name| context.create(&context.admin, "Account", &json!({ "Name": name })).parse().unwrap();
+            let [changed, deleted]: [RecordId; 2] = ["Acme", "Globex"].map(create);
+            both.refresh(RefreshKind::Backfill).await;
+            context.kill(&ConnectionId::team());
+            context.simulator.revoke_grants(&context.admin.username).unwrap();
+            context.pass(SignedDuration::from_mins(1));
+            context.update("Account", changed.as_str(), &json!({ "Name": "Acme Corporation" }));
+            context.delete("Account", deleted.as_str());
+            let created = create("Initech");
+            let hints = [changed, deleted, created].map(|record| both.hint(account, record));
+
+            for _ in 0..3 {
+                let outcomes = both.receive(&hints).await;
+                let waits = |outcome: &DeliveryOutcome| matches!(outcome, DeliveryOutcome::Deferred { .. });
+                assert!(outcomes.iter().all(waits), "{outcomes:?}");
+                context.pass(SignedDuration::from_hours(24));
+                both.refresh(RefreshKind::Nightly).await;
+            }
+            let outcomes = both.receive(&hints).await;
+            let is_left = |outcome: &DeliveryOutcome| matches!(outcome, DeliveryOutcome::LeftToRefresh { .. });
+            assert!(outcomes.iter().all(is_left), "{outcomes:?}");
+
+            context.connect(ConnectionKind::Team).await;
+            both.refresh(kind).await;
+
+            let row = async |id| both.upsert.records.load(context.org, account, id).await.unwrap();
+            let rows = [row(changed).await, row(deleted).await, row(created).await].map(Option::unwrap);
+            assert!(rows[1].deleted, "{kind:?}");
+            let names = [&rows[0].fields["Name"], &rows[2].fields["Name"]];
+            assert_eq!(names, ["Acme Corporation", "Initech"], "{kind:?}");
         }
     });
 }

@@ -315,6 +315,21 @@ fn a_closing_has_its_time_until_the_next_activation() {
 }
 
 #[test]
+fn an_activation_keeps_the_time_of_the_last_erasure() {
+    let [first, second] = [60, 120].map(|second| Timestamp::from_second(second).unwrap());
+    let activated = |known: &Org| activate(Some(known), &request("acme")).unwrap().unwrap();
+    let never_erased = activated(&known(OrgState::Disconnected, Some("acme")));
+    assert_eq!(never_erased.last_erased_at, None);
+
+    let once = activated(&erased(&close(&never_erased, first).unwrap(), first).unwrap());
+    assert_eq!((once.erased_at, once.last_erased_at), (None, Some(first)));
+    let not_erased_again = activated(&close(&once, second).unwrap());
+    assert_eq!(not_erased_again.last_erased_at, Some(first));
+    let twice = activated(&erased(&close(&once, second).unwrap(), second).unwrap());
+    assert_eq!(twice.last_erased_at, Some(second));
+}
+
+#[test]
 fn an_erased_org_keeps_its_owner_and_nothing_that_it_reported() {
     let reported = Org {
         my_domain_url: Some("https://acme.my.salesforce.com".to_owned()),
