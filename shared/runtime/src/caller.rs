@@ -290,8 +290,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| crate::guard::not_guarded("caller"))
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| not_guarded("caller"))
     }
+}
+
+/// Returns the problem of a handler whose request did not pass the guard.
+pub(crate) fn not_guarded(missing: &'static str) -> Problem {
+    tracing::error!("the request has no {missing}, because its route is not guarded");
+    Problem::new(ProblemCode::InternalError)
 }
 
 #[cfg(test)]

@@ -17,12 +17,12 @@ mod org;
 pub mod rule;
 
 pub use by_state::ListedOrg;
-pub use change_detection::{ChangeDetection, DetectionMethod, DetectionReason, Edition, PollingChoice};
-pub use license::{License, LicenseNotice, LicenseState, LicenseStatus};
+pub use change_detection::{ChangeDetection, DetectionMethod, DetectionReason};
 pub use license_management::LicenseManagement;
 pub use org::{
-    Activation, ActivationRequest, Announcement, BindingRight, Environment, InstallClaim, MAX_COPIES, Org, OrgState,
-    Quarantine, SeenCopy, verify_webhook_secret,
+    Activation, ActivationRequest, Announcement, BindingRight, Edition, Environment, InstallClaim, License,
+    LicenseNotice, LicenseState, LicenseStatus, MAX_COPIES, Org, OrgState, PollingChoice, Quarantine, SeenCopy,
+    verify_webhook_secret,
 };
 
 /// The `orgs` table.

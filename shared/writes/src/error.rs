@@ -5,8 +5,8 @@ use std::time::Duration;
 use runtime::{Problem, ProblemCode};
 use salesforce::{Classify, ObjectName, Retry};
 use store::OrgState;
+use store::deferral::MAX_DELAY;
 use store::owner_policy::RouteError;
-use store::queues::MAX_DELAY;
 
 use crate::{Defect, Hidden};
 
