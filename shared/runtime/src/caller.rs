@@ -221,8 +221,9 @@ impl CallerRules {
 fn named_tenant(headers: &HeaderMap) -> Result<Option<Tenant>, Problem> {
     let mut values = headers.get_all(TENANT_HEADER).iter();
     let Some(value) = values.next() else { return Ok(None) };
-    if values.next().is_some() {
-        return Err(Problem::invalid("the header Ferry-Tenant must be sent once"));
+    // API Gateway joins the values of a header that was sent twice with a comma.
+    if values.next().is_some() || value.as_bytes().contains(&b',') {
+        return Err(Problem::invalid("the header Ferry-Tenant must be sent once, with an id without a comma"));
     }
     let tenant = std::str::from_utf8(value.as_bytes()).ok().and_then(|text| text.parse().ok());
     tenant.map(Some).ok_or_else(|| Problem::invalid("the header Ferry-Tenant must be a tenant's id"))
