@@ -11,7 +11,7 @@ pub const MAX_ROWS: u32 = 2_000;
 /// The successes in a row after which an extent grows again.
 const SUCCESSES: u32 = 4;
 
-/// How much one request reads of an object.
+/// The part of an object that one request reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {
     rows: u32,

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::plan::{Answer, Plan};
 
-/// What is published.
+/// The source of what is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     /// Records of a stream.

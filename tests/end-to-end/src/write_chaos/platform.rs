@@ -25,7 +25,7 @@ pub(super) struct Sent {
     pub(super) write_id: String,
     /// An answer was 202.
     pub(super) was_queued: bool,
-    /// How often the request was sent again.
+    /// The number of times that the request was sent again.
     pub(super) repeated: usize,
     /// The last answer; 0 if there was none.
     pub(super) status: u64,
