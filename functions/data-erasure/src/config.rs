@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use runtime::invoke::LambdaFunction;
 use runtime::{Aws, ConnectionManager, Days, Env, EnvError};
 use salesforce::Clock;
-use store::{Connections, DeadLetters, ErasureTask, Erasures, OrgData, OrgTable, Orgs, Queue, Records};
+use store::{Connections, DeadLetters, ErasureTask, Erasures, OrgData, OrgTable, Orgs, Queue, Records, Writes};
 
 /// The function's configuration, from environment variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +73,8 @@ pub struct Deps {
     pub data: OrgData,
     /// The mirror, for the erasure of one record.
     pub records: Records,
+    /// The writes, for the erasure of one record.
+    pub writes: Writes,
     /// The queue of erasures.
     pub tasks: Queue<ErasureTask>,
     /// The dead-letter queues.
@@ -99,6 +101,7 @@ impl Deps {
             erasures: Erasures::new(aws.dynamodb(), config.erasures_table),
             data: OrgData::new(&aws.dynamodb(), name_of),
             records: Records::new(aws.dynamodb(), name_of(OrgTable::Records)),
+            writes: Writes::new(aws.dynamodb(), name_of(OrgTable::Writes)),
             tasks: Queue::new(aws.sqs(), config.data_erasure_queue_url, aws.clock()),
             dead_letters: dead_letters.collect(),
             disconnected_retention: (retention.0 > 0).then(|| retention.duration()),

@@ -26,34 +26,19 @@ pub mod steps;
 mod views;
 mod work;
 
-use aws_lambda_events::sqs::SqsEvent;
 use jiff::Timestamp;
-use runtime::Report;
-use runtime::sqs::BatchReport;
-use serde::{Deserialize, Serialize};
+use runtime::schedule::Schedule;
+use serde::Deserialize;
 
 pub use config::{Config, Deps};
 pub use error::Error;
 pub use http::router;
 pub use schedule::Scheduled;
 
-/// The events that invoke the function, beside requests. Any other event is refused.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-pub enum Event {
-    /// Tasks from the queue.
-    Tasks(SqsEvent),
-    /// The nightly schedule.
-    Schedule(Schedule),
-}
-
-/// The input of the schedule: `{"kind": "nightly"}`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Schedule {
-    /// The work to start.
-    pub kind: ScheduleKind,
-}
+/// The events that invoke the function, beside requests.
+pub type Event = runtime::schedule::Event<ScheduleKind>;
+/// The function's response to an event: to the queue the tasks to retry, to the schedule the number of started erasures.
+pub type Reply = runtime::schedule::Reply<Scheduled>;
 
 /// The work that the schedule starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -61,32 +46,6 @@ pub struct Schedule {
 pub enum ScheduleKind {
     /// The erasure of every org that has been closed for longer than the retention.
     Nightly,
-}
-
-/// The function's response to an event.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub enum Reply {
-    /// To the queue: the tasks to retry.
-    Tasks(BatchReport),
-    /// To the schedule: the number of started erasures.
-    Schedule(Scheduled),
-}
-
-impl Report for Reply {
-    fn outcome(&self) -> runtime::Outcome {
-        match self {
-            Self::Tasks(report) => report.outcome(),
-            Self::Schedule(scheduled) => scheduled.outcome(),
-        }
-    }
-
-    fn counts(&self) -> Vec<(&'static str, u64)> {
-        match self {
-            Self::Tasks(report) => report.counts(),
-            Self::Schedule(scheduled) => scheduled.counts(),
-        }
-    }
 }
 
 /// Works on tasks until shortly before `deadline`, when the invocation ends, or starts the erasures of the schedule.

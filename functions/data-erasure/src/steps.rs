@@ -22,6 +22,8 @@ pub enum Step {
     Row,
     /// The rows of a ledger that name the record.
     Ledger(RecordLedger),
+    /// The outcome of the record in writes.
+    Writes,
     /// The dead letters that name the org, or the record.
     DeadLetters,
     /// The rest of the org's connections and tokens. It is late, because a connection without its row cannot be
@@ -47,7 +49,7 @@ const OF_RECORD: [Step; 5] = [
     Step::Row,
     Step::Ledger(RecordLedger::Origins),
     Step::Ledger(RecordLedger::Deliveries),
-    Step::Ledger(RecordLedger::Writes),
+    Step::Writes,
     Step::DeadLetters,
 ];
 

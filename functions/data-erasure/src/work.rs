@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsEvent;
-use futures::{StreamExt as _, stream};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use runtime::Chain;
 use runtime::sqs::{Batch, BatchReport};
 use salesforce::{OrgId, RecordId};
 use store::org_data::DeletedPage;
-use store::{Connection, DeadLetter, DeadLetters, Erasure, ErasureState, ErasureTask};
+use store::{Connection, DeadLetter, DeadLetters, Erasure, ErasureState, ErasureTask, PageKey};
 
 use crate::http::person;
 use crate::steps::{Checkpoint, Decision, Step, decide};
@@ -19,6 +19,8 @@ use crate::{Deps, Error};
 const RESERVE: SignedDuration = SignedDuration::from_secs(60);
 /// The number of connections that are revoked at the same time.
 const CONNECTIONS_AT_ONCE: usize = 10;
+/// The number of writes that are changed at the same time.
+const WRITES_AT_ONCE: usize = 16;
 /// The number of dead letters of one queue that are looked at.
 const MAX_LETTERS: usize = 2_000;
 /// The time for which the dead letters of other orgs are hidden while a queue is looked through.
@@ -97,6 +99,7 @@ async fn delete_page(deps: &Deps, erasure: &mut Erasure, place: &Checkpoint) -> 
             Some(record) => (ledger.name(), deps.data.delete_record_page(org, record, ledger, after).await?),
             None => (ledger.name(), whole(0)),
         },
+        Step::Writes => ("writes", erase_from_writes(deps, org, record, after).await?),
         Step::DeadLetters => ("dead_letters", whole(delete_letters(deps, org, record).await?)),
         Step::Connections => {
             let (deleted, left) = delete_connections(deps, org, erasure.requested_at).await?;
@@ -132,6 +135,20 @@ async fn finish(deps: &Deps, mut erasure: Erasure) -> Result<(), Error> {
 async fn erase_row(deps: &Deps, org: OrgId, record: Option<RecordId>) -> Result<u64, Error> {
     let Some((id, object)) = record.and_then(|id| Some((id, person(id)?))) else { return Ok(0) };
     Ok(u64::from(deps.records.erase(org, &object, id).await?))
+}
+
+/// Removes the record from a page of the writes whose outcomes name it. Returns their number.
+async fn erase_from_writes(
+    deps: &Deps,
+    org: OrgId,
+    record: Option<RecordId>,
+    after: Option<PageKey>,
+) -> Result<DeletedPage, Error> {
+    let Some(record) = record else { return Ok(whole(0)) };
+    let (found, next) = deps.data.writes_of_record(org, record, after).await?;
+    let erasures = found.into_iter().map(|write| deps.writes.erase_record(org, write, record));
+    let erased: Vec<bool> = stream::iter(erasures).buffer_unordered(WRITES_AT_ONCE).try_collect().await?;
+    Ok(DeletedPage { deleted: erased.into_iter().filter(|erased| *erased).count() as u64, next })
 }
 
 /// Revokes what is left of the org's grants, and deletes the rows of the connections whose tokens are deleted. A consent

@@ -28,11 +28,9 @@ pub mod selection;
 mod tasks;
 mod upkeep;
 
-use aws_lambda_events::sqs::SqsEvent;
 use jiff::Timestamp;
-use runtime::Report;
-use runtime::sqs::BatchReport;
-use serde::{Deserialize, Serialize};
+use runtime::schedule::Schedule;
+use serde::Deserialize;
 
 pub use config::{Config, Deps};
 pub use error::Error;
@@ -41,23 +39,10 @@ pub use queues::Queues;
 pub use run::Stop;
 pub use schedule::Scheduled;
 
-/// The events that invoke the function. Any other event is refused, so that a test event from the console starts nothing.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-pub enum Event {
-    /// Tasks from the queue.
-    Tasks(SqsEvent),
-    /// A schedule of the template.
-    Schedule(Schedule),
-}
-
-/// The input of a schedule: `{"kind": "nightly"}`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Schedule {
-    /// The tasks to queue.
-    pub kind: ScheduleKind,
-}
+/// The events that invoke the function.
+pub type Event = runtime::schedule::Event<ScheduleKind>;
+/// The function's response: to the queue the tasks to retry, to a schedule the number of queued tasks.
+pub type Reply = runtime::schedule::Reply<Scheduled>;
 
 /// The tasks that a schedule queues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -71,32 +56,6 @@ pub enum ScheduleKind {
     Connections,
     /// For every polled org: records that changed since the last refresh.
     Poll,
-}
-
-/// The function's response.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub enum Reply {
-    /// To the queue: the tasks to retry.
-    Tasks(BatchReport),
-    /// To a schedule: the number of queued tasks.
-    Schedule(Scheduled),
-}
-
-impl Report for Reply {
-    fn outcome(&self) -> runtime::Outcome {
-        match self {
-            Self::Tasks(report) => report.outcome(),
-            Self::Schedule(scheduled) => scheduled.outcome(),
-        }
-    }
-
-    fn counts(&self) -> Vec<(&'static str, u64)> {
-        match self {
-            Self::Tasks(report) => report.counts(),
-            Self::Schedule(scheduled) => scheduled.counts(),
-        }
-    }
 }
 
 /// Queues a schedule's tasks, or works on tasks until shortly before `deadline`, when the invocation ends.

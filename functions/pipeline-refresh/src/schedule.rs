@@ -15,8 +15,8 @@ use jiff::{SignedDuration, Timestamp};
 use runtime::Report;
 use salesforce::OrgId;
 use serde::Serialize;
+use store::deferral::MAX_DELAY;
 use store::deferral::jitter;
-use store::queues::MAX_DELAY;
 use store::{ListedOrg, RefreshKind, RefreshTask};
 
 use crate::error::Error;

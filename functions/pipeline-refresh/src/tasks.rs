@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use runtime::Chain;
 use runtime::sqs::{Batch, BatchReport, Unreadable};
 use salesforce::{Classify, Retry};
-use store::queues::MAX_DELAY;
+use store::deferral::MAX_DELAY;
 use store::{ConnectionId, CursorName, Deferrals, NewDeadLetter, OrgState, RefreshKind, RefreshTask, deferral};
 use tracing::{error, info, warn};
 

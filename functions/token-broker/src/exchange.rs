@@ -173,7 +173,7 @@ fn binding_refusal(refusal: rule::Refusal) -> RefusalCode {
     }
 }
 
-/// What the consent's attempts found and did.
+/// The findings and changes of the attempts to store a consent.
 #[derive(Default)]
 struct StoredGrant {
     /// The new tokens were stored.

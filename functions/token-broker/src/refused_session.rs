@@ -1,4 +1,4 @@
-//! When a session that the org refused is replaced. Pure.
+//! The time at which a session that the org refused is replaced. Pure.
 //!
 //! One refused session says little: an administrator has ended it, or the page of a proxy had the status 401. Only an org that refuses
 //! one new session after the other refuses the next one too, as one that locks sessions to addresses does.

@@ -1,4 +1,4 @@
-//! The tokens that a caller accepts, and whether a refresh could bring such tokens. Pure.
+//! The tokens that a caller accepts, and the rule whether a refresh could bring such tokens. Pure.
 
 use jiff::{SignedDuration, Timestamp};
 use runtime::token_broker::AccessTokenRequest;

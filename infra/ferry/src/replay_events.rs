@@ -24,7 +24,7 @@ use crate::prompt;
 use crate::screen;
 use crate::since::Since;
 use crate::stack::Stack;
-pub(crate) use bucket::FailedEvents;
+use bucket::FailedEvents;
 use failed_batch::FailedBatch;
 use publisher::{Left, Publisher, Source, Stopped};
 
@@ -130,7 +130,7 @@ struct LeftChange {
 const MAX_NAMED: usize = 20;
 
 async fn replay_failed(stack: &Stack, dry_run: bool, yes: bool, as_json: bool) -> Result<String, Failure> {
-    let bucket = stack.failed_events().await?;
+    let bucket = FailedEvents::of(stack).await?;
     let keys = bucket.keys().await?;
     let mut replayed = Replayed { dry_run, ..Replayed::default() };
     if !dry_run && !keys.is_empty() {

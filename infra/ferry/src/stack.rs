@@ -16,7 +16,6 @@ use store::{
 
 use crate::failure::Failure;
 use crate::queue_name::QueueName;
-use crate::replay_events::FailedEvents;
 
 /// The time limits of the calls that [`Aws`] has no client for: an object of the bucket has up to 6 MB.
 fn timeouts() -> TimeoutConfig {
@@ -124,16 +123,19 @@ impl Stack {
         LambdaFunction::new(self.aws.lambda(), format!("{}-record-events", self.name))
     }
 
-    /// The bucket of failed batches. CloudFormation chose its name, so it is asked for.
-    pub(crate) async fn failed_events(&self) -> Result<FailedEvents, Failure> {
+    /// Returns the name of a resource that CloudFormation chose, by the resource's logical id.
+    pub(crate) async fn physical_name(&self, logical_id: &str) -> Result<String, Failure> {
         let cloudformation = aws_sdk_cloudformation::Client::new(&self.sdk);
-        let found = cloudformation.describe_stack_resource().stack_name(&self.name).logical_resource_id("FailedEvents");
+        let found = cloudformation.describe_stack_resource().stack_name(&self.name).logical_resource_id(logical_id);
         let found = found.send().await.map_err(|error| {
-            unavailable(&format!("could not find the bucket FailedEvents of the stack {}", self.name), &error)
+            unavailable(&format!("could not find the resource {logical_id} of the stack {}", self.name), &error)
         })?;
-        let bucket = found.stack_resource_detail.and_then(|resource| resource.physical_resource_id);
-        let bucket = bucket.ok_or_else(|| Failure::Unavailable(format!("the stack {} has no bucket", self.name)))?;
-        Ok(FailedEvents::new(aws_sdk_s3::Client::new(&self.sdk), bucket))
+        let name = found.stack_resource_detail.and_then(|resource| resource.physical_resource_id);
+        name.ok_or_else(|| Failure::Unavailable(format!("the stack {} has no resource {logical_id}", self.name)))
+    }
+
+    pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
+        aws_sdk_s3::Client::new(&self.sdk)
     }
 
     fn table(&self, noun: &str) -> String {

@@ -128,7 +128,11 @@ impl Grant {
         if value("grant_type").as_deref() != Some("client_credentials") {
             return Err("grant_type has to be client_credentials");
         }
-        let scope = value("scope").unwrap_or_else(|| TENANT_SCOPE.to_owned());
+        let scope = match form.get("scope").map(|scope| scope.trim()) {
+            None => TENANT_SCOPE.to_owned(),
+            Some("") => return Err("scope is empty; without a scope the API refuses every request"),
+            Some(scope) => scope.to_owned(),
+        };
         let tenant = value("tenant");
         if tenant.is_none() && !scope.split(' ').any(|scope| scope == ALL_TENANTS) {
             return Err("tenant is missing; only a token with the scope ferry/all-tenants has none");
@@ -236,6 +240,14 @@ mod tests {
         let server = Grant::from_form(&form(&[("scope", "ferry/read ferry/all-tenants")])).unwrap();
 
         assert_eq!(server.claims("i", 0).get("tenant"), None);
+    }
+
+    #[test]
+    fn an_empty_scope_does_not_get_every_scope() {
+        for scope in ["", " "] {
+            let refused = Grant::from_form(&form(&[("tenant", "acme"), ("scope", scope)]));
+            assert!(refused.is_err_and(|reason| reason.starts_with("scope is empty")));
+        }
     }
 
     #[test]

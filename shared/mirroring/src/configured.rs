@@ -19,13 +19,13 @@ pub enum InvalidFieldList {
     #[error("object {0} of the list is not written as Object:Field,Field;")]
     Object(usize),
     /// The same object is listed twice.
-    #[error("object {0} of the list is listed twice")]
+    #[error("object {0} of the list was listed before")]
     DuplicateObject(usize),
     /// A field is not the API name of one of the object's own fields.
     #[error("object {0} of the list has an invalid field name")]
     Field(usize),
     /// The same field is listed twice.
-    #[error("object {0} of the list has a field twice")]
+    #[error("object {0} of the list names a field twice")]
     DuplicateField(usize),
 }
 

@@ -221,8 +221,9 @@ impl CallerRules {
 fn named_tenant(headers: &HeaderMap) -> Result<Option<Tenant>, Problem> {
     let mut values = headers.get_all(TENANT_HEADER).iter();
     let Some(value) = values.next() else { return Ok(None) };
-    if values.next().is_some() {
-        return Err(Problem::invalid("the header Ferry-Tenant must be sent once"));
+    // API Gateway joins the values of a header that was sent twice with a comma.
+    if values.next().is_some() || value.as_bytes().contains(&b',') {
+        return Err(Problem::invalid("the header Ferry-Tenant must be sent once, with an id without a comma"));
     }
     let tenant = std::str::from_utf8(value.as_bytes()).ok().and_then(|text| text.parse().ok());
     tenant.map(Some).ok_or_else(|| Problem::invalid("the header Ferry-Tenant must be a tenant's id"))
@@ -290,8 +291,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| crate::guard::not_guarded("caller"))
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| not_guarded("caller"))
     }
+}
+
+/// Returns the problem of a handler whose request did not pass the guard.
+pub(crate) fn not_guarded(missing: &'static str) -> Problem {
+    tracing::error!("the request has no {missing}, because its route is not guarded");
+    Problem::new(ProblemCode::InternalError)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use std::io::{self, Write as _};
 use std::sync::OnceLock;
 
 use jiff::Timestamp;
+use salesforce::Clock;
 use serde_json::{Map, Value, json};
 
 use crate::{Outcome, faults};
@@ -23,6 +24,24 @@ pub(crate) static FUNCTION: OnceLock<String> = OnceLock::new();
 const NAMESPACE: &str = "Ferry";
 /// The name of the dimension.
 const DIMENSION: &str = "function";
+
+/// A running invocation, with its start time.
+pub(crate) struct Invocation {
+    clock: Clock,
+    started: Timestamp,
+}
+
+impl Invocation {
+    pub(crate) fn begin(clock: &Clock) -> Self {
+        Self { clock: clock.clone(), started: clock.now() }
+    }
+
+    pub(crate) fn end(&self, outcome: Outcome, counts: Vec<(&'static str, u64)>) -> ClosingLine {
+        let ended_at = self.clock.now();
+        let duration_ms = u64::try_from(ended_at.duration_since(self.started).as_millis()).unwrap_or_default();
+        ClosingLine { outcome, duration_ms, counts, ended_at, http_status: None }
+    }
+}
 
 /// The closing line of an invocation that has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use http::request::Parts;
 use salesforce::OrgId;
 use store::{Org, Orgs};
 
-use crate::caller::{CallerRules, VerifiedIdentity, required_scope};
+use crate::caller::{CallerRules, VerifiedIdentity, not_guarded, required_scope};
 use crate::problem::refuse;
 use crate::{Problem, ProblemCode};
 
@@ -138,12 +138,6 @@ async fn org_of(request: &mut Request) -> Result<OrgId, Problem> {
     text.unwrap_or_default()
         .parse()
         .map_err(|error| Problem::invalid(format!("the org in the path is invalid: {error}")))
-}
-
-/// Returns the problem of a handler whose request did not pass the guard.
-pub(crate) fn not_guarded(missing: &'static str) -> Problem {
-    tracing::error!("the request has no {missing}, because its route is not guarded");
-    Problem::new(ProblemCode::InternalError)
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for TenantOrg {

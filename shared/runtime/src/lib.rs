@@ -35,6 +35,7 @@ pub mod invoke;
 pub mod problem;
 mod report;
 mod salesforce_access;
+pub mod schedule;
 mod serve;
 pub mod sqs;
 mod start;

@@ -1,10 +1,5 @@
 //! The result of an invocation, from which its closing log line is made.
 
-use jiff::Timestamp;
-use salesforce::Clock;
-
-use crate::closing_line::ClosingLine;
-
 /// The outcome of an invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -40,22 +35,4 @@ pub trait Report {
 
     /// Returns the counts, for example `("records.applied", 3)`.
     fn counts(&self) -> Vec<(&'static str, u64)>;
-}
-
-/// A running invocation, with its start time.
-pub(crate) struct Invocation {
-    clock: Clock,
-    started: Timestamp,
-}
-
-impl Invocation {
-    pub(crate) fn begin(clock: &Clock) -> Self {
-        Self { clock: clock.clone(), started: clock.now() }
-    }
-
-    pub(crate) fn end(&self, outcome: Outcome, counts: Vec<(&'static str, u64)>) -> ClosingLine {
-        let ended_at = self.clock.now();
-        let duration_ms = u64::try_from(ended_at.duration_since(self.started).as_millis()).unwrap_or_default();
-        ClosingLine { outcome, duration_ms, counts, ended_at, http_status: None }
-    }
 }

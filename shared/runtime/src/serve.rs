@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::closing_line::ClosingLine;
-use crate::report::Invocation;
+use crate::closing_line::Invocation;
 use crate::{BoxError, Chain, GuardedRouter, Outcome, Problem, ProblemCode, Report, diagnostic, faults, http_event};
 
 /// Serves requests of the HTTP API.

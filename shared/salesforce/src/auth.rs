@@ -1,5 +1,6 @@
 //! OAuth: the web server flow with PKCE, refresh and revocation (Salesforce Help, OAuth authorization flows).
 
+mod app;
 mod consent;
 mod id_token;
 mod signing_keys;
@@ -14,6 +15,7 @@ use oauth2::{
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+pub use app::App;
 pub use crate::error::INACTIVE_USER;
 pub use consent::{Consent, consent};
 pub use id_token::OF_ANOTHER_CONSENT;
@@ -36,17 +38,6 @@ type TokenClient = Client<
     EndpointNotSet,
     EndpointSet,
 >;
-
-/// An OAuth client registration: a connected app or an external client app.
-#[derive(Clone, Debug, Deserialize)]
-pub struct App {
-    /// The name under which connections store the app that they belong to.
-    pub name: String,
-    /// The consumer key.
-    pub client_id: String,
-    /// The consumer secret. It is also the key of the signature on token responses.
-    pub client_secret: SecretString,
-}
 
 /// An authorization code that the redirect URI received.
 #[derive(Clone, Debug)]

@@ -127,9 +127,14 @@ fn payload_of<T: DeserializeOwned>(operation: &'static str, item: Item) -> Resul
     from_item::<Row>(operation, item)?.read(operation)
 }
 
-/// Returns the links and consents of an org. Those that name no org, as the first link of a tenant, are not found.
+/// Returns the connect links and consents of an org. Those that name no org, as the first link of a tenant, are not found.
+/// Links and sessions of admins are about a tenant, even if the tenant's id is that of an org.
 pub(crate) fn rows_of_org(org: OrgId) -> Rows {
-    let only = Expression { text: "contains(#payload, :org)", values: vec![(":org", text(org.as_str()))] };
+    let only = Expression {
+        text: "contains(#payload, :org) AND \
+               (begins_with(#authorization_id, :ticket) OR begins_with(#authorization_id, :state))",
+        values: vec![(":org", text(org.as_str())), (":ticket", text("ticket#")), (":state", text("state#"))],
+    };
     Rows { keys: &["authorization_id"], place: Place::Anywhere { only } }
 }
 

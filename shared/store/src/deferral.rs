@@ -15,8 +15,8 @@ use jiff::{SignedDuration, Timestamp};
 use salesforce::{Backoff, Retry};
 use serde::{Deserialize, Serialize};
 
-use crate::queues::MAX_DELAY;
-
+/// The longest delay that SQS supports.
+pub const MAX_DELAY: Duration = Duration::from_secs(900);
 /// The time for which failures that pass by themselves are tried again.
 pub const OUTAGE: SignedDuration = SignedDuration::from_hours(3 * 24);
 /// The smallest number of deferrals before work has failed: 24 hours of the longest delay. So work that waited elsewhere,

@@ -8,6 +8,7 @@ use salesforce::{OrgId, RecordId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::ids::WriteId;
 use crate::table::{Rows, Table, from_item};
 use crate::{Error, PageKey, authorizations, budgets, cursors, deliveries, origins, pipelines, records, writes};
 
@@ -80,7 +81,7 @@ impl OrgTable {
     }
 }
 
-/// A ledger with rows that name records.
+/// A ledger whose rows are about one record each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordLedger {
@@ -88,8 +89,6 @@ pub enum RecordLedger {
     Origins,
     /// The deliveries about the record.
     Deliveries,
-    /// The writes whose stored request or outcome names the record.
-    Writes,
 }
 
 impl RecordLedger {
@@ -103,7 +102,6 @@ impl RecordLedger {
         match self {
             Self::Origins => OrgTable::Origins,
             Self::Deliveries => OrgTable::Deliveries,
-            Self::Writes => OrgTable::Writes,
         }
     }
 
@@ -111,7 +109,6 @@ impl RecordLedger {
         match self {
             Self::Origins => origins::rows_of_record(org, record),
             Self::Deliveries => deliveries::rows_of_record(org, record),
-            Self::Writes => writes::rows_of_record(org, record),
         }
     }
 }
@@ -195,4 +192,26 @@ impl OrgData {
         let (deleted, next) = self.table(ledger.table()).delete_page("delete the record's data", rows, after).await?;
         Ok(DeletedPage { deleted, next })
     }
+
+    /// Returns the finished writes of a page whose outcome names a record, and the key of the page's end.
+    ///
+    /// # Errors
+    /// Only those of the table.
+    pub async fn writes_of_record(
+        &self,
+        org: OrgId,
+        record: RecordId,
+        after: Option<PageKey>,
+    ) -> Result<(Vec<WriteId>, Option<PageKey>), Error> {
+        let operation = "find the writes of the record";
+        let rows = writes::rows_of_record(org, record);
+        let (items, next) = self.table(OrgTable::Writes).page(operation, rows, after, true).await?;
+        let writes = items.into_iter().map(|item| from_item::<WriteKey>(operation, item).map(|key| key.write_id));
+        Ok((writes.collect::<Result<_, _>>()?, next))
+    }
+}
+
+#[derive(Deserialize)]
+struct WriteKey {
+    write_id: WriteId,
 }

@@ -1,14 +1,16 @@
 //! Orgs that installed Ferry's package, from the claim to the uninstallation.
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use salesforce::OrgId;
 
 use crate::Error;
 use crate::ids::Tenant;
-use crate::table::{Conditional, Expression, Table, from_item, key, number, to_item};
+use crate::table::{Expression, Item, Table, key, number, to_item};
 use crate::webhook_secret::SecretHash;
 
+pub mod attributes;
 mod by_state;
 pub mod change_detection;
 pub mod license;
@@ -17,12 +19,12 @@ mod org;
 pub mod rule;
 
 pub use by_state::ListedOrg;
-pub use change_detection::{ChangeDetection, DetectionMethod, DetectionReason, Edition, PollingChoice};
-pub use license::{License, LicenseNotice, LicenseState, LicenseStatus};
+pub use change_detection::{ChangeDetection, DetectionMethod, DetectionReason};
 pub use license_management::LicenseManagement;
 pub use org::{
-    Activation, ActivationRequest, Announcement, BindingRight, Environment, InstallClaim, MAX_COPIES, Org, OrgState,
-    Quarantine, SeenCopy, verify_webhook_secret,
+    Activation, ActivationRequest, Announcement, BindingRight, Edition, Environment, InstallClaim, License,
+    LicenseNotice, LicenseState, LicenseStatus, MAX_COPIES, Org, OrgState, PollingChoice, Quarantine, SeenCopy,
+    verify_webhook_secret,
 };
 
 /// The `orgs` table.
@@ -235,8 +237,8 @@ impl Orgs {
         self.change(operation, org, now, step).await.map(Changed::into_org)
     }
 
-    /// Reads the org, decides, and writes the decision unless another writer was first; then decides again. A claim that
-    /// has expired counts as absent, and is replaced.
+    /// Reads the org, decides, and writes the attributes that change, unless another writer was first; then decides again. A
+    /// claim that has expired counts as absent, and is replaced.
     async fn change(
         &self,
         operation: &'static str,
@@ -244,24 +246,35 @@ impl Orgs {
         now: Timestamp,
         step: impl Fn(Option<&Org>) -> Result<Option<Org>, Error>,
     ) -> Result<Changed, Error> {
-        let mut stored: Option<Org> = self.load(org).await?;
         for _ in 0..CHANGE_ATTEMPTS {
+            let stored = self.load(org).await?;
+            let existing = stored.as_ref().filter(|org| !org.has_expired(now));
+            let Some(next) = step(existing)? else {
+                return existing.cloned().map(Changed::Unchanged).ok_or(Error::NotFound { operation, entity: "org" });
+            };
             let seen = stored.as_ref().map_or(0, |org| org.revision);
-            let existing = stored.filter(|org| !org.has_expired(now));
-            let Some(next) = step(existing.as_ref())? else {
-                return existing.map(Changed::Unchanged).ok_or(Error::NotFound { operation, entity: "org" });
-            };
             let next = Org { revision: seen.saturating_add(1), ..rule::with_expiry(next) };
-            let when = Expression {
-                text: "attribute_not_exists(#org_id) OR #revision = :seen",
-                values: vec![(":seen", number(seen))],
-            };
-            match self.table.put(operation, to_item(operation, &next)?, when).await? {
-                Conditional::Done(()) => return Ok(Changed::Stored(next)),
-                Conditional::Refused(item) => stored = item.map(|item| from_item(operation, item)).transpose()?,
+            if self.write(operation, stored.as_ref(), &next).await? {
+                return Ok(Changed::Stored(next));
             }
         }
         Err(Error::Conflict { operation })
+    }
+
+    /// Writes the attributes that change, if the stored item is still `before`. Returns whether it was.
+    async fn write(&self, operation: &'static str, before: Option<&Org>, next: &Org) -> Result<bool, Error> {
+        // An item that DynamoDB deletes meanwhile, as an expired claim, is written whole in the next attempt.
+        let when = match before {
+            None => Expression { text: "attribute_not_exists(#org_id)", values: Vec::new() },
+            Some(before) => Expression { text: "#revision = :seen", values: vec![(":seen", number(before.revision))] },
+        };
+        let mut stored = before.map_or_else(|| Ok(Item::new()), |before| to_item(operation, before))?;
+        if next.erased_at.is_some() {
+            // Removed if they are there.
+            stored.extend(attributes::RETIRED.iter().map(|name| ((*name).to_owned(), AttributeValue::Null(true))));
+        }
+        let org = key([("org_id", next.org_id.as_str())]);
+        self.table.write_difference(operation, org, (&stored, &to_item(operation, next)?), when).await
     }
 }
 

@@ -140,8 +140,8 @@ pub enum RouteError {
     /// The rep never connected, and several active Salesforce users have the platform's user id.
     #[error("the rep never connected, and the platform's user id is the e-mail of several active Salesforce users")]
     RepAmbiguous,
-    /// The rep's connection was disconnected, so that nothing is written in the rep's name.
-    #[error("the rep's connection was disconnected, so that nothing is written in the rep's name")]
+    /// The rep's connection was disconnected, so nothing is written in the rep's name.
+    #[error("the rep's connection was disconnected, so nothing is written in the rep's name")]
     RepDisconnected,
     /// The rep's Salesforce user is inactive and cannot own records.
     #[error("the rep's Salesforce user is inactive")]

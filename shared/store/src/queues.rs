@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use salesforce::{Clock, ObjectName, OrgId};
 use serde::{Deserialize, Serialize};
 
-use crate::deferral::Deferrals;
+use crate::deferral::{Deferrals, MAX_DELAY};
 use crate::ids::WriteId;
 use crate::{Error, batch, time};
 use outgoing::{Outgoing, Sender};
@@ -274,9 +274,6 @@ pub(crate) async fn url_of(client: &Client, name: &str) -> Result<String, Error>
 
 /// [`batch::MESSAGES.bytes`], as it reads in [`Error::TooLarge`].
 const MESSAGE_LIMIT: &str = "message limit of 256 KB";
-
-/// The longest delay that SQS supports.
-pub const MAX_DELAY: Duration = Duration::from_secs(900);
 
 #[cfg(test)]
 mod tests {

@@ -21,8 +21,11 @@ use tokio::sync::Semaphore;
 
 use crate::{Error, batch};
 
+mod difference;
 mod pages;
 
+#[cfg(test)]
+pub(crate) use difference::changed;
 pub use pages::PageKey;
 pub(crate) use pages::{Place, Rows};
 

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
-use salesforce::{OrgId, RecordId};
+use salesforce::OrgId;
 use serde_json::Value;
 
 use crate::ids::WriteId;
@@ -13,10 +13,12 @@ use crate::{Deferrals, Error, WriteTask, time};
 
 mod digest;
 mod entry;
+mod erasing;
 pub mod order;
 pub mod rule;
 
 pub use entry::{BeginOutcome, NewWrite, Obstacle, QueuedState, WaitingFor, Write, WriteKind, WriteState};
+pub(crate) use erasing::rows_of_record;
 use rule::Action;
 
 /// The `writes` table.
@@ -283,17 +285,6 @@ fn bounded(operation: &'static str, value: &Value) -> Result<String, Error> {
 /// Returns the rows of an org.
 pub(crate) fn rows_of_org(org: OrgId) -> Rows {
     Rows { keys: &KEYS, place: Place::of_org(org) }
-}
-
-/// Returns the finished writes of an org that name a record: in the stored request, or in the outcome. One that is not
-/// finished was accepted, and may be about other records too.
-pub(crate) fn rows_of_record(org: OrgId, record: RecordId) -> Rows {
-    let only = "#state IN (:finished, :failed) AND (contains(#request, :record) OR contains(#answer, :record))";
-    // Both forms of an id begin with the same 15 characters.
-    let prefix = record.as_str().chars().take(15).collect::<String>();
-    let values = vec![(":record", text(prefix)), (":finished", text("finished")), (":failed", text("failed"))];
-    let only = Some(Expression { text: only, values });
-    Rows { keys: &KEYS, place: Place::Partition { attribute: "org_id", value: org.to_string(), only } }
 }
 
 const KEYS: [&str; 2] = ["org_id", "write_id"];

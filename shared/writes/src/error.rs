@@ -5,8 +5,8 @@ use std::time::Duration;
 use runtime::{Problem, ProblemCode};
 use salesforce::{Classify, Condition, ObjectName, Retry};
 use store::OrgState;
+use store::deferral::MAX_DELAY;
 use store::owner_policy::RouteError;
-use store::queues::MAX_DELAY;
 
 use crate::{Defect, Hidden};
 
@@ -37,7 +37,7 @@ pub enum Error {
     #[error("could not start the write: another attempt is in progress")]
     InProgress,
     /// This installation does not write records of the object.
-    #[error("could not accept the write: records of {object} are not written")]
+    #[error("could not accept the write: {object} is not a writable object")]
     NotWritable {
         /// The object.
         object: ObjectName,

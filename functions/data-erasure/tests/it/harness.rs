@@ -86,6 +86,7 @@ impl TestContext {
             erasures: Erasures::new(context.dynamodb(), context.table("erasures")),
             data: OrgData::new(&context.dynamodb(), |table| context.table(table.name())),
             records: Records::new(context.dynamodb(), context.table("records")),
+            writes: Writes::new(context.dynamodb(), context.table("writes")),
             tasks: Queue::new(context.sqs(), context.queue_url(QUEUE), context.clock.clone()),
             dead_letters: DEAD_LETTERS.iter().map(letters).collect(),
             disconnected_retention: Some(SignedDuration::from_hours(30 * 24)),
@@ -171,9 +172,9 @@ impl TestContext {
         self.writes().finish(&write, None, &json!({ "records": [{ "id": id }] }), self.clock.now()).await.unwrap()
     }
 
-    /// Stores a write that is not finished.
-    pub(crate) async fn begin_write(&self, org: OrgId, key: &str, request: Value) -> Write {
-        let new = NewWrite {
+    /// Returns a request for a write.
+    pub(crate) fn new_write(&self, org: OrgId, key: &str, request: Value) -> NewWrite {
+        NewWrite {
             org_id: org,
             idempotency_key: key.parse().unwrap(),
             kind: WriteKind::Records,
@@ -182,7 +183,12 @@ impl TestContext {
             request,
             now: self.clock.now(),
             claim_ttl: SignedDuration::from_secs(60),
-        };
+        }
+    }
+
+    /// Stores a write that is not finished.
+    pub(crate) async fn begin_write(&self, org: OrgId, key: &str, request: Value) -> Write {
+        let new = self.new_write(org, key, request);
         let store::BeginOutcome::Started(write) = self.writes().begin(&new).await.unwrap() else { panic!("begun") };
         write
     }

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use salesforce::{Record, RecordId};
 use serde_json::{Value, json};
-use store::{ApplyOutcome, Change, OrgTable};
+use store::{ApplyOutcome, BeginOutcome, Change, OrgTable};
 
 use crate::harness::{CONTACT, CONTACTS, OTHER_CONTACT, TestContext, run};
 
@@ -35,10 +35,36 @@ fn a_person_is_erased_from_the_mirror_and_the_ledgers() {
         let row = context.deps.records.load(context.org, &CONTACTS, CONTACT.parse().unwrap()).await.unwrap().unwrap();
         assert!(row.erased && row.deleted && row.fields.is_empty());
         for (table, rows) in context.rows(context.org).await {
-            let expected = if table == OrgTable::Records { 3 } else { 1 };
+            let expected = match table {
+                OrgTable::Records => 3,
+                OrgTable::Writes => 2,
+                _ => 1,
+            };
             assert_eq!(rows, expected, "{table:?}");
         }
         assert!(context.writes().load(context.org, other.write_id).await.unwrap().is_some());
+    });
+}
+
+#[test]
+fn a_write_keeps_the_outcomes_of_its_other_records() {
+    run(async {
+        let context = TestContext::new().await;
+        let request = json!({ "records": 2 });
+        let write = context.begin_write(context.org, "of-two", request.clone()).await;
+        let outcome = |id: &str| json!({ "id": id, "success": true, "created": true, "errors": [] });
+        let both = json!({ "records": [outcome(CONTACT), outcome(OTHER_CONTACT)] });
+        context.writes().finish(&write, None, &both, context.clock.now()).await.unwrap();
+
+        let done = erase(&context, CONTACT).await;
+
+        assert_eq!(done["deleted"]["writes"], 1, "{done}");
+        let stored = context.writes().load(context.org, write.write_id).await.unwrap().unwrap();
+        let left = json!({ "id": null, "success": true, "created": true, "errors": [], "erased": true });
+        assert_eq!(stored.response, Some(json!({ "records": [left, outcome(OTHER_CONTACT)] })));
+        assert_eq!(erase(&context, CONTACT).await["deleted"]["writes"], 0, "nothing names the person any more");
+        let repeated = context.writes().begin(&context.new_write(context.org, "of-two", request)).await.unwrap();
+        assert!(matches!(repeated, BeginOutcome::Replay(_)), "{repeated:?}");
     });
 }
 

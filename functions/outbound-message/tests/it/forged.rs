@@ -61,7 +61,7 @@ impl ForgeryTest {
         self.context.requests();
         let response = self.context.send(request).await;
         assert_eq!((response.status.as_u16(), response.problem().as_str()), expected, "{what}");
-        let is_allowed = |name: &str| name == "GetItem" || (name == "PutItem" && expected == OTHER_ORG);
+        let is_allowed = |name: &str| name == "GetItem" || (name == "UpdateItem" && expected == OTHER_ORG);
         let asked: Vec<_> = self.context.requests().into_iter().filter(|(name, _)| !is_allowed(name)).collect();
         assert_eq!(asked, [], "{what}");
         response

@@ -1,4 +1,4 @@
-//! What to do about a record that Salesforce refused, by its error code (REST API Developer Guide, "Status Codes and Error
+//! Advice about a record that Salesforce refused, by its error code (REST API Developer Guide, "Status Codes and Error
 //! Responses"; Object Reference, `StatusCode`).
 
 use super::RowOutcome;

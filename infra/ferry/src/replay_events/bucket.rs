@@ -7,7 +7,7 @@
 use aws_sdk_s3::Client;
 
 use crate::failure::Failure;
-use crate::stack::unavailable;
+use crate::stack::{Stack, unavailable};
 
 /// The prefix of the keys of failed batches.
 const PREFIX: &str = "aws/lambda/";
@@ -19,8 +19,9 @@ pub(crate) struct FailedEvents {
 }
 
 impl FailedEvents {
-    pub(crate) fn new(client: Client, name: String) -> Self {
-        Self { client, name }
+    /// Finds the bucket.
+    pub(crate) async fn of(stack: &Stack) -> Result<Self, Failure> {
+        Ok(Self { client: stack.s3(), name: stack.physical_name("FailedEvents").await? })
     }
 
     /// Returns the keys of all failed batches, in the order in which they are published.

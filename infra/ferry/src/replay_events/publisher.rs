@@ -14,7 +14,7 @@ use super::plan::{Answer, Cause, Plan};
 /// The reason of an item that the function cannot read.
 const UNREADABLE: &str = "the deployed version cannot read it";
 
-/// What is published.
+/// The source of what is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     /// Records of a stream.

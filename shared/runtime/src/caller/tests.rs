@@ -107,7 +107,7 @@ fn the_tenant_header_is_one_tenant() {
     twice.append(TENANT_HEADER, "globex".parse().unwrap());
     let problem = CallerRules::default().caller(Some(&machine), &twice).unwrap_err();
     assert_eq!(problem.code, ProblemCode::InvalidRequest);
-    for invalid in ["", &"x".repeat(129)] {
+    for invalid in ["", &"x".repeat(129), "acme,globex", "acme, globex"] {
         assert_eq!(refused(&CallerRules::default(), &machine, Some(invalid)), ProblemCode::InvalidRequest);
     }
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::Sha256;
 
-use super::App;
+use super::app::App;
 use crate::{Error, HostPolicy, InstanceUrl, OrgId, RecordId};
 
 /// The org and the user of a token, from the `id` URL of the response.

@@ -7,8 +7,8 @@ use futures::{Stream, stream};
 use salesforce::OrgId;
 use serde::Deserialize;
 
-use super::change_detection::{Edition, PollingChoice, is_polled};
-use super::{OrgState, Orgs};
+use super::change_detection::is_polled;
+use super::{Edition, OrgState, Orgs, PollingChoice};
 use crate::Error;
 use crate::table::Item;
 

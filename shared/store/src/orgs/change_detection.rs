@@ -4,32 +4,9 @@
 //! Some editions have no outbound messages (FACTS 1.4 and 1.10). Orgs of these editions are polled.
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::{Org, OrgState};
-
-/// The edition of an org, as reported over its team connection.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Edition {
-    /// `Organization.OrganizationType`.
-    pub organization_type: String,
-    /// `true` if the org rejected a query for its outbound messages, because it has none.
-    #[serde(default, rename = "knows_no_messages")]
-    pub outbound_messages_unsupported: bool,
-    /// The time of the report.
-    #[serde(with = "crate::time::millis")]
-    pub proven_at: Timestamp,
-}
-
-/// An operator's choice of polling.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PollingChoice {
-    /// `true` if the org is polled, whatever its edition.
-    pub on: bool,
-    /// The time of the choice.
-    #[serde(with = "crate::time::millis")]
-    pub since: Timestamp,
-}
+use super::{Edition, Org, OrgState, PollingChoice};
 
 /// The way in which an org's changes are detected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

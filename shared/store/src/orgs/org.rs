@@ -1,11 +1,9 @@
 //! The types of an org.
 
 use jiff::Timestamp;
-use salesforce::OrgId;
+use salesforce::{OrgId, RecordId};
 use serde::{Deserialize, Serialize};
 
-use super::change_detection::{Edition, PollingChoice};
-use super::license::License;
 use crate::ids::Tenant;
 use crate::webhook_secret::{SecretHash, verify_among};
 
@@ -218,6 +216,113 @@ pub struct SeenCopy {
     /// The time of the last message that was noted.
     #[serde(with = "crate::time::millis")]
     pub seen_at: Timestamp,
+}
+
+/// The edition of an org, as reported over its team connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edition {
+    /// `Organization.OrganizationType`.
+    pub organization_type: String,
+    /// `true` if the org rejected a query for its outbound messages, because it has none.
+    #[serde(default, rename = "knows_no_messages")]
+    pub outbound_messages_unsupported: bool,
+    /// The time of the report.
+    #[serde(with = "crate::time::millis")]
+    pub proven_at: Timestamp,
+}
+
+/// An operator's choice of polling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PollingChoice {
+    /// `true` if the org is polled, whatever its edition.
+    pub on: bool,
+    /// The time of the choice.
+    #[serde(with = "crate::time::millis")]
+    pub since: Timestamp,
+}
+
+/// The status of a license (`sfLma__License_Status__c`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum LicenseStatus {
+    /// A trial.
+    Trial,
+    /// A paid license in force.
+    Active,
+    /// The vendor suspended it. It is recorded and has no effect.
+    Suspended,
+    /// An unknown status.
+    Other(String),
+    /// The package was uninstalled.
+    Uninstalled,
+}
+
+impl LicenseStatus {
+    /// Returns Salesforce's name for the status.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Trial => "Trial",
+            Self::Active => "Active",
+            Self::Suspended => "Suspended",
+            Self::Uninstalled => "Uninstalled",
+            Self::Other(other) => other,
+        }
+    }
+}
+
+impl From<String> for LicenseStatus {
+    fn from(text: String) -> Self {
+        let known = [Self::Trial, Self::Active, Self::Suspended, Self::Uninstalled];
+        known.into_iter().find(|status| status.as_str().eq_ignore_ascii_case(&text)).unwrap_or(Self::Other(text))
+    }
+}
+
+impl From<LicenseStatus> for String {
+    fn from(status: LicenseStatus) -> Self {
+        status.as_str().to_owned()
+    }
+}
+
+/// The newest known values of a license. The order of the fields is the order of comparison, so that two notices of the
+/// same time give the same result in either order.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LicenseState {
+    /// The time at which the license last changed.
+    #[serde(with = "crate::time::millis")]
+    pub modified_at: Timestamp,
+    /// The status.
+    pub status: LicenseStatus,
+    /// The license record in the License Management Org.
+    pub license_id: RecordId,
+    /// The version of the package.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package_version: Option<String>,
+    /// The last day, in Salesforce's format; `None` for a license that does not expire.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_on: Option<String>,
+    /// `true` if the org is a sandbox.
+    pub is_sandbox: bool,
+}
+
+/// The license of the package in an org.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct License {
+    /// The newest values.
+    #[serde(flatten)]
+    pub newest: LicenseState,
+    /// The time of the last known uninstallation.
+    #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
+    pub uninstalled_at: Option<Timestamp>,
+}
+
+/// A notice about a license.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LicenseNotice {
+    /// The customer's org.
+    pub org_id: OrgId,
+    /// The license.
+    pub license: LicenseState,
 }
 
 /// The number of copies that an org's item names.

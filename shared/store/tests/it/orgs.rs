@@ -258,6 +258,33 @@ fn put(org: &str) -> WriteRequest {
 }
 
 #[test]
+fn a_change_keeps_attributes_that_it_does_not_know_until_the_erasure() {
+    run(async {
+        let (client, tables) = tables().await;
+        let table = tables.name("orgs");
+        let orgs = Orgs::new(client.clone(), &table);
+        orgs.activate(&activate("acme", "secret")).await.unwrap();
+        let of_org = ("org_id", AttributeValue::S(org().to_string()));
+        let stored = async || {
+            let item = client.get_item().table_name(&table).key(of_org.0, of_org.1.clone()).consistent_read(true);
+            item.send().await.unwrap().item.unwrap()
+        };
+        let update = client.update_item().table_name(&table).key(of_org.0, of_org.1.clone());
+        let update = update.update_expression("SET installer_id = :user, of_a_later_version = :user");
+        let user = AttributeValue::S("0055e000001mKpCAAU".to_owned());
+        update.expression_attribute_values(":user", user.clone()).send().await.unwrap();
+
+        orgs.close(org(), at(5)).await.unwrap();
+        assert_eq!((&stored().await["installer_id"], &stored().await["of_a_later_version"]), (&user, &user));
+
+        orgs.mark_erased(org(), at(6)).await.unwrap();
+        let erased = stored().await;
+        assert!(!erased.contains_key("installer_id"), "version 0.1.0 stored the id of a user: {erased:?}");
+        assert!(erased.contains_key("tenant"));
+    });
+}
+
+#[test]
 fn a_closed_org_stays_its_tenants() {
     run(async {
         let orgs = orgs().await;
