@@ -100,6 +100,10 @@ impl Writes {
             Some(accepted_at) => update.set.push(("queued_at", text(time::format(accepted_at)))),
             None => update.set.push(("ordered_at", text(time::format(now)))),
         }
+        if stored.state == WriteState::InProgress {
+            // The earlier attempt was killed, and its last request may still take effect.
+            update.set.push(unsettled(&stored));
+        }
         match self.table.update(operation, row_key(stored.org_id, stored.write_id), update).await? {
             Conditional::Done(item) => from_item(operation, item).map(BeginOutcome::Started),
             Conditional::Refused(Some(item)) => from_item(operation, item).map(BeginOutcome::InProgress),
@@ -142,6 +146,15 @@ impl Writes {
         let sent_at = time::format(sent_at.unwrap_or(Timestamp::UNIX_EPOCH));
         let update = Update { set: vec![("sent_at", text(sent_at))], ..if_current_attempt(write) };
         self.update(operation, write, update).await
+    }
+
+    /// Stores that a request of this attempt got no response, so that it may take effect late.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if another attempt took over.
+    pub async fn mark_unsettled(&self, write: &Write) -> Result<Write, Error> {
+        let update = Update { set: vec![unsettled(write)], ..if_current_attempt(write) };
+        self.update("store that a request was not answered", write, update).await
     }
 
     /// Stores the outcome of each record, for every later caller.
@@ -197,15 +210,17 @@ impl Writes {
         }
     }
 
-    /// Deletes a write that did not take effect, so that its key can be used again at once. A write that another
-    /// attempt took over is kept.
+    /// Deletes a write that did not take effect, so that its key can be used again at once. A write that another attempt took
+    /// over, or that may take effect late, is kept. Returns whether it was deleted.
     ///
     /// # Errors
     /// Only those of the table.
-    pub async fn abandon(&self, write: &Write) -> Result<(), Error> {
-        let Update { when, values, .. } = if_current_attempt(write);
-        let when = Expression { text: when, values };
-        self.table.delete("abandon the write", row_key(write.org_id, write.write_id), when).await.map(drop)
+    pub async fn abandon(&self, write: &Write, now: Timestamp) -> Result<bool, Error> {
+        let Update { mut values, .. } = if_current_attempt(write);
+        values.push((":now", text(time::format(now))));
+        let when = Expression { text: SETTLED_ATTEMPT, values };
+        let deleted = self.table.delete("abandon the write", row_key(write.org_id, write.write_id), when).await?;
+        Ok(matches!(deleted, Conditional::Done(_)))
     }
 
     /// Returns the write, or `None` if there is no such id.
@@ -218,7 +233,9 @@ impl Writes {
 }
 
 impl NewWrite {
-    fn first_attempt(&self) -> Write {
+    /// Returns the write in its first attempt, as it is stored.
+    #[must_use]
+    pub fn first_attempt(&self) -> Write {
         Write {
             org_id: self.org_id,
             write_id: WriteId::derive(self.org_id, &self.idempotency_key),
@@ -233,6 +250,7 @@ impl NewWrite {
             attempt: 1,
             deadline: deadline(self.now, self.claim_ttl),
             sent_at: Some(Timestamp::UNIX_EPOCH),
+            unsettled_until: None,
             created_at: time::to_millis(self.now),
             updated_at: time::to_millis(self.now),
             queued_at: None,
@@ -248,10 +266,21 @@ fn deadline(now: Timestamp, claim_ttl: SignedDuration) -> Timestamp {
     time::to_millis(now.saturating_add(claim_ttl).unwrap_or(now))
 }
 
+/// Returns the attribute of a write whose current attempt sent a request that was not answered.
+fn unsettled(write: &Write) -> (&'static str, AttributeValue) {
+    ("unsettled_until", text(time::format(rule::settled_at(write.deadline))))
+}
+
+/// The condition that an attempt is the current one and unfinished.
+const CURRENT_ATTEMPT: &str = "#attempt = :attempt AND NOT #state IN (:finished, :failed)";
+/// The condition that moreover no request of the write may take effect late.
+const SETTLED_ATTEMPT: &str = "#attempt = :attempt AND NOT #state IN (:finished, :failed) \
+                               AND (attribute_not_exists(#unsettled_until) OR #unsettled_until <= :now)";
+
 /// Returns an update under the condition that this attempt is the current one and unfinished.
 fn if_current_attempt(write: &Write) -> Update {
     Update {
-        when: "#attempt = :attempt AND NOT #state IN (:finished, :failed)",
+        when: CURRENT_ATTEMPT,
         values: vec![(":attempt", number(write.attempt)), (":finished", text("finished")), (":failed", text("failed"))],
         ..Update::default()
     }

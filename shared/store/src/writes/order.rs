@@ -1,4 +1,4 @@
-//! The order of the writes of a record: the table `write_order`, and the rule whose turn it is.
+//! The order of the writes of a record: the table `write_order`, and the rule which write goes ahead.
 //!
 //! A write takes its place in the row of each record that it changes before it calls Salesforce, and leaves once it is
 //! finished. It goes ahead if no earlier write is unfinished; otherwise it waits. Whether an earlier one is unfinished is
@@ -18,6 +18,7 @@ use salesforce::external_id::order_key;
 use salesforce::{ExternalIdType, FieldName, ObjectName, OrgId, RecordId};
 use serde_json::Value;
 
+use super::rule::settled_at;
 use super::{Write, WriteState};
 use crate::ids::{WriteId, sha256_hex};
 use crate::table::{Conditional, Item, Place as Rowset, Rows, Table, Update, key, number};
@@ -88,17 +89,23 @@ pub fn before(mine: Place, members: &[Place]) -> Vec<Place> {
 
 /// Returns whether later writes wait for the write at this place, given the write as the ledger holds it.
 ///
-/// They do not if it has ended, was erased or abandoned, or has another place by now. A first attempt that was killed before
-/// it was answered was never accepted: nobody waits for it after its deadline, and if it is requested again it takes a new
-/// place.
+/// They do not if it was erased or abandoned, or has another place by now. If it has ended, they wait only while a request of
+/// it that got no response may still take effect. A first attempt that was killed before it was answered was never accepted:
+/// it is waited for until its request cannot take effect any more, and if it is requested again it takes a new place.
 #[must_use]
 pub fn is_unfinished(place: Place, write: Option<&Write>, now: Timestamp) -> bool {
     let Some(write) = write.filter(|write| Place::of(write) == place) else { return false };
     match write.state {
-        WriteState::Finished | WriteState::Failed => false,
+        WriteState::Finished | WriteState::Failed => unsettled_for(write, now).is_positive(),
         WriteState::Queued => true,
-        WriteState::InProgress => write.accepted_at().is_some() || now < write.deadline,
+        WriteState::InProgress => write.accepted_at().is_some() || now < settled_at(write.deadline),
     }
+}
+
+/// Returns the time for which a write that has ended is still waited for; zero if no request of it may take effect late.
+#[must_use]
+pub fn unsettled_for(write: &Write, now: Timestamp) -> SignedDuration {
+    write.unsettled_until.map_or(SignedDuration::ZERO, |until| until.duration_since(now)).max(SignedDuration::ZERO)
 }
 
 /// The `write_order` table.
