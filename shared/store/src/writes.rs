@@ -4,11 +4,14 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 use salesforce::{OrgId, RecordId};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::ids::WriteId;
 use crate::owner_policy::WriteRoute;
-use crate::table::{Conditional, Expression, Item, Place, Rows, Table, Update, from_item, key, number, text, to_item};
+use crate::table::{
+    Conditional, Expression, Item, Place, Rows, Table, Update, from_item, from_items, key, number, text, to_item,
+};
 use crate::{Deferrals, Error, WriteTask, time};
 
 mod digest;
@@ -223,12 +226,45 @@ impl Writes {
         Ok(matches!(deleted, Conditional::Done(_)))
     }
 
+    /// Returns the tasks of accepted writes of an org whose next attempt was due before a time and has not begun, the oldest
+    /// first, at most 1,000. Their messages are lost, dead letters, or late.
+    ///
+    /// # Errors
+    /// Only those of the table.
+    pub async fn overdue(&self, org: OrgId, before: Timestamp) -> Result<Vec<(WriteKind, WriteTask)>, Error> {
+        let operation = "find the overdue writes";
+        let query = self.table.query_partition(("org_id", org.as_str())).index_name("by_next_attempt");
+        let query = query
+            .key_condition_expression("#partition = :partition AND #next_attempt_at < :before")
+            .expression_attribute_names("#next_attempt_at", "next_attempt_at")
+            .expression_attribute_values(":before", text(time::format(before)))
+            .limit(MAX_OVERDUE);
+        let page = query.send().await.map_err(Error::aws(operation))?;
+        let found: Vec<Overdue> = from_items(operation, page.items.unwrap_or_default())?;
+        Ok(found.into_iter().map(|overdue| (overdue.kind, overdue.task(org))).collect())
+    }
+
     /// Returns the write, or `None` if there is no such id.
     ///
     /// # Errors
     /// Only those of the table.
     pub async fn load(&self, org: OrgId, write: WriteId) -> Result<Option<Write>, Error> {
         self.table.get("load the write", row_key(org, write)).await
+    }
+}
+
+/// A write in the index `by_next_attempt`.
+#[derive(Deserialize)]
+struct Overdue {
+    write_id: WriteId,
+    kind: WriteKind,
+    #[serde(default)]
+    deferrals: Deferrals,
+}
+
+impl Overdue {
+    fn task(&self, org_id: OrgId) -> WriteTask {
+        WriteTask { org_id, write_id: self.write_id, deferrals: self.deferrals.count, postponed_since: None }
     }
 }
 
@@ -285,6 +321,9 @@ fn if_current_attempt(write: &Write) -> Update {
         ..Update::default()
     }
 }
+
+/// The largest number of overdue writes that are returned at once.
+const MAX_OVERDUE: i32 = 1_000;
 
 /// The attribute of the time to live.
 const EXPIRES_AT: &str = "expires_at";
