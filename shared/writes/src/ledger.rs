@@ -187,7 +187,14 @@ async fn carry_out<O: WriteOperation>(
     if let Err(error) = active {
         return this.settle(ledger, Err(error)).await;
     }
-    let earlier = order::join(ledger, write, &records).await?;
+    let earlier = match order::join(ledger, write, &records).await {
+        // An accepted write tries again later.
+        Err(error @ Error::TooManyWaiting) if write.accepted_at().is_none() => {
+            this.abandon(ledger).await?;
+            return Err(error);
+        }
+        joined => joined?,
+    };
     if !earlier.writes.is_empty() {
         return this.wait(ledger, earlier).await;
     }

@@ -22,9 +22,12 @@ pub(crate) struct Earlier {
 }
 
 /// Takes the write's place with each of its records. Returns the earlier writes that it has to wait for.
+///
+/// # Errors
+/// [`Error::TooManyWaiting`]; those of the tables. Some places may be taken.
 pub(crate) async fn join(deps: &Deps, write: &Write, records: &[RecordKey]) -> Result<Earlier, Error> {
     let (org, mine) = (write.org_id, Place::of(write));
-    let rows = deps.order.join(org, records, mine, deps.clock.now()).await?;
+    let rows = deps.order.join(org, records, mine, deps.clock.now()).await?.ok_or(Error::TooManyWaiting)?;
     let mut known = Known::default();
     let mut earlier = BTreeMap::new();
     for (record, places) in records.iter().zip(rows) {
@@ -65,7 +68,7 @@ async fn try_leave(deps: &Deps, ended: &Write, records: &[RecordKey]) -> Result<
     let rows = if delay.is_zero() {
         deps.order.leave(org, records, &[mine], now).await?
     } else {
-        deps.order.join(org, records, mine, now).await?
+        deps.order.join(org, records, mine, now).await?.unwrap_or_default()
     };
     let mut known = Known::default();
     let mut sent = BTreeSet::new();

@@ -56,7 +56,7 @@ pub(crate) fn verdict(write: &Write, error: &Error, needs_lookup: bool, now: Tim
     let accepted = write.accepted_at().is_some();
     let retry = if accepted { error.retry_of_accepted() } else { error.retry() };
     match (error, retry) {
-        (Error::Store(_) | Error::InProgress, _) => Verdict::Leave,
+        (Error::Store(_) | Error::InProgress | Error::TooManyWaiting, _) => Verdict::Leave,
         (_, Retry::Never) => Verdict::Fail { retryable: false },
         (_, Retry::NeedsHuman) if !accepted && needs_lookup => Verdict::Leave,
         (_, Retry::NeedsHuman) if !accepted => Verdict::Abandon,
@@ -169,7 +169,7 @@ impl Attempt<'_> {
     }
 
     /// Deletes the write and its places, unless another attempt took over or a request may take effect late.
-    async fn abandon(&self, deps: &Deps) -> Result<(), Error> {
+    pub(crate) async fn abandon(&self, deps: &Deps) -> Result<(), Error> {
         if deps.writes.abandon(self.write, deps.clock.now()).await? {
             order::leave(deps, self.write, self.records).await;
         }

@@ -1,5 +1,6 @@
 //! Writes of one record take effect in the order of their requests (invariant 26).
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use org_simulator::{Effect, Fault};
@@ -237,5 +238,41 @@ fn a_killed_attempt_counts_as_a_lost_request() {
         let made = resume_when_settled(&context, &second["write_id"]).await;
 
         assert_eq!((&made["state"], name(&context, &made)), (&json!("finished"), json!("Two")));
+    });
+}
+
+#[test]
+fn a_record_has_at_most_1000_unfinished_writes() {
+    run(async {
+        let context = TestContext::new().await;
+        context.simulator.fault(unavailable());
+        let (_, first) = context.upsert("Account", None, "k1", json!([named("A-1", "One")])).await;
+        let table = context.table("write_order");
+        let rows = context.dynamodb().scan().table_name(&table).send().await.unwrap().items.unwrap();
+        let [row] = rows.as_slice() else { panic!("{rows:?}") };
+        let mut full = row.clone();
+        let mut places = row["waiting"].as_ss().unwrap().clone();
+        places.extend((1..1_000).map(|n| format!("2999-01-01T00:00:00.000Z#00000000-0000-5000-8000-{n:012}")));
+        full.insert("waiting".to_owned(), AttributeValue::Ss(places));
+        context.dynamodb().put_item().table_name(&table).set_item(Some(full)).send().await.unwrap();
+
+        let both = json!([named("A-0", "Two"), named("A-1", "Two")]);
+        let (status, problem) = context.upsert("Account", None, "k2", both.clone()).await;
+
+        assert_eq!(
+            (status, &problem["type"]),
+            (StatusCode::CONFLICT, &json!("urn:ferry:problem:write_in_progress")),
+            "{problem}"
+        );
+        assert_eq!(problem["detail"], "1000 earlier writes of a record are not finished");
+        // A write that has its place keeps it.
+        assert!(context.resume(&first["write_id"]).await);
+        assert_eq!(context.ledger(&first["write_id"]).await.1["reason"], "salesforce_unavailable");
+        context.simulator.clear_faults();
+        assert_eq!(context.upsert("Account", None, "k3", json!([named("A-0", "Three")])).await.0, StatusCode::OK);
+        context.dynamodb().put_item().table_name(&table).set_item(Some(row.clone())).send().await.unwrap();
+        assert!(context.resume(&first["write_id"]).await);
+        assert_eq!(context.state(&first["write_id"]).await, "finished");
+        assert_eq!(context.upsert("Account", None, "k2", both).await.0, StatusCode::OK, "with the same key");
     });
 }
