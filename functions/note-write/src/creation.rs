@@ -10,14 +10,11 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use salesforce::{Classify, RecordId, Retry};
+use store::writes::rule;
 
 /// The time within which an attempt sends its request, after the time that the ledger stores for it. An attempt's claim of
 /// the write lasts as long.
 const SEND_LIMIT: SignedDuration = SignedDuration::from_mins(1);
-/// The time for which Salesforce carries out a call (Salesforce Developer Limits, API timeouts).
-const CALL_LIMIT: SignedDuration = SignedDuration::from_mins(10);
-/// An allowance for a request that waits before Salesforce takes it up.
-const MARGIN: SignedDuration = SignedDuration::from_mins(1);
 /// The longest pause between two searches for a note that may still be created.
 const MAX_SEARCH_PAUSE: Duration = Duration::from_mins(2);
 
@@ -45,7 +42,7 @@ pub enum Step<E> {
 /// Returns the time from which no request can take effect that an attempt sent after it stored `sent_at`.
 #[must_use]
 pub fn settled_at(sent_at: Timestamp) -> Timestamp {
-    sent_at.saturating_add(SEND_LIMIT + CALL_LIMIT + MARGIN).unwrap_or(Timestamp::MAX)
+    rule::settled_at(sent_at.saturating_add(SEND_LIMIT).unwrap_or(Timestamp::MAX))
 }
 
 /// Returns the first step of an attempt. `earlier` is true if a request of an earlier attempt may have taken effect, or may still

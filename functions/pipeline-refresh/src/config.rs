@@ -5,7 +5,7 @@ use std::time::Duration;
 use mirroring::{FieldCache, MirroredFields};
 use runtime::{Aws, Days, Env, EnvError, Salesforce, SalesforceConfig};
 use salesforce::{Clock, ObjectName, Timeouts};
-use store::{Budgets, Connections, Cursors, Orgs, Pipelines, Queue, Records};
+use store::{Budgets, Connections, Cursors, Orgs, Pipelines, Queue, Records, Writes};
 
 use crate::queues::Queues;
 
@@ -29,6 +29,8 @@ pub struct Config {
     pub pipelines_table: String,
     /// `BUDGETS_TABLE`: the orgs' API calls.
     pub budgets_table: String,
+    /// `WRITES_TABLE`: of its index `by_next_attempt`, the overdue writes.
+    pub writes_table: String,
     /// `PIPELINE_REFRESH_QUEUE_URL`: the queue of nightly tasks.
     pub pipeline_refresh_queue_url: String,
     /// `BACKFILL_QUEUE_URL`: the queue of first copies.
@@ -37,6 +39,10 @@ pub struct Config {
     pub frequent_refresh_queue_url: String,
     /// `DEAD_LETTERS_QUEUE_URL`: the queue of dead letters.
     pub dead_letters_queue_url: String,
+    /// `RECORD_WRITE_QUEUE_URL`: the queue of tasks of writes of records.
+    pub record_write_queue_url: String,
+    /// `NOTE_WRITE_QUEUE_URL`: the queue of tasks of writes of notes.
+    pub note_write_queue_url: String,
     /// `REFRESH_WINDOW_MINUTES`: the minutes within which the tasks of a night begin; 120 by default.
     pub refresh_window: Duration,
     /// `TOMBSTONE_RETENTION_DAYS`: the days for which a tombstone is stored; 90 by default.
@@ -63,10 +69,13 @@ impl Config {
             records_table: env.required("RECORDS_TABLE")?,
             pipelines_table: env.required("PIPELINES_TABLE")?,
             budgets_table: env.required("BUDGETS_TABLE")?,
+            writes_table: env.required("WRITES_TABLE")?,
             pipeline_refresh_queue_url: env.required("PIPELINE_REFRESH_QUEUE_URL")?,
             backfill_queue_url: env.required("BACKFILL_QUEUE_URL")?,
             frequent_refresh_queue_url: env.required("FREQUENT_REFRESH_QUEUE_URL")?,
             dead_letters_queue_url: env.required("DEAD_LETTERS_QUEUE_URL")?,
+            record_write_queue_url: env.required("RECORD_WRITE_QUEUE_URL")?,
+            note_write_queue_url: env.required("NOTE_WRITE_QUEUE_URL")?,
             refresh_window: Duration::from_mins(env.parsed_or("REFRESH_WINDOW_MINUTES", 120)?),
             tombstone_retention: env.parsed_or("TOMBSTONE_RETENTION_DAYS", Days(90))?,
             mirrored_objects: env.list_or("MIRRORED_OBJECTS", "Account,Contact,Lead,Opportunity")?,
@@ -92,7 +101,9 @@ pub struct Deps {
     pub pipelines: Pipelines,
     /// The orgs' API calls.
     pub budgets: Budgets,
-    /// The queues of refresh tasks.
+    /// The ledger of writes.
+    pub writes: Writes,
+    /// The queues of refresh tasks and of writes.
     pub queues: Queues,
     /// The time within which the tasks of a night begin.
     pub refresh_window: Duration,
@@ -119,11 +130,14 @@ impl Deps {
                 .with_tombstone_retention(config.tombstone_retention.duration()),
             pipelines: Pipelines::new(aws.dynamodb(), config.pipelines_table),
             budgets: Budgets::new(aws.dynamodb(), config.budgets_table),
+            writes: Writes::new(aws.dynamodb(), config.writes_table),
             queues: Queues {
                 refreshes: Queue::new(aws.sqs(), config.pipeline_refresh_queue_url, aws.clock()),
                 backfills: Queue::new(aws.sqs(), config.backfill_queue_url, aws.clock()),
                 frequent: Queue::new(aws.sqs(), config.frequent_refresh_queue_url, aws.clock()),
                 dead_letters: Queue::new(aws.sqs(), config.dead_letters_queue_url, aws.clock()),
+                record_writes: Queue::new(aws.sqs(), config.record_write_queue_url, aws.clock()),
+                note_writes: Queue::new(aws.sqs(), config.note_write_queue_url, aws.clock()),
             },
             refresh_window: config.refresh_window,
             mirrored_objects: config.mirrored_objects,

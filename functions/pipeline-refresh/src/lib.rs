@@ -18,6 +18,7 @@ mod error_texts;
 pub mod next;
 mod object;
 mod org;
+mod overdue;
 pub mod pipelines;
 pub mod progress;
 mod queues;

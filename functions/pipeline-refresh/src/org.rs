@@ -51,6 +51,8 @@ pub(crate) struct OrgReport {
     pub(crate) org_failure: Option<Error>,
     /// The result of the upkeep of connections.
     pub(crate) upkeep: Upkeep,
+    /// The overdue writes whose tasks were sent again.
+    pub(crate) overdue_writes: u64,
 }
 
 /// Refreshes the task's pipelines and objects.

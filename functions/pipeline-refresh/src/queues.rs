@@ -1,9 +1,9 @@
-//! The queues of refresh tasks, so that long work does not delay short work.
+//! The queues of refresh tasks, so that long work does not delay short work, and those of writes.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
-use store::{NewDeadLetter, Queue, RefreshKind, RefreshTask};
+use store::{NewDeadLetter, Queue, RefreshKind, RefreshTask, WriteKind, WriteTask};
 
 /// The queues of tasks, and that of their dead letters.
 #[derive(Clone, Debug)]
@@ -16,6 +16,10 @@ pub struct Queues {
     pub frequent: Queue<RefreshTask>,
     /// The dead letters of all three queues.
     pub dead_letters: Queue<RefreshTask>,
+    /// Accepted writes of records.
+    pub record_writes: Queue<WriteTask>,
+    /// Accepted writes of notes.
+    pub note_writes: Queue<WriteTask>,
 }
 
 impl Queues {
@@ -25,6 +29,14 @@ impl Queues {
             RefreshKind::Nightly | RefreshKind::Incremental => &self.refreshes,
             RefreshKind::Backfill => &self.backfills,
             RefreshKind::Poll | RefreshKind::Connections => &self.frequent,
+        }
+    }
+
+    /// Returns the queue of a write.
+    pub(crate) fn of_writes(&self, kind: WriteKind) -> &Queue<WriteTask> {
+        match kind {
+            WriteKind::Records => &self.record_writes,
+            WriteKind::Note | WriteKind::NoteUpdate => &self.note_writes,
         }
     }
 

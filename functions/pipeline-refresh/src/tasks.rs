@@ -16,7 +16,7 @@ use crate::next::{Failure, Happened, Next, Unfinished, next};
 use crate::object::Outcome;
 use crate::org::{OrgReport, refresh_org};
 use crate::run::Run;
-use crate::{Deps, upkeep};
+use crate::{Deps, overdue, upkeep};
 
 /// The reason of a dead letter whose body is not a task.
 const UNREADABLE: &str = "unreadable";
@@ -95,6 +95,12 @@ async fn work_on(deps: &Deps, task: &RefreshTask, deadline: Timestamp, report: &
     if task.object.is_none() && !is_poll {
         match upkeep::keep_connections(deps, task, deadline).await {
             Ok(upkeep) => report.upkeep = upkeep,
+            Err(error) => report.org_failure = Some(error),
+        }
+    }
+    if task.object.is_none() && task.kind == RefreshKind::Nightly {
+        match overdue::send_again(deps, task.org_id).await {
+            Ok(sent) => report.overdue_writes = sent,
             Err(error) => report.org_failure = Some(error),
         }
     }
@@ -195,6 +201,7 @@ impl Counts {
             deferral::oldest(self.deferred.iter().copied(), now),
             ("tasks.blocked", self.blocked),
             ("tasks.dead_lettered", self.dead_lettered),
+            ("writes.overdue", self.reports.iter().map(|report| report.overdue_writes).sum()),
             ("connections.called", self.reports.iter().map(|report| report.upkeep.called).sum()),
             ("connections.failed", self.reports.iter().map(|report| report.upkeep.failed).sum()),
             ("objects.complete", ended(|outcome| matches!(outcome, Outcome::Complete | Outcome::AlreadyDone))),

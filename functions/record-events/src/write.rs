@@ -101,37 +101,24 @@ fn record_end((index, outcome): (usize, &Value)) -> RecordEnd {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
+    use jiff::{SignedDuration, Timestamp};
     use serde_json::json;
-    use store::Deferrals;
+    use store::NewWrite;
 
     use super::*;
 
     fn write(state: WriteState, queued_at: Option<Timestamp>, response: Value) -> Write {
-        let org_id = "00D5e000000KQ2eEAG".parse().unwrap();
-        let now: Timestamp = "2026-11-22T10:15:30Z".parse().unwrap();
-        Write {
-            org_id,
-            write_id: WriteId::derive(org_id, &"k".parse().unwrap()),
+        let requested = NewWrite {
+            org_id: "00D5e000000KQ2eEAG".parse().unwrap(),
+            idempotency_key: "k".parse().unwrap(),
             kind: WriteKind::Records,
             object: Some("Account".parse().unwrap()),
             platform_user: Some("rep-1".parse().unwrap()),
-            state,
-            route: None,
-            request: None,
-            response: Some(response),
-            request_digest: String::new(),
-            attempt: 2,
-            deadline: now,
-            sent_at: None,
-            created_at: now,
-            updated_at: now,
-            queued_at,
-            ordered_at: None,
-            deferrals: Deferrals::default(),
-            obstacle: None,
-            next_attempt_at: None,
-        }
+            request: json!({}),
+            now: "2026-11-22T10:15:30Z".parse().unwrap(),
+            claim_ttl: SignedDuration::from_mins(1),
+        };
+        Write { state, queued_at, response: Some(response), ..requested.first_attempt() }
     }
 
     fn queued(state: WriteState, response: Value) -> Write {

@@ -15,8 +15,8 @@ use oauth2::{
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-pub use app::App;
 pub use crate::error::INACTIVE_USER;
+pub use app::App;
 pub use consent::{Consent, consent};
 pub use id_token::OF_ANOTHER_CONSENT;
 pub use token::{Identity, TokenResponse};

@@ -38,6 +38,17 @@ impl Client {
         self.inner.meter.total()
     }
 
+    /// Returns whether a write of this client got no response that says what it did, although it may have been repeated with
+    /// success: Salesforce may carry such a request out minutes later.
+    pub fn has_lost_write(&self) -> bool {
+        self.inner.meter.has_lost_write()
+    }
+
+    /// Notes that the response to a write says nothing.
+    pub(crate) fn mark_lost_write(&self) {
+        self.inner.meter.mark_lost_write();
+    }
+
     /// Reads the meter: the calls since the previous reading, and the usage that Salesforce reported last.
     ///
     /// Returns `None` until Salesforce has reported a usage.

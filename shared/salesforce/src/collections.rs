@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
 use crate::error::{is_rollback, record_retry};
-use crate::transport::Request;
+use crate::transport::{Request, Response};
 use crate::{Classify, Client, Error, FieldName, JsonObject, ObjectName, Record, RecordId, Retry};
 
 /// The maximum number of records of one [`Client::retrieve`].
@@ -198,12 +198,17 @@ impl Client {
         let path = self.path(&format!("composite/sobjects/{object}/{external_id}"));
         let request = Request::send("upsert records", Method::PATCH, path, &body)?.unless_applied();
         let response = self.send(&request).await?;
-        let mut outcomes: Vec<SaveOutcome> = response.json()?;
-        for outcome in &mut outcomes {
-            outcome.errors = std::mem::take(&mut outcome.errors).into_iter().map(SaveError::with_duplicate).collect();
-        }
-        if outcomes.len() == records.len() { Ok(outcomes) } else { Err(response.invalid("not one outcome per record")) }
+        outcomes(&response, records.len()).inspect_err(|_| self.mark_lost_write())
     }
+}
+
+/// Parses the response to an upsert of `count` records.
+fn outcomes(response: &Response, count: usize) -> Result<Vec<SaveOutcome>, Error> {
+    let mut outcomes: Vec<SaveOutcome> = response.json()?;
+    for outcome in &mut outcomes {
+        outcome.errors = std::mem::take(&mut outcome.errors).into_iter().map(SaveError::with_duplicate).collect();
+    }
+    if outcomes.len() == count { Ok(outcomes) } else { Err(response.invalid("not one outcome per record")) }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The meter of API calls, and the org's API usage that Salesforce reports with every response.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use http::HeaderMap;
@@ -38,6 +38,7 @@ pub(crate) struct Meter {
     usage: Mutex<Option<ApiUsage>>,
     total: AtomicU64,
     unread: AtomicU64,
+    lost_write: AtomicBool,
 }
 
 impl Meter {
@@ -45,6 +46,15 @@ impl Meter {
     pub(crate) fn count(&self) {
         self.total.fetch_add(1, Ordering::Relaxed);
         self.unread.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Stores that a write got no response that says what it did.
+    pub(crate) fn mark_lost_write(&self) {
+        self.lost_write.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_lost_write(&self) -> bool {
+        self.lost_write.load(Ordering::Relaxed)
     }
 
     /// Stores the usage of a response, if it reports one.

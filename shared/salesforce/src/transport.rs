@@ -14,7 +14,7 @@ use crate::deadline::TimeLimit;
 use crate::error::{oauth_failure, rest_failure};
 use crate::key_cache::KeyCache;
 use crate::meter::Meter;
-use crate::{Classify, Clock, Error, HostPolicy};
+use crate::{Classify, Clock, Error, HostPolicy, Retry};
 
 /// The size limit of a response. Parsed, it takes several times as much of a function's 512 MB; a reader of larger answers asks
 /// for less at once.
@@ -124,6 +124,11 @@ impl Http {
                 Err(error) if error.needs_another_request() => return Err(error),
                 Err(error) => error,
             };
+            if let Some(meter) =
+                target.meter.filter(|_| request.is_write() && matches!(error.retry(), Retry::Unknown(_)))
+            {
+                meter.mark_lost_write();
+            }
             let spent = self.clock.now().duration_since(began);
             let spent = Duration::try_from(spent).unwrap_or_default();
             let left = self.timeouts.left_for_retry(spent, &self.clock);

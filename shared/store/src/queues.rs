@@ -250,8 +250,9 @@ fn outgoing<T: Message>(
     Ok(Outgoing { index, group, body, delay_seconds: whole_seconds(delay), attributes: Vec::new() })
 }
 
+/// Returns the delay as SQS takes it, rounded up, so that no message is visible too early.
 fn whole_seconds(delay: Duration) -> i32 {
-    i32::try_from(delay.min(MAX_DELAY).as_secs()).unwrap_or_default()
+    i32::try_from(delay.min(MAX_DELAY).as_millis().div_ceil(1_000)).unwrap_or_default()
 }
 
 fn body<T: Serialize>(operation: &'static str, message: &T) -> Result<String, Error> {

@@ -13,13 +13,13 @@ use crate::table::{Item, MAX_ITEM_BYTES, Table, from_item, item_bytes, key, numb
 use crate::time;
 
 mod applying;
+mod concurrency;
 mod erasing;
-mod pace;
 pub mod rule;
 
 pub(crate) use erasing::rows_of_org;
 
-pub use applying::PATIENCE;
+pub use applying::THROTTLE_TIMEOUT;
 pub use rule::ApplyOutcome;
 
 /// A row of the mirror. It deserializes from a stream image too (`serde_dynamo::from_item`). Its serialized form is the

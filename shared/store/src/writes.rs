@@ -4,11 +4,14 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 use salesforce::OrgId;
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::ids::WriteId;
 use crate::owner_policy::WriteRoute;
-use crate::table::{Conditional, Expression, Item, Place, Rows, Table, Update, from_item, key, number, text, to_item};
+use crate::table::{
+    Conditional, Expression, Item, Place, Rows, Table, Update, from_item, from_items, key, number, text, to_item,
+};
 use crate::{Deferrals, Error, WriteTask, time};
 
 mod digest;
@@ -102,6 +105,10 @@ impl Writes {
             Some(accepted_at) => update.set.push(("queued_at", text(time::format(accepted_at)))),
             None => update.set.push(("ordered_at", text(time::format(now)))),
         }
+        if stored.state == WriteState::InProgress {
+            // The earlier attempt was killed, and its last request may still take effect.
+            update.set.push(unsettled(&stored));
+        }
         match self.table.update(operation, row_key(stored.org_id, stored.write_id), update).await? {
             Conditional::Done(item) => from_item(operation, item).map(BeginOutcome::Started),
             Conditional::Refused(Some(item)) => from_item(operation, item).map(BeginOutcome::InProgress),
@@ -144,6 +151,15 @@ impl Writes {
         let sent_at = time::format(sent_at.unwrap_or(Timestamp::UNIX_EPOCH));
         let update = Update { set: vec![("sent_at", text(sent_at))], ..if_current_attempt(write) };
         self.update(operation, write, update).await
+    }
+
+    /// Stores that a request of this attempt got no response, so that it may take effect late.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if another attempt took over.
+    pub async fn mark_unsettled(&self, write: &Write) -> Result<Write, Error> {
+        let update = Update { set: vec![unsettled(write)], ..if_current_attempt(write) };
+        self.update("store that a request was not answered", write, update).await
     }
 
     /// Stores the outcome of each record, for every later caller.
@@ -199,15 +215,35 @@ impl Writes {
         }
     }
 
-    /// Deletes a write that did not take effect, so that its key can be used again at once. A write that another
-    /// attempt took over is kept.
+    /// Deletes a write that did not take effect, so that its key can be used again at once. A write that another attempt took
+    /// over, or that may take effect late, is kept. Returns whether it was deleted.
     ///
     /// # Errors
     /// Only those of the table.
-    pub async fn abandon(&self, write: &Write) -> Result<(), Error> {
-        let Update { when, values, .. } = if_current_attempt(write);
-        let when = Expression { text: when, values };
-        self.table.delete("abandon the write", row_key(write.org_id, write.write_id), when).await.map(drop)
+    pub async fn abandon(&self, write: &Write, now: Timestamp) -> Result<bool, Error> {
+        let Update { mut values, .. } = if_current_attempt(write);
+        values.push((":now", text(time::format(now))));
+        let when = Expression { text: SETTLED_ATTEMPT, values };
+        let deleted = self.table.delete("abandon the write", row_key(write.org_id, write.write_id), when).await?;
+        Ok(matches!(deleted, Conditional::Done(_)))
+    }
+
+    /// Returns the tasks of accepted writes of an org whose next attempt was due before a time and has not begun, the oldest
+    /// first, at most 1,000. Their messages are lost, dead letters, or late.
+    ///
+    /// # Errors
+    /// Only those of the table.
+    pub async fn overdue(&self, org: OrgId, before: Timestamp) -> Result<Vec<(WriteKind, WriteTask)>, Error> {
+        let operation = "find the overdue writes";
+        let query = self.table.query_partition(("org_id", org.as_str())).index_name("by_next_attempt");
+        let query = query
+            .key_condition_expression("#partition = :partition AND #next_attempt_at < :before")
+            .expression_attribute_names("#next_attempt_at", "next_attempt_at")
+            .expression_attribute_values(":before", text(time::format(before)))
+            .limit(MAX_OVERDUE);
+        let page = query.send().await.map_err(Error::aws(operation))?;
+        let found: Vec<Overdue> = from_items(operation, page.items.unwrap_or_default())?;
+        Ok(found.into_iter().map(|overdue| (overdue.kind, overdue.task(org))).collect())
     }
 
     /// Returns the write, or `None` if there is no such id.
@@ -219,8 +255,25 @@ impl Writes {
     }
 }
 
+/// A write in the index `by_next_attempt`.
+#[derive(Deserialize)]
+struct Overdue {
+    write_id: WriteId,
+    kind: WriteKind,
+    #[serde(default)]
+    deferrals: Deferrals,
+}
+
+impl Overdue {
+    fn task(&self, org_id: OrgId) -> WriteTask {
+        WriteTask { org_id, write_id: self.write_id, deferrals: self.deferrals.count, postponed_since: None }
+    }
+}
+
 impl NewWrite {
-    fn first_attempt(&self) -> Write {
+    /// Returns the write in its first attempt, as it is stored.
+    #[must_use]
+    pub fn first_attempt(&self) -> Write {
         Write {
             org_id: self.org_id,
             write_id: WriteId::derive(self.org_id, &self.idempotency_key),
@@ -235,6 +288,7 @@ impl NewWrite {
             attempt: 1,
             deadline: deadline(self.now, self.claim_ttl),
             sent_at: Some(Timestamp::UNIX_EPOCH),
+            unsettled_until: None,
             created_at: time::to_millis(self.now),
             updated_at: time::to_millis(self.now),
             queued_at: None,
@@ -250,14 +304,28 @@ fn deadline(now: Timestamp, claim_ttl: SignedDuration) -> Timestamp {
     time::to_millis(now.saturating_add(claim_ttl).unwrap_or(now))
 }
 
+/// Returns the attribute of a write whose current attempt sent a request that was not answered.
+fn unsettled(write: &Write) -> (&'static str, AttributeValue) {
+    ("unsettled_until", text(time::format(rule::settled_at(write.deadline))))
+}
+
+/// The condition that an attempt is the current one and unfinished.
+const CURRENT_ATTEMPT: &str = "#attempt = :attempt AND NOT #state IN (:finished, :failed)";
+/// The condition that moreover no request of the write may take effect late.
+const SETTLED_ATTEMPT: &str = "#attempt = :attempt AND NOT #state IN (:finished, :failed) \
+                               AND (attribute_not_exists(#unsettled_until) OR #unsettled_until <= :now)";
+
 /// Returns an update under the condition that this attempt is the current one and unfinished.
 fn if_current_attempt(write: &Write) -> Update {
     Update {
-        when: "#attempt = :attempt AND NOT #state IN (:finished, :failed)",
+        when: CURRENT_ATTEMPT,
         values: vec![(":attempt", number(write.attempt)), (":finished", text("finished")), (":failed", text("failed"))],
         ..Update::default()
     }
 }
+
+/// The largest number of overdue writes that are returned at once.
+const MAX_OVERDUE: i32 = 1_000;
 
 /// The attribute of the time to live.
 const EXPIRES_AT: &str = "expires_at";

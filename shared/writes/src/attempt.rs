@@ -86,5 +86,9 @@ async fn write_through<O: WriteOperation>(
     let client = ledger.salesforce.client(write.org_id, &route.write_route.connection_id);
     let attempted = request.operation.execute(deps, &client, route, write).await;
     ledger.count_calls(write.org_id, &client).await;
+    // Stored before the result: a killed function leaves an attempt whose requests are taken for unanswered anyway.
+    if client.has_lost_write() && !request.operation.records().is_empty() {
+        ledger.writes.mark_unsettled(write).await?;
+    }
     Ok(Made { write_route: route.write_route.clone(), attempted: attempted? })
 }

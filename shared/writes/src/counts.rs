@@ -77,37 +77,18 @@ fn is_refused(write: &Write) -> bool {
 mod tests {
     use jiff::SignedDuration;
     use serde_json::json;
-    use store::{Obstacle, WriteId, WriteKind};
+    use store::Obstacle;
 
     use super::*;
-
-    fn now() -> Timestamp {
-        "2026-11-22T10:00:00Z".parse().unwrap()
-    }
+    use crate::samples::{now, requested};
 
     fn queued(waiting_for: WaitingFor, since: Option<Timestamp>) -> Write {
-        let org_id = "00D5e000000KQ2eEAG".parse().unwrap();
         Write {
-            org_id,
-            write_id: WriteId::derive(org_id, &"k".parse().unwrap()),
-            kind: WriteKind::Records,
-            object: None,
-            platform_user: None,
             state: WriteState::Queued,
-            route: None,
-            request: None,
-            response: None,
-            request_digest: String::new(),
-            attempt: 1,
-            deadline: now(),
-            sent_at: None,
-            created_at: now(),
-            updated_at: now(),
             queued_at: Some(now()),
-            ordered_at: None,
             deferrals: Deferrals { count: 3, since, ..Deferrals::default() },
             obstacle: Some(Obstacle { waiting_for, reason: None, next: None, waits_for: Vec::new() }),
-            next_attempt_at: None,
+            ..requested()
         }
     }
 

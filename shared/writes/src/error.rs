@@ -7,6 +7,7 @@ use salesforce::{Classify, Condition, ObjectName, Retry};
 use store::OrgState;
 use store::deferral::MAX_DELAY;
 use store::owner_policy::RouteError;
+use store::writes::order::MAX_PLACES;
 
 use crate::{Defect, Hidden};
 
@@ -14,6 +15,8 @@ use crate::{Defect, Hidden};
 const MAX_LISTED_DEFECTS: usize = 20;
 /// The pause before the outcome of a write is looked up: longer than Salesforce takes to commit or to roll back.
 const LOOKUP_PAUSE: Duration = Duration::from_secs(30);
+/// The pause before a request may be sent again behind too many writes.
+const TOO_MANY_PAUSE: Duration = Duration::from_mins(1);
 /// The pause before a request for a write that is being carried out may be sent again.
 const IN_PROGRESS_PAUSE: Duration = Duration::from_secs(5);
 
@@ -36,6 +39,9 @@ pub enum Error {
     /// Another request with the same key, or a message of the queue, is carrying the write out.
     #[error("could not start the write: another attempt is in progress")]
     InProgress,
+    /// So many earlier writes of a record are unfinished that no other may wait behind them. Nothing was done.
+    #[error("could not accept the write: {MAX_PLACES} earlier writes of a record are not finished")]
+    TooManyWaiting,
     /// This installation does not write records of the object.
     #[error("could not accept the write: {object} is not a writable object")]
     NotWritable {
@@ -77,6 +83,7 @@ impl Classify for Error {
             Self::Invalid(_) | Self::UnknownOrg | Self::NotFound(_) | Self::StoredRequest(_) => Retry::Never,
             Self::OrgNotActive(_) | Self::NotWritable { .. } | Self::Hidden(_) => Retry::NeedsHuman,
             Self::InProgress => Retry::After(IN_PROGRESS_PAUSE),
+            Self::TooManyWaiting => Retry::After(TOO_MANY_PAUSE),
             Self::OutcomeUnknown(_) => Retry::Unknown(LOOKUP_PAUSE),
             Self::MayTakeEffect { pause } => Retry::Unknown(*pause),
             Self::NoRoute(error) => error.retry(),
@@ -147,6 +154,9 @@ impl From<&Error> for Problem {
             Error::OrgNotActive(state) => Self::org_not_active(*state),
             Error::NotFound(resource) => Self::not_found(resource),
             Error::InProgress => Self::new(ProblemCode::WriteInProgress).retry_after(error.retry()),
+            Error::TooManyWaiting => Self::new(ProblemCode::WriteInProgress)
+                .detail(format!("{MAX_PLACES} earlier writes of a record are not finished"))
+                .retry_after(error.retry()),
             Error::NotWritable { object, never: false } => {
                 Self::new(ProblemCode::ObjectNotWritable).detail(format!("{object} is not in WritableObjects"))
             }

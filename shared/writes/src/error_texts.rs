@@ -15,6 +15,7 @@ fn error_texts_read_as_sentences() {
         Error::OrgNotActive(_) => Error::OrgNotActive(OrgState::Claimed),
         Error::NotFound(_) => Error::NotFound("note"),
         Error::InProgress => Error::InProgress,
+        Error::TooManyWaiting => Error::TooManyWaiting,
         Error::NotWritable { .. } => Error::NotWritable { object: ObjectName::from_static("Case"), never: false },
         Error::Hidden(_) => Error::Hidden(Hidden::Object(ObjectName::from_static("Case"))),
         Error::NoRoute(_) => Error::NoRoute(RouteError::RepMustConnect),

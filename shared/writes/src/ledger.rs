@@ -16,7 +16,7 @@ use store::{
 use crate::attempt::attempt;
 use crate::counts::Counts;
 use crate::settle::Attempt;
-use crate::{Deps, Error, WriteOperation, WriteRequest, turn};
+use crate::{Deps, Error, WriteOperation, WriteRequest, order};
 
 /// The time that one attempt may take, longer than the function may run. Afterwards another attempt may begin.
 const ATTEMPT_TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
@@ -170,7 +170,7 @@ async fn resume<O: WriteOperation>(deps: &O::Deps, task: &WriteTask) -> Result<O
     carry_out(deps, &write, &request, &stored_request, active).await.map(Some)
 }
 
-/// Makes an attempt if it is the write's turn and the org is active, and records its result.
+/// Makes an attempt if no earlier write of a record is unfinished and the org is active, and records its result.
 async fn carry_out<O: WriteOperation>(
     deps: &O::Deps,
     write: &Write,
@@ -187,8 +187,15 @@ async fn carry_out<O: WriteOperation>(
     if let Err(error) = active {
         return this.settle(ledger, Err(error)).await;
     }
-    let earlier = turn::take(ledger, write, &records).await?;
-    if !earlier.is_empty() {
+    let earlier = match order::join(ledger, write, &records).await {
+        // An accepted write tries again later.
+        Err(error @ Error::TooManyWaiting) if write.accepted_at().is_none() => {
+            this.abandon(ledger).await?;
+            return Err(error);
+        }
+        joined => joined?,
+    };
+    if !earlier.writes.is_empty() {
         return this.wait(ledger, earlier).await;
     }
     let result = attempt(deps, write, request).await;
@@ -198,7 +205,7 @@ async fn carry_out<O: WriteOperation>(
 /// Sends the task of a queued write once more, for the case that it is a dead letter. A duplicate does no harm.
 async fn requeue(deps: &Deps, write: Write) -> Result<Write, Error> {
     if write.state == WriteState::Queued {
-        turn::send(deps, &write, write.deferrals.count, Duration::ZERO).await?;
+        order::send(deps, &write, write.deferrals.count, Duration::ZERO).await?;
     }
     Ok(write)
 }

@@ -3,7 +3,7 @@
 //!
 //! A write is stored in the ledger before Salesforce is called, and its outcome afterwards. The response is always built from
 //! the ledger, so that a repeated request gets the same response. A write that cannot be carried out now waits in the
-//! function's queue, and one that follows an unfinished write of the same record waits for its turn.
+//! function's queue, and one that follows an unfinished write of the same record waits for that.
 
 mod attempt;
 mod cache;
@@ -16,9 +16,11 @@ mod error_texts;
 mod hidden;
 mod ledger;
 mod operation;
+mod order;
 mod response;
+#[cfg(test)]
+mod samples;
 mod settle;
-mod turn;
 mod users;
 
 pub use cache::Cache;

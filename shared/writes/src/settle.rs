@@ -3,7 +3,6 @@
 //! A queued write's task is sent before the write is stored as queued, so an accepted write has a task at every moment: one
 //! whose number of deferrals is at least the write's. Tasks with a smaller number are superseded.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -12,11 +11,13 @@ use salesforce::{Classify, Retry};
 use serde_json::{Value, json};
 use store::deferral::jitter;
 use store::owner_policy::WriteRoute;
+use store::queues::MAX_DELAY;
 use store::writes::is_queueable;
-use store::{Deferrals, Obstacle, QueuedState, RecordKey, WaitingFor, Write, WriteId};
+use store::{Deferrals, Obstacle, QueuedState, RecordKey, WaitingFor, Write};
 
 use crate::attempt::Made;
-use crate::{Attempted, Deps, Error, turn};
+use crate::order::{self, Earlier};
+use crate::{Attempted, Deps, Error};
 
 /// The remedy of a write that was given up although its failure passes by itself.
 const SEND_AGAIN: &str = "Send the same records again with a new Idempotency-Key.";
@@ -55,7 +56,7 @@ pub(crate) fn verdict(write: &Write, error: &Error, needs_lookup: bool, now: Tim
     let accepted = write.accepted_at().is_some();
     let retry = if accepted { error.retry_of_accepted() } else { error.retry() };
     match (error, retry) {
-        (Error::Store(_) | Error::InProgress, _) => Verdict::Leave,
+        (Error::Store(_) | Error::InProgress | Error::TooManyWaiting, _) => Verdict::Leave,
         (_, Retry::Never) => Verdict::Fail { retryable: false },
         (_, Retry::NeedsHuman) if !accepted && needs_lookup => Verdict::Leave,
         (_, Retry::NeedsHuman) if !accepted => Verdict::Abandon,
@@ -122,8 +123,7 @@ impl Attempt<'_> {
             // A write that is too large for the queue is returned as failed, unless its outcome is unknown.
             Verdict::Defer(..) if may_take_effect(&error) => Err(error),
             Verdict::Defer(..) | Verdict::Abandon => {
-                deps.writes.abandon(self.write).await?;
-                turn::give_up(deps, self.write, self.records).await;
+                self.abandon(deps).await?;
                 Err(error)
             }
             Verdict::Fail { retryable } => {
@@ -150,19 +150,30 @@ impl Attempt<'_> {
     ///
     /// # Errors
     /// [`Error::InProgress`] if it is too large for the queue: it was abandoned.
-    pub(crate) async fn wait(&self, deps: &Deps, waits_for: BTreeSet<WriteId>) -> Result<Write, Error> {
+    pub(crate) async fn wait(&self, deps: &Deps, earlier: Earlier) -> Result<Write, Error> {
+        let now = deps.clock.now();
         // An earlier write ends, so there is no limit to waiting for it.
-        let deferred = deferred(self.write, Retry::NeedsHuman, deps.clock.now());
-        let Some(deferred) = deferred.filter(|_| is_queueable(self.stored_request, None)) else {
-            deps.writes.abandon(self.write).await?;
-            turn::give_up(deps, self.write, self.records).await;
+        let deferred = deferred(self.write, Retry::NeedsHuman, now);
+        let Some((deferrals, delay)) = deferred.filter(|_| is_queueable(self.stored_request, None)) else {
+            self.abandon(deps).await?;
             return Err(Error::InProgress);
         };
+        let settled_in =
+            earlier.settled_at.map(|time| Duration::try_from(time.duration_since(now)).unwrap_or_default());
+        let deferred = (deferrals, settled_in.unwrap_or(delay).min(MAX_DELAY));
         tracing::info!(org.id = %self.write.org_id, kind = ?self.write.kind, write.id = %self.write.write_id,
-            earlier = waits_for.len(), "a write waits for earlier ones of its records");
-        let waits_for = waits_for.into_iter().collect();
+            earlier = earlier.writes.len(), "a write waits for earlier ones of its records");
+        let waits_for = earlier.writes.into_iter().collect();
         let obstacle = Obstacle { waiting_for: WaitingFor::EarlierWrite, reason: None, next: None, waits_for };
         self.queue(deps, deferred, &obstacle, None).await
+    }
+
+    /// Deletes the write and its places, unless another attempt took over or a request may take effect late.
+    pub(crate) async fn abandon(&self, deps: &Deps) -> Result<(), Error> {
+        if deps.writes.abandon(self.write, deps.clock.now()).await? {
+            order::leave(deps, self.write, self.records).await;
+        }
+        Ok(())
     }
 
     async fn queue(
@@ -172,7 +183,7 @@ impl Attempt<'_> {
         obstacle: &Obstacle,
         outcome: Option<&Value>,
     ) -> Result<Write, Error> {
-        turn::send(deps, self.write, deferrals.count, delay).await?;
+        order::send(deps, self.write, deferrals.count, delay).await?;
         let now = deps.clock.now();
         let next_attempt_at = SignedDuration::try_from(delay).ok().and_then(|delay| now.checked_add(delay).ok());
         let queued = QueuedState {
@@ -204,7 +215,7 @@ impl Attempt<'_> {
     }
 
     async fn end(&self, deps: &Deps, ended: Write) -> Result<Write, Error> {
-        turn::give_up(deps, self.write, self.records).await;
+        order::leave(deps, &ended, self.records).await;
         Ok(ended)
     }
 }

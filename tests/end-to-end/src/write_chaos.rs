@@ -78,11 +78,13 @@ pub async fn run(plan: Plan, progress: &Progress) -> Result<Report> {
     progress.stage("starting the stack");
     let connected = Connected::start(stack::Options::default()).await?;
     let delays = delays::shorten(connected.stack.emulator().endpoint()).await?;
+    let tables = delays::settle_early(connected.stack.emulator().endpoint()).await?;
     let mut binaries = Vec::new();
     for (function, _) in FUNCTIONS {
         stop_poller(&connected.stack, function).await?;
         let binary = Binary::of(&connected.stack, function).await?;
-        binaries.push(binary.with(delays::ENDPOINT, delays.url()));
+        let binary = binary.with(delays::ENDPOINT, delays.url());
+        binaries.push(if plan.is_short { binary.with(delays::TABLES_ENDPOINT, tables.url()) } else { binary });
     }
     let ended = json!({ "type": ["write.succeeded", "write.failed"] });
     let subscription = Subscription::to(&connected.stack, "write-chaos", &ended).await?;
@@ -196,7 +198,7 @@ fn pollers<'a>(
     let (mut pollers, mut dead) = (Vec::new(), Vec::new());
     for (at, ((function, output), binary)) in FUNCTIONS.into_iter().zip(binaries).enumerate() {
         let url = stack.output(output)?;
-        let kills = if function == "note-write" && !plan.notes_in_doubt { 0.0 } else { KILLS };
+        let kills = if function == "note-write" && plan.is_short { 0.0 } else { KILLS };
         for number in 0..WORKERS {
             let seed = plan.seed * 100 + at as u64 * 10 + number;
             let options = PollerOptions { batches: 1..=10, kills, seed };

@@ -9,7 +9,9 @@ use pipeline_refresh::{Deps, Event, Queues, Reply, handle};
 use salesforce::ObjectName;
 use serde_json::{Value, json};
 use store::records::RecordCount;
-use store::{Budgets, Cursor, CursorName, Cursors, Pipelines, Queue, Records, RefreshKind, RefreshTask};
+use store::{
+    Budgets, Cursor, CursorName, Cursors, Pipelines, Queue, Records, RefreshKind, RefreshTask, WriteTask, Writes,
+};
 
 pub(crate) use harness::{DISCONNECTED, run};
 
@@ -18,6 +20,8 @@ const QUEUE: &str = "PipelineRefreshQueue";
 const BACKFILLS: &str = "BackfillQueue";
 const FREQUENT: &str = "FrequentRefreshQueue";
 const DEAD_LETTERS: &str = "PipelineRefreshDeadLetters";
+const RECORD_WRITES: &str = "RecordWriteQueue";
+const NOTE_WRITES: &str = "NoteWriteQueue";
 
 /// The test context of this function.
 pub(crate) struct TestContext {
@@ -46,6 +50,7 @@ impl TestContext {
 
     fn from(context: harness::TestContext) -> Self {
         let queue = |name| Queue::new(context.sqs(), context.queue_url(name), context.clock.clone());
+        let writes = |name| Queue::new(context.sqs(), context.queue_url(name), context.clock.clone());
         let deps = Deps {
             salesforce: context.salesforce.clone(),
             orgs: context.orgs.clone(),
@@ -54,11 +59,14 @@ impl TestContext {
             records: Records::new(context.dynamodb(), context.table("records")),
             pipelines: Pipelines::new(context.dynamodb(), context.table("pipelines")),
             budgets: Budgets::new(context.dynamodb(), context.table("budgets")),
+            writes: Writes::new(context.dynamodb(), context.table("writes")),
             queues: Queues {
                 refreshes: queue(QUEUE),
                 backfills: queue(BACKFILLS),
                 frequent: queue(FREQUENT),
                 dead_letters: queue(DEAD_LETTERS),
+                record_writes: writes(RECORD_WRITES),
+                note_writes: writes(NOTE_WRITES),
             },
             refresh_window: Duration::ZERO,
             mirrored_objects: ["Account", "Contact", "Lead", "Opportunity"]
@@ -120,6 +128,13 @@ impl TestContext {
     /// Takes the bodies of the dead letters.
     pub(crate) async fn dead_letters(&self) -> Vec<String> {
         self.take(DEAD_LETTERS).await
+    }
+
+    /// Takes the tasks of writes that wait in the queues of records and of notes.
+    pub(crate) async fn writes(&self) -> [Vec<WriteTask>; 2] {
+        let parse =
+            |bodies: Vec<String>| bodies.iter().map(|body| serde_json::from_str(body).expect("a task")).collect();
+        [parse(self.take(RECORD_WRITES).await), parse(self.take(NOTE_WRITES).await)]
     }
 
     async fn take(&self, queue: &str) -> Vec<String> {

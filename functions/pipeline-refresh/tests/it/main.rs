@@ -4,6 +4,7 @@
 
 mod failures;
 mod harness;
+mod overdue;
 mod pipelines;
 mod polls;
 mod scans;

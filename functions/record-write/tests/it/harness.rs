@@ -104,8 +104,13 @@ impl TestContext {
 
     /// Returns the number of tasks in the queue.
     pub(crate) async fn queued(&self) -> usize {
-        let (visible, delayed) = self.waiting(QUEUE).await;
+        let (visible, delayed) = self.tasks().await;
         visible + delayed
+    }
+
+    /// Returns the numbers of tasks in the queue that can be received, and that are delayed.
+    pub(crate) async fn tasks(&self) -> (usize, usize) {
+        self.waiting(QUEUE).await
     }
 
     /// Returns a record of the org.

@@ -126,6 +126,11 @@ impl Request {
         Self { safety: RetrySafety::IfNotApplied, ..self }
     }
 
+    /// Returns whether the request changes something. A `POST` that is declared to be idempotent reads.
+    pub(crate) fn is_write(&self) -> bool {
+        self.method != Method::GET && (self.method != Method::POST || self.safety != RetrySafety::Idempotent)
+    }
+
     /// Returns path and query, encoded.
     pub(crate) fn target(&self) -> String {
         if self.query.is_empty() {

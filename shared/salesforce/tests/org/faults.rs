@@ -1,7 +1,7 @@
 //! The client against faults of the org.
 
 use org_simulator::Effect;
-use salesforce::{Classify, Error, JsonObject, NewNote, NoteHtml, Retry, Soql};
+use salesforce::{Classify, Error, JsonObject, NewNote, NoteHtml, NoteUpdate, Retry, Soql};
 use serde_json::json;
 
 use crate::org::{ACCOUNT, KEY, Org, REP, fields};
@@ -71,4 +71,33 @@ async fn the_daily_limit_is_not_retried() {
     let error = client.count(&Soql::count().from(&ACCOUNT)).await.unwrap_err();
     assert!(matches!(error, Error::DailyLimit { .. }), "{error}");
     assert!(client.api_usage().is_some());
+}
+
+#[tokio::test]
+async fn a_client_knows_that_a_write_was_not_answered() {
+    let org = Org::start().await;
+    let note = note(&org);
+    let client = org.client(REP);
+    let upsert = async || client.upsert(&ACCOUNT, &KEY, &[account()], false).await;
+    org.fault("query", 1, Effect::ResetBefore);
+    client.count(&Soql::count().from(&ACCOUNT)).await.unwrap();
+    org.fault("composite", 1, Effect::UnableToLockRow);
+    upsert().await.unwrap();
+    assert!(!client.has_lost_write(), "a lost read and an answered write");
+
+    for effect in [Effect::ResetAfter, Effect::MalformedJson, Effect::Unavailable] {
+        let client = org.client(REP);
+        org.fault("composite", 1, effect.clone());
+        client.upsert(&ACCOUNT, &KEY, &[account()], false).await.unwrap_err();
+        assert!(client.has_lost_write(), "{effect:?}");
+    }
+
+    // The client itself sends the change again.
+    let client = org.client(REP);
+    let id = client.create_note(&note).await.unwrap();
+    assert!(!client.has_lost_write());
+    org.fault("sobjects/ContentNote", 1, Effect::ResetAfter);
+    let update = NoteUpdate { title: Some("New".to_owned()), html: None };
+    client.update_note(&id, &update).await.unwrap();
+    assert!(client.has_lost_write());
 }

@@ -9,7 +9,7 @@ use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
 use salesforce::{ObjectName, OrgId, RecordId};
 
-use super::pace::Pace;
+use super::concurrency::Concurrency;
 use super::rule::{self, ApplyOutcome, Decision};
 use super::{Change, MirrorRecord, Records, row_key};
 use crate::table::{Conditional, Expression, Item, from_item, text};
@@ -19,7 +19,7 @@ use crate::{Error, batch, time};
 const BATCH_KEYS: usize = 100;
 const PARALLEL_READS: usize = 4;
 /// The time for which a throttled write is tried again, unless the caller has more: a hint is deferred after it.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+pub const THROTTLE_TIMEOUT: Duration = Duration::from_secs(5);
 const APPLY: &str = "apply the change";
 /// Each refusal returns the row stored in between. One more attempt settles it, unless many rows differ within one
 /// millisecond.
@@ -41,24 +41,24 @@ impl Records {
     /// fields differ or not.
     ///
     /// A result is [`Error::TooLarge`] for a row that exceeds the item limit. A write that is throttled is tried again for
-    /// at most [`PATIENCE`].
+    /// at most [`THROTTLE_TIMEOUT`].
     pub async fn apply_all(
         &self,
         org: OrgId,
         object: &ObjectName,
         changes: Vec<Change>,
     ) -> Vec<Result<ApplyOutcome, Error>> {
-        self.apply_all_within(org, object, changes, PATIENCE).await
+        self.apply_all_within(org, object, changes, THROTTLE_TIMEOUT).await
     }
 
-    /// Does the same as [`Self::apply_all`], and tries a write that is throttled again until its pauses take `patience`.
-    /// Throttles lower the number of writes at the same time, as the module `pace` says.
+    /// Does the same as [`Self::apply_all`], and tries a write that is throttled again until its pauses take `time_limit`.
+    /// Throttles lower the number of writes at the same time, as the module `concurrency` says.
     pub async fn apply_all_within(
         &self,
         org: OrgId,
         object: &ObjectName,
         changes: Vec<Change>,
-        patience: Duration,
+        time_limit: Duration,
     ) -> Vec<Result<ApplyOutcome, Error>> {
         let rows: Vec<_> = changes.into_iter().map(|change| change.into_row(org, object)).collect();
         let ids: BTreeSet<RecordId> = rows.iter().flatten().map(|row| row.record_id).collect();
@@ -80,21 +80,21 @@ impl Records {
                 Err(error) => results.push(Some(Err(error))),
             }
         }
-        let (mut pace, mut running) = (Pace::default(), FuturesUnordered::new());
+        let (mut concurrency, mut running) = (Concurrency::default(), FuturesUnordered::new());
         loop {
-            while running.len() < pace.parallel() {
+            while running.len() < concurrency.parallel() {
                 let Some(write) = pending.pop_front() else { break };
-                running.push(attempt(write, pace.round()));
+                running.push(attempt(write, concurrency.round()));
             }
             let Some((mut write, round, stored)) = running.next().await else { break };
             match stored {
-                Err(Error::Unavailable { .. }) if write.paused < patience => {
-                    pace = pace.after_throttle(round);
+                Err(Error::Unavailable { .. }) if write.paused < time_limit => {
+                    concurrency = concurrency.after_throttle(round);
                     write.paused += write.pause();
                     pending.push_back(write);
                 }
                 stored => {
-                    pace = pace.after_success();
+                    concurrency = concurrency.after_success();
                     if let Some(result) = results.get_mut(write.index) {
                         *result = Some(stored);
                     }

@@ -137,6 +137,11 @@ pub struct Write {
     /// be repeated blindly; the Unix epoch if no such request may take effect. `None` if version 0.1.0 stored the write.
     #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<Timestamp>,
+    /// The time from which no request of the write can take effect any more, if a request of an attempt got no response
+    /// ([`super::rule::settled_at`]). Until then later writes of its records wait, although the write has ended. Missing if
+    /// every request was answered, and in what version 0.1.0 stored.
+    #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
+    pub unsettled_until: Option<Timestamp>,
     /// The time of the request.
     #[serde(with = "crate::time::millis")]
     pub created_at: Timestamp,

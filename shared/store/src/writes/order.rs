@@ -1,4 +1,4 @@
-//! The order of the writes of a record: the table `write_order`, and the rule whose turn it is.
+//! The order of the writes of a record: the table `write_order`, and the rule which write goes ahead.
 //!
 //! A write takes its place in the row of each record that it changes before it calls Salesforce, and leaves once it is
 //! finished. It goes ahead if no earlier write is unfinished; otherwise it waits. Whether an earlier one is unfinished is
@@ -18,9 +18,10 @@ use salesforce::external_id::order_key;
 use salesforce::{ExternalIdType, FieldName, ObjectName, OrgId, RecordId};
 use serde_json::Value;
 
+use super::rule::settled_at;
 use super::{Write, WriteState};
 use crate::ids::{WriteId, sha256_hex};
-use crate::table::{Conditional, Item, Place as Rowset, Rows, Table, Update, key, number};
+use crate::table::{Conditional, Item, Place as Rowset, Rows, Table, Update, key, number, text};
 use crate::{Error, time};
 
 /// A record as the order of writes knows it: a hash of its object, its key field and the value of that field, without the
@@ -88,17 +89,23 @@ pub fn before(mine: Place, members: &[Place]) -> Vec<Place> {
 
 /// Returns whether later writes wait for the write at this place, given the write as the ledger holds it.
 ///
-/// They do not if it has ended, was erased or abandoned, or has another place by now. A first attempt that was killed before
-/// it was answered was never accepted: nobody waits for it after its deadline, and if it is requested again it takes a new
-/// place.
+/// They do not if it was erased or abandoned, or has another place by now. If it has ended, they wait only while a request of
+/// it that got no response may still take effect. A first attempt that was killed before it was answered was never accepted:
+/// it is waited for until its request cannot take effect any more, and if it is requested again it takes a new place.
 #[must_use]
 pub fn is_unfinished(place: Place, write: Option<&Write>, now: Timestamp) -> bool {
     let Some(write) = write.filter(|write| Place::of(write) == place) else { return false };
     match write.state {
-        WriteState::Finished | WriteState::Failed => false,
+        WriteState::Finished | WriteState::Failed => unsettled_for(write, now).is_positive(),
         WriteState::Queued => true,
-        WriteState::InProgress => write.accepted_at().is_some() || now < write.deadline,
+        WriteState::InProgress => write.accepted_at().is_some() || now < settled_at(write.deadline),
     }
+}
+
+/// Returns the time for which a write that has ended is still waited for; zero if no request of it may take effect late.
+#[must_use]
+pub fn unsettled_for(write: &Write, now: Timestamp) -> SignedDuration {
+    write.unsettled_until.map_or(SignedDuration::ZERO, |until| until.duration_since(now)).max(SignedDuration::ZERO)
 }
 
 /// The `write_order` table.
@@ -110,6 +117,8 @@ pub struct WriteOrder {
 /// The time for which a row is stored after its last change. An unfinished write takes its place again in each attempt, at
 /// least every 15 minutes, unless its task is a dead letter: SQS keeps it for 14 days, and it may be sent again until then.
 const RETENTION: SignedDuration = SignedDuration::from_hours(21 * 24);
+/// The largest number of places in a row. Each takes about 60 bytes, of which every change of the row costs one write unit a KB.
+pub const MAX_PLACES: usize = 1_000;
 /// The number of rows that are changed at the same time.
 const PARALLEL_UPDATES: usize = 32;
 
@@ -119,21 +128,23 @@ impl WriteOrder {
         Self { table: Table::new(client, table) }
     }
 
-    /// Takes the write's place in the row of each record: one update a record. Returns the places in each row. Taking a
-    /// place again does no harm.
+    /// Takes the write's place in the row of each record: one update a record. Returns the places in each row; `None` if a row
+    /// has [`MAX_PLACES`] others. Taking a place again does no harm, and is always possible.
     ///
     /// # Errors
-    /// Only those of the table. Some places may be taken.
+    /// Only those of the table. After an error or `None`, some places may be taken.
     pub async fn join(
         &self,
         org: OrgId,
         records: &[RecordKey],
         place: Place,
         now: Timestamp,
-    ) -> Result<Vec<Vec<Place>>, Error> {
+    ) -> Result<Option<Vec<Vec<Place>>>, Error> {
         let operation = "take a place in the order of writes";
-        let join = || Update { join: Some((MEMBERS, vec![place.to_string()])), ..touch(now) };
-        self.update_all(operation, org, records, join).await
+        let values = || vec![(":max", number(MAX_PLACES as u64)), (":place", text(place.to_string()))];
+        let members = || Some((MEMBERS, vec![place.to_string()]));
+        let join = || Update { join: members(), when: HAS_ROOM, values: values(), ..touch(now) };
+        Ok(self.update_all(operation, org, records, join).await?.into_iter().collect())
     }
 
     /// Removes places from the row of each record: one update a record. Returns the places that remain in each row.
@@ -150,7 +161,7 @@ impl WriteOrder {
         let operation = "leave the order of writes";
         let places: Vec<String> = places.iter().map(ToString::to_string).collect();
         let leave = || Update { leave: Some((MEMBERS, places.clone())), ..touch(now) };
-        self.update_all(operation, org, records, leave).await
+        Ok(self.update_all(operation, org, records, leave).await?.into_iter().map(Option::unwrap_or_default).collect())
     }
 
     async fn update_all(
@@ -159,7 +170,7 @@ impl WriteOrder {
         org: OrgId,
         records: &[RecordKey],
         update: impl Fn() -> Update,
-    ) -> Result<Vec<Vec<Place>>, Error> {
+    ) -> Result<Vec<Option<Vec<Place>>>, Error> {
         let updates: Vec<_> = records.iter().map(|record| self.update(operation, org, record, update())).collect();
         stream::iter(updates).buffered(PARALLEL_UPDATES).try_collect().await
     }
@@ -170,10 +181,10 @@ impl WriteOrder {
         org: OrgId,
         record: &RecordKey,
         update: Update,
-    ) -> Result<Vec<Place>, Error> {
+    ) -> Result<Option<Vec<Place>>, Error> {
         match self.table.update(operation, key([("org_id", org.as_str()), ("record", &record.0)]), update).await? {
-            Conditional::Done(item) => Ok(places(&item)),
-            Conditional::Refused(_) => Err(Error::Conflict { operation }),
+            Conditional::Done(item) => Ok(Some(places(&item))),
+            Conditional::Refused(_) => Ok(None),
         }
     }
 }
@@ -186,6 +197,8 @@ fn touch(now: Timestamp) -> Update {
 
 /// The attribute with the places.
 const MEMBERS: &str = "waiting";
+/// The condition that a row has room for a place, or has it already.
+const HAS_ROOM: &str = "attribute_not_exists(#waiting) OR size(#waiting) < :max OR contains(#waiting, :place)";
 
 /// Returns the places of a row. A text that is no place holds nobody up.
 fn places(item: &Item) -> Vec<Place> {

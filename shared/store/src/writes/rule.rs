@@ -9,9 +9,21 @@
 //! An attempt owns the write until its deadline. After that the next caller takes it over under a higher attempt
 //! number; only the current attempt may finish the write. What an earlier attempt did is found by external ids.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Write, WriteState};
+
+/// The time for which Salesforce carries out a call (Salesforce Developer Limits, API timeouts).
+const CALL_LIMIT: SignedDuration = SignedDuration::from_mins(10);
+/// An allowance for a request that waits before Salesforce takes it up.
+const MARGIN: SignedDuration = SignedDuration::from_mins(1);
+
+/// Returns the time from which no request can take effect that was sent until `sent_by`, although its response was lost.
+/// Every request of an attempt is sent before the deadline of the attempt.
+#[must_use]
+pub fn settled_at(sent_by: Timestamp) -> Timestamp {
+    sent_by.saturating_add(CALL_LIMIT + MARGIN).unwrap_or(Timestamp::MAX)
+}
 
 /// The next step of a caller that finds a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -84,7 +84,11 @@ fn a_throttled_page_is_stored_whole_and_each_row_once() {
         let state = partition.state.lock().unwrap();
         assert_eq!(state.stored.len(), 300);
         assert!(state.stored.values().all(|writes| *writes == 1));
-        assert!(state.throttled > 0 && state.throttled < 300, "throttled {} times: the pace adapts", state.throttled);
+        assert!(
+            state.throttled > 0 && state.throttled < 300,
+            "throttled {} times: the concurrency adapts",
+            state.throttled
+        );
     });
 }
 

@@ -20,11 +20,11 @@ fn places_are_taken_once_and_given_up() {
         let (one, both) = (vec![record("A-1")], vec![record("A-1"), record("A-2")]);
 
         order.join(org(), &one, place(1), at(1)).await.unwrap();
-        let mut joined = order.join(org(), &both, place(2), at(2)).await.unwrap();
+        let mut joined = order.join(org(), &both, place(2), at(2)).await.unwrap().unwrap();
         joined[0].sort_unstable();
         assert_eq!(joined, [vec![place(1), place(2)], vec![place(2)]]);
-        assert_eq!(order.join(org(), &one, place(2), at(3)).await.unwrap()[0].len(), 2, "again");
-        assert_eq!(order.join(other_org(), &one, place(3), at(3)).await.unwrap(), [vec![place(3)]]);
+        assert_eq!(order.join(org(), &one, place(2), at(3)).await.unwrap().unwrap()[0].len(), 2, "again");
+        assert_eq!(order.join(other_org(), &one, place(3), at(3)).await.unwrap().unwrap(), [vec![place(3)]]);
 
         assert_eq!(order.leave(org(), &both, &[place(2)], at(4)).await.unwrap(), [vec![place(1)], vec![]]);
         assert_eq!(order.leave(org(), &both, &[place(2)], at(5)).await.unwrap(), [vec![place(1)], vec![]]);

@@ -150,13 +150,50 @@ fn only_an_abandoned_key_can_be_used_again() {
     run(async {
         let writes = writes().await;
         let write = begin(&writes, 0).await;
-        writes.abandon(&write).await.unwrap();
+        assert!(writes.abandon(&write, at(1)).await.unwrap());
         let second = begin(&writes, 1).await;
         let finished = writes.finish(&second, None, &json!({}), at(2)).await.unwrap();
 
-        writes.abandon(&second).await.unwrap();
+        assert!(!writes.abandon(&second, at(3)).await.unwrap());
 
         assert_eq!(writes.load(org(), write.write_id).await.unwrap(), Some(finished));
+    });
+}
+
+#[test]
+fn a_write_that_may_take_effect_late_is_not_abandoned() {
+    run(async {
+        let writes = writes().await;
+        let write = begin(&writes, 0).await;
+        let marked = writes.mark_unsettled(&write).await.unwrap();
+        // 11 minutes after the deadline of the attempt.
+        assert_eq!(marked.unsettled_until, Some(at(30 + 11 * 60)));
+
+        assert!(!writes.abandon(&write, at(1)).await.unwrap());
+
+        assert_eq!(writes.load(org(), write.write_id).await.unwrap(), Some(marked));
+        assert!(writes.abandon(&write, at(30 + 11 * 60)).await.unwrap());
+    });
+}
+
+#[test]
+fn only_a_killed_attempt_leaves_an_unsettled_request() {
+    run(async {
+        let writes = writes().await;
+        let write = begin(&writes, 0).await;
+        queue(&writes, &write, &request(0).request, 1).await.unwrap();
+        let resume = async |seconds| match writes.resume(&task(&write), at(seconds), CLAIM_TTL).await.unwrap() {
+            BeginOutcome::Started(write) => write,
+            other => panic!("{other:?}"),
+        };
+        let second = resume(3).await;
+        assert_eq!(second.unsettled_until, None, "the first attempt was recorded");
+
+        let third = resume(33).await;
+
+        assert_eq!(third.unsettled_until, Some(at(33 + 11 * 60)), "the second one was not");
+        let finished = writes.finish(&third, None, &json!({}), at(34)).await.unwrap();
+        assert_eq!(finished.unsettled_until, third.unsettled_until);
     });
 }
 

@@ -1,44 +1,15 @@
 use proptest::prelude::*;
+use store::OrgState;
 use store::deferral::OUTAGE;
 use store::owner_policy::RouteError;
-use store::{OrgState, WriteKind, WriteState};
 
 use super::*;
+use crate::samples::{now, requested};
 
 const PAUSE: Duration = Duration::from_secs(3);
 
-fn now() -> Timestamp {
-    "2026-11-22T10:00:00Z".parse().unwrap()
-}
-
 fn no_session(retry: Retry) -> Error {
     Error::Salesforce(salesforce::Error::NoSession { reason: "test".to_owned(), retry })
-}
-
-fn requested() -> Write {
-    let org = "00D5e000000KQ2eEAG".parse().unwrap();
-    Write {
-        org_id: org,
-        write_id: WriteId::derive(org, &"k".parse().unwrap()),
-        kind: WriteKind::Records,
-        object: None,
-        platform_user: None,
-        state: WriteState::InProgress,
-        route: None,
-        request: None,
-        response: None,
-        request_digest: String::new(),
-        attempt: 1,
-        deadline: now(),
-        sent_at: None,
-        created_at: now(),
-        updated_at: now(),
-        queued_at: None,
-        ordered_at: None,
-        deferrals: Deferrals::default(),
-        obstacle: None,
-        next_attempt_at: None,
-    }
 }
 
 fn accepted() -> Write {

@@ -34,9 +34,10 @@ struct Options {
     /// Seconds within which the queued writes have to end after the last request
     #[arg(long, default_value_t = 2_400)]
     patience: u64,
-    /// Do not lose the outcomes of notes' creations: spares a quarter of an hour
+    /// Spare the quarter of an hour for which a lost request may take effect: later writes wait for it for less, and the outcomes
+    /// of notes' creations are not lost
     #[arg(long)]
-    certain_notes: bool,
+    short: bool,
 }
 
 #[tokio::main]
@@ -48,7 +49,7 @@ async fn main() -> ExitCode {
         reps: usize::from(options.reps),
         records: options.records.unwrap_or(options.writes / 10).max(1) as usize,
         kills: options.kills.unwrap_or(options.writes / 20) as usize,
-        notes_in_doubt: !options.certain_notes,
+        is_short: options.short,
         seed: options.seed,
         patience: Duration::from_secs(options.patience),
     };

@@ -53,7 +53,7 @@ impl<'a> Fronts<'a> {
             random: Mutex::new(StdRng::seed_from_u64(plan.seed)),
             killed: AtomicUsize::new(0),
             most_kills: plan.kills,
-            kills_notes: plan.notes_in_doubt,
+            kills_notes: !plan.is_short,
         })
     }
 

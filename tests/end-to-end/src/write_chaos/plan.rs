@@ -27,9 +27,10 @@ pub struct Plan {
     pub records: usize,
     /// The largest number of requests whose function is killed. The same request is in progress for a minute afterwards.
     pub kills: usize,
-    /// Lets the outcome of a note's creation be lost too. Such a note is looked for until no late commit can come any more, which
-    /// takes a quarter of an hour of real time.
-    pub notes_in_doubt: bool,
+    /// Spares the quarter of an hour for which a request that got no response may take effect: later writes of its records wait
+    /// only for as long as the simulator's requests take, and the outcome of a note's creation is not lost, because the note
+    /// would be looked for until then.
+    pub is_short: bool,
     /// The seed of the random numbers. The same seed makes the same requests, kills and faults, at other times.
     pub seed: u64,
     /// The time within which the queued writes have to end after the last request.
@@ -131,7 +132,7 @@ mod tests {
         reps: 4,
         records: 8,
         kills: 1,
-        notes_in_doubt: false,
+        is_short: true,
         seed: 7,
         patience: Duration::from_secs(1),
     };

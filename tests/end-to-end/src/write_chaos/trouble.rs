@@ -134,7 +134,7 @@ fn decreased(accounts: &BTreeMap<String, Vec<(String, u64)>>, seen: &mut BTreeMa
 
 /// Returns the paths that faults affect. A note is created by `composite` itself, records by what is below it.
 fn paths(plan: Plan) -> &'static str {
-    if plan.notes_in_doubt { "/services/data/v66.0/**" } else { "/services/data/v66.0/*/**" }
+    if plan.is_short { "/services/data/v66.0/*/**" } else { "/services/data/v66.0/**" }
 }
 
 /// Adds a fault rule for each kind of failure of Ferry's calls.
@@ -157,8 +157,7 @@ fn add_faults(simulator: &org_simulator::Simulator, plan: Plan, seed: u64) {
         simulator.fault(FaultRule { path, probability, seed: seed * 100 + number, ..FaultRule::new(effect) });
     }
     // Commits that take longer than a function waits are slow: a few of them are enough.
-    let path =
-        Some(if plan.notes_in_doubt { paths(plan) } else { "/services/data/v66.0/composite/sobjects/**" }.to_owned());
+    let path = Some(if plan.is_short { "/services/data/v66.0/composite/sobjects/**" } else { paths(plan) }.to_owned());
     let late = Effect::DelayBefore { delay_ms: 35_000 };
     simulator.fault(FaultRule { path, skip: 20, times: Some(1), ..FaultRule::new(late) });
 }

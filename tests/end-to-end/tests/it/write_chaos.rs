@@ -8,7 +8,7 @@ use local::Progress;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_accepted_write_ends_once_and_in_order() {
     let patience = Duration::from_secs(180);
-    let plan = Plan { writes: 60, notes: 15, reps: 4, records: 20, kills: 3, notes_in_doubt: false, seed: 3, patience };
+    let plan = Plan { writes: 60, notes: 15, reps: 4, records: 20, kills: 3, is_short: true, seed: 3, patience };
 
     let report = run(plan, &Progress::Silent).await.unwrap();
 

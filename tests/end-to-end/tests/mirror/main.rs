@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use store::{
     Budgets, ChangeHint, ConnectionId, ConnectionKind, Cursors, Deliveries, DeliveryOutcome, Pipelines, Queue,
-    RecordRef, Records, RefreshKind, RefreshTask, Source,
+    RecordRef, Records, RefreshKind, RefreshTask, Source, Writes,
 };
 
 const OBJECTS: [ObjectName; 3] =
@@ -38,6 +38,7 @@ impl Both {
         let budgets = Budgets::new(context.dynamodb(), context.table("budgets"));
         let hints = |name| Queue::new(context.sqs(), context.queue_url(name), context.clock.clone());
         let tasks = |name| Queue::new(context.sqs(), context.queue_url(name), context.clock.clone());
+        let writes = |name| Queue::new(context.sqs(), context.queue_url(name), context.clock.clone());
         let refresh = pipeline_refresh::Deps {
             salesforce: context.salesforce.clone(),
             orgs: context.orgs.clone(),
@@ -46,11 +47,14 @@ impl Both {
             records: records.clone(),
             pipelines: Pipelines::new(context.dynamodb(), context.table("pipelines")),
             budgets: budgets.clone(),
+            writes: Writes::new(context.dynamodb(), context.table("writes")),
             queues: pipeline_refresh::Queues {
                 refreshes: tasks("PipelineRefreshQueue"),
                 backfills: tasks("BackfillQueue"),
                 frequent: tasks("FrequentRefreshQueue"),
                 dead_letters: tasks("PipelineRefreshDeadLetters"),
+                record_writes: writes("RecordWriteQueue"),
+                note_writes: writes("NoteWriteQueue"),
             },
             refresh_window: std::time::Duration::ZERO,
             mirrored_objects: OBJECTS.to_vec(),

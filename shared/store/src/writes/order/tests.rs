@@ -51,12 +51,35 @@ fn the_stored_order_of_places_is_their_order() {
     assert_eq!(texts.iter().filter_map(|text| Place::parse(text)).collect::<BTreeSet<_>>(), places);
 }
 
+#[test]
+fn an_ended_write_is_waited_for_until_it_is_settled() {
+    let request = Model { now: 100, ..Model::default() }.new_write(1);
+    let lost = Write { unsettled_until: Some(at(900)), state: WriteState::Finished, ..request.first_attempt() };
+    let place = Place::of(&lost);
+    assert!(is_unfinished(place, Some(&lost), at(899)));
+    assert_eq!(unsettled_for(&lost, at(899)), SignedDuration::from_secs(1));
+    assert!(!is_unfinished(place, Some(&lost), at(900)));
+    assert_eq!(unsettled_for(&lost, at(1_000)), SignedDuration::ZERO);
+    let answered = Write { unsettled_until: None, ..lost };
+    assert!(!is_unfinished(place, Some(&answered), at(100)));
+}
+
+#[test]
+fn a_killed_first_attempt_is_waited_for_until_it_is_settled() {
+    let killed = Model { now: 100, ..Model::default() }.new_write(1).first_attempt();
+    let settled = 100 + CLAIM + LONGEST_CALL + 60;
+    assert!(is_unfinished(Place::of(&killed), Some(&killed), at(settled - 1)));
+    assert!(!is_unfinished(Place::of(&killed), Some(&killed), at(settled)));
+}
+
 fn org() -> OrgId {
     "00D5e000000KQ2eEAG".parse().unwrap()
 }
 
 /// The seconds for which an attempt owns a write.
 const CLAIM: i64 = 60;
+/// The seconds for which Salesforce carries out a call.
+const LONGEST_CALL: i64 = 600;
 
 /// A step of the model. The number chooses the write.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +94,8 @@ enum Step {
     Kill(usize),
     /// The next call of Salesforce for the write fails, with a failure that passes by itself.
     Fail(usize),
+    /// The next call of Salesforce for the write gets no response, and takes effect after these seconds.
+    Lose(usize, i64),
     /// Time passes.
     Pass(i64),
 }
@@ -82,7 +107,9 @@ fn step() -> impl Strategy<Value = Step> {
         12 => (0..WRITES).prop_map(Step::GoOn),
         1 => (0..WRITES).prop_map(Step::Kill),
         2 => (0..WRITES).prop_map(Step::Fail),
+        2 => (0..WRITES, 0..=LONGEST_CALL).prop_map(|(n, late)| Step::Lose(n, late)),
         1 => (1..90_i64).prop_map(Step::Pass),
+        1 => (1..900_i64).prop_map(Step::Pass),
     ]
 }
 
@@ -94,6 +121,8 @@ const RECORDS: usize = 3;
 enum Progress {
     Join,
     Call,
+    /// The response was lost: that is stored before the result.
+    Lost,
     /// Salesforce has answered.
     Finish,
     /// The task is sent before the write is stored as queued.
@@ -123,6 +152,10 @@ struct Model {
     /// The tasks in the queue, by their number of deferrals.
     tasks: BTreeMap<usize, Vec<u32>>,
     failing: BTreeSet<usize>,
+    /// The writes whose next call is lost, with the seconds until it takes effect.
+    losing: BTreeMap<usize, i64>,
+    /// The calls that take effect later, by their time: the write and its attempt.
+    late: BTreeSet<(i64, usize, u64)>,
     /// The effects on each record, in their order: the write and its attempt.
     effects: BTreeMap<usize, Vec<(usize, u64)>>,
     /// For each write: the first attempt since it was last requested, and the writes that were accepted before and had not
@@ -153,8 +186,13 @@ impl Model {
     }
 
     fn run(&mut self, step: Step) {
+        while let Some((_, n, attempt)) = self.late.first().copied().filter(|(due, ..)| *due <= self.now) {
+            self.late.pop_first();
+            self.take_effect(n, attempt);
+        }
         match step {
             Step::Pass(seconds) => self.now += seconds,
+            Step::Lose(n, late) => drop(self.losing.insert(n, late)),
             Step::Fail(n) => drop(self.failing.insert(n)),
             Step::Kill(n) => self.kill(n),
             Step::Request(n) => self.request(n),
@@ -207,6 +245,9 @@ impl Model {
             Some(accepted_at) => write.queued_at = Some(accepted_at),
             None => write.ordered_at = Some(now),
         }
+        if write.state == WriteState::InProgress {
+            write.unsettled_until = Some(rule::settled_at(write.deadline));
+        }
         write.state = WriteState::InProgress;
         write.deadline = now + SignedDuration::from_secs(CLAIM);
         write.attempt += 1;
@@ -247,11 +288,21 @@ impl Model {
                 Some(if waits_for.is_empty() { Progress::Call } else { Progress::Send })
             }
             Progress::Call if self.failing.remove(&n) => Some(Progress::Send),
-            Progress::Call => {
-                for record in self.records[n].clone() {
-                    self.effects.entry(record).or_default().push((n, write.attempt));
+            Progress::Call => match self.losing.remove(&n) {
+                Some(late) => {
+                    self.late.insert((self.now + late, n, write.attempt));
+                    Some(Progress::Lost)
                 }
-                Some(Progress::Finish)
+                None => {
+                    self.take_effect(n, write.attempt);
+                    Some(Progress::Finish)
+                }
+            },
+            Progress::Lost => {
+                let until = rule::settled_at(write.deadline);
+                let stored = self.store(n, write.attempt, |write| write.unsettled_until = Some(until));
+                // The records are sent again within the attempt, or by a later one.
+                stored.then_some(if self.now % 2 == 0 { Progress::Call } else { Progress::Send })
             }
             Progress::Finish => {
                 let stored = self.store(n, write.attempt, |write| write.state = WriteState::Finished);
@@ -271,6 +322,7 @@ impl Model {
                 });
                 None
             }
+            Progress::Leave if unsettled_for(&self.ledger[&n], at(self.now)).is_positive() => None,
             Progress::Leave => {
                 for record in self.records[n].clone() {
                     self.rows.entry(record).or_default().remove(&Place::of(&write));
@@ -281,6 +333,12 @@ impl Model {
         match next {
             Some(progress) => drop(self.attempts.insert(n, Attempt { write, progress, task })),
             None => drop(self.attempts.remove(&n)),
+        }
+    }
+
+    fn take_effect(&mut self, n: usize, attempt: u64) {
+        for record in self.records[n].clone() {
+            self.effects.entry(record).or_default().push((n, attempt));
         }
     }
 
@@ -341,6 +399,7 @@ proptest! {
 
         // Salesforce is available again and nobody is killed: every accepted write ends.
         model.failing.clear();
+        model.losing.clear();
         for _ in 0..200 {
             for n in 0..WRITES {
                 model.run(Step::Deliver(n));

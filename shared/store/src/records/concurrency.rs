@@ -8,20 +8,20 @@ pub(super) const MOST: usize = 32;
 
 /// How many writes may run at the same time: one more after each round without a throttle, half as many after a throttle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Pace {
+pub(super) struct Concurrency {
     parallel: usize,
     /// The writes that succeeded in this round.
     succeeded: usize,
     round: u32,
 }
 
-impl Default for Pace {
+impl Default for Concurrency {
     fn default() -> Self {
         Self { parallel: MOST, succeeded: 0, round: 0 }
     }
 }
 
-impl Pace {
+impl Concurrency {
     /// Returns the number of writes that may run at the same time, from 1 to [`MOST`].
     pub(super) fn parallel(self) -> usize {
         self.parallel
@@ -32,7 +32,7 @@ impl Pace {
         self.round
     }
 
-    /// Returns the pace after a write succeeded.
+    /// Returns the concurrency after a write succeeded.
     #[must_use]
     pub(super) fn after_success(self) -> Self {
         if self.succeeded + 1 < self.parallel {
@@ -41,7 +41,7 @@ impl Pace {
         Self { parallel: (self.parallel + 1).min(MOST), succeeded: 0, ..self }
     }
 
-    /// Returns the pace after a write was throttled that began in `round`. The writes of one round count once.
+    /// Returns the concurrency after a write was throttled that began in `round`. The writes of one round count once.
     #[must_use]
     pub(super) fn after_throttle(self, round: u32) -> Self {
         if round != self.round {
@@ -58,40 +58,40 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_writes_of_one_round_halve_the_pace_once() {
-        let mut pace = Pace::default();
+    fn the_writes_of_one_round_halve_the_concurrency_once() {
+        let mut concurrency = Concurrency::default();
         for _ in 0..MOST {
-            pace = pace.after_throttle(0);
+            concurrency = concurrency.after_throttle(0);
         }
-        assert_eq!((pace.parallel(), pace.round()), (MOST / 2, 1));
+        assert_eq!((concurrency.parallel(), concurrency.round()), (MOST / 2, 1));
     }
 
     proptest! {
         #[test]
         fn a_pace_is_bounded_and_rises_slower_than_it_falls(throttled in prop::collection::vec(any::<bool>(), 0..400)) {
-            let mut pace = Pace::default();
+            let mut concurrency = Concurrency::default();
             for throttled in throttled {
-                let next = if throttled { pace.after_throttle(pace.round()) } else { pace.after_success() };
+                let next = if throttled { concurrency.after_throttle(concurrency.round()) } else { concurrency.after_success() };
                 prop_assert!((1..=MOST).contains(&next.parallel()));
                 if throttled {
-                    prop_assert_eq!(next.parallel(), (pace.parallel() / 2).max(1));
+                    prop_assert_eq!(next.parallel(), (concurrency.parallel() / 2).max(1));
                 } else {
-                    prop_assert!(next.parallel() <= pace.parallel() + 1);
+                    prop_assert!(next.parallel() <= concurrency.parallel() + 1);
                 }
-                pace = next;
+                concurrency = next;
             }
         }
 
         #[test]
         fn a_pace_without_throttles_comes_back(halvings in 0..10) {
-            let mut pace = Pace::default();
+            let mut concurrency = Concurrency::default();
             for _ in 0..halvings {
-                pace = pace.after_throttle(pace.round());
+                concurrency = concurrency.after_throttle(concurrency.round());
             }
             for _ in 0..MOST * MOST {
-                pace = pace.after_success();
+                concurrency = concurrency.after_success();
             }
-            prop_assert_eq!(pace.parallel(), MOST);
+            prop_assert_eq!(concurrency.parallel(), MOST);
         }
     }
 }
