@@ -70,7 +70,7 @@ impl Report for Reply {
         let condition = self.met.or_else(|| refusal?.condition);
         // A condition that may still pass waits for nobody.
         let told = self.met.or_else(|| refusal.filter(|refusal| refusal.retry == RetryHint::NeedsHuman)?.condition);
-        let waits_for_operator = told.is_some_and(|condition| condition.mended_by() == ResolvedBy::Operator);
+        let waits_for_operator = told.is_some_and(|condition| condition.resolved_by() == ResolvedBy::Operator);
         vec![
             ("tokens.refreshed", u64::from(self.refreshed)),
             // A client secret that was changed at Salesforce stops every org of the app: an alarm watches this count.
@@ -97,7 +97,7 @@ mod tests {
     fn each_condition_of_the_operator_is_counted_once_it_waits() {
         for condition in Condition::ALL {
             let waits = blocked(condition, Retry::NeedsHuman);
-            let expected = u64::from(condition.mended_by() == ResolvedBy::Operator);
+            let expected = u64::from(condition.resolved_by() == ResolvedBy::Operator);
             assert_eq!(count(&waits, "connections.wait_for_operator"), expected, "{condition}");
             let may_pass = blocked(condition, Retry::After(std::time::Duration::from_secs(1)));
             assert_eq!(count(&may_pass, "connections.wait_for_operator"), 0, "{condition}");

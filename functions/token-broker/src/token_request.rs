@@ -26,7 +26,7 @@ pub(crate) enum TokenRequest {
 }
 
 /// The time between two refreshes that try whether an org has moved.
-const PROBE_EVERY: SignedDuration = SignedDuration::from_mins(30);
+const PROBE_EVERY: SignedDuration = SignedDuration::from_mins(5);
 
 impl From<&AccessTokenRequest> for TokenRequest {
     fn from(wanted: &AccessTokenRequest) -> Self {

@@ -149,7 +149,7 @@ fn the_api_and_its_apps_have_alarms() {
     assert_watched("Ferry", "apps.refused", ["ConnectionManager", "TokenBroker"]);
     assert_watched("Ferry", "connections.reauth_required", ["RecordEvents"]);
     assert_watched("Ferry", "connections.blocked", ["RecordEvents"]);
-    // Each condition with `mended_by` `operator` is counted by it, `app_refused` too.
+    // Each condition with `resolved_by` `operator` is counted by it, `app_refused` too.
     assert_watched("Ferry", "connections.wait_for_operator", ["ConnectionManager", "TokenBroker"]);
     let template = template();
     let (_, filter) = template.resources("AWS::Logs::MetricFilter").next().unwrap();

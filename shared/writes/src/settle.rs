@@ -11,7 +11,7 @@ use salesforce::{Classify, Retry};
 use serde_json::{Value, json};
 use store::deferral::jitter;
 use store::owner_policy::WriteRoute;
-use store::queues::MAX_DELAY;
+use store::deferral::MAX_DELAY;
 use store::writes::is_queueable;
 use store::{Deferrals, Obstacle, QueuedState, RecordKey, WaitingFor, Write};
 
