@@ -1,6 +1,6 @@
 //! The function between a simulated org and the emulator: pipelines and mirror end as the org is, whatever happens on the way.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod failures;
 mod harness;
