@@ -76,7 +76,7 @@ impl Report for Reply {
             // A client secret that was changed at Salesforce stops every org of the app: an alarm watches this count.
             ("apps.refused", u64::from(is_app)),
             ("connections.blocked", u64::from(condition.is_some())),
-            // Nobody else is told of it: an alarm watches this count too.
+            // The operator is told of it only by an alarm, which watches this count too.
             ("connections.wait_for_operator", u64::from(waits_for_operator)),
         ]
     }

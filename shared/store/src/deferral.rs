@@ -2,8 +2,10 @@
 //! Pure. Hints, refresh tasks and queued writes all follow it.
 //!
 //! A failure that passes by itself is tried again for [`OUTAGE`], longer than a weekend, with a delay that grows to
-//! what SQS allows. While a person has to act there is no such limit: the person was told, by the state of the
-//! connection and its event, and the work is done once they have acted.
+//! what SQS allows. While a person has to act this rule has no limit: the person was told, by the state of the
+//! connection and its event, and the work is done once they have acted. Two callers end it sooner, because a refresh does
+//! the same work later: `record-upsert` leaves a hint to the refresh after three days (`left_to_refresh.rs`), and
+//! `pipeline-refresh` leaves a task to the next night.
 //!
 //! A refusal that no retry seems to help is confirmed first: one odd answer, of a proxy or of an org under maintenance,
 //! ends no work ([`Deferrals::after_refusal`]).

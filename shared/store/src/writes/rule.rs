@@ -19,7 +19,8 @@ const CALL_LIMIT: SignedDuration = SignedDuration::from_mins(10);
 const MARGIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// Returns the time from which no request can take effect that was sent until `sent_by`, although its response was lost.
-/// Every request of an attempt is sent before the deadline of the attempt.
+/// Every request of an attempt is sent before the deadline of the attempt, 60 seconds after it began; so this is 12 minutes
+/// after it began.
 #[must_use]
 pub fn settled_at(sent_by: Timestamp) -> Timestamp {
     sent_by.saturating_add(CALL_LIMIT + MARGIN).unwrap_or(Timestamp::MAX)
