@@ -165,7 +165,8 @@ fn into_map(json: Json) -> Map<String, Json> {
     }
 }
 
-fn soap_type(kind: FieldKind) -> &'static str {
+/// Returns the XML type of a field's values.
+pub(crate) fn soap_type(kind: FieldKind) -> &'static str {
     match kind {
         FieldKind::Id | FieldKind::Reference => "tns:ID",
         FieldKind::Boolean => "xsd:boolean",

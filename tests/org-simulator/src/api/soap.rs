@@ -15,7 +15,9 @@ use http::{StatusCode, header};
 use crate::api::soap::call::Call;
 use crate::identity::realm::Shared;
 use crate::model::actor::Actor;
+use crate::model::errors::retired_message;
 use crate::model::org::Org;
+use crate::model::versions::is_retired;
 use crate::model::write_options::WriteOptions;
 
 use response::{Fault, Wsdl, envelope};
@@ -47,8 +49,12 @@ async fn serve(State(shared): State<Shared>, Path((wsdl, version)): Path<(String
     };
     let mut org = shared.org();
     let number = version.split('.').next().and_then(|n| n.parse().ok()).unwrap_or_default();
-    let result = Element::parse(&body)
-        .ok_or_else(|| Fault::new("INVALID_SOAP_BODY", "The request is not a SOAP envelope"))
+    let retired = || Fault::new("UNSUPPORTED_API_VERSION", retired_message(&version));
+    let request = if is_retired(&version) { Err(retired()) } else { Ok(Element::parse(&body)) };
+    let result = request
+        .and_then(|element| {
+            element.ok_or_else(|| Fault::new("INVALID_SOAP_BODY", "The request is not a SOAP envelope"))
+        })
         .and_then(|request| respond(&mut org, wsdl, number, &request));
     match result {
         Ok(xml) => (StatusCode::OK, [(header::CONTENT_TYPE, "text/xml;charset=UTF-8")], xml).into_response(),

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::Error;
 use crate::model::ids::RecordId;
+use crate::model::versions;
 
 /// An error of the data API: a status, a code and a message, with the fields that it is about.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +48,11 @@ impl ApiError {
 
     pub(crate) fn not_found() -> Self {
         Self::new("NOT_FOUND", "The requested resource does not exist").status(404)
+    }
+
+    /// Returns the error for a record without an id in `an update` or `a delete`.
+    pub(crate) fn no_id(call: &str) -> Self {
+        Self::new("MISSING_ARGUMENT", format!("Id not specified in {call} call")).no_fields()
     }
 
     pub(crate) fn no_external_id_field(name: &str) -> Self {
@@ -108,6 +114,12 @@ impl ApiError {
             .status(405)
     }
 
+    /// Returns the error for a retired API version. The status is documented; the code and the message are those of the
+    /// SOAP API and unverified here.
+    pub(crate) fn retired_version(version: &str) -> Self {
+        Self::new("UNSUPPORTED_API_VERSION", retired_message(version)).status(410)
+    }
+
     pub(crate) fn session_expired() -> Self {
         Self::new("INVALID_SESSION_ID", "Session expired or invalid").status(401)
     }
@@ -133,6 +145,15 @@ impl ApiError {
         let fields = self.fields.clone().unwrap_or_default();
         json!({"success": false, "errors": [{"statusCode": self.code, "message": self.message, "fields": fields}]})
     }
+}
+
+/// Returns the message about a retired API version (seen in a client's bug report).
+pub(crate) fn retired_message(version: &str) -> String {
+    format!(
+        "The API version that was specified ({version}) is below the minimum supported ({}). Change the version number \
+         and run the request again.",
+        versions::oldest()
+    )
 }
 
 impl From<ApiError> for Error {

@@ -301,3 +301,51 @@ async fn records_are_created_changed_and_upserted() {
     assert_eq!(element(&soap(&context, &upsert).await.1, "created"), "true");
     assert_eq!(element(&soap(&context, &upsert).await.1, "created"), "false");
 }
+
+#[tokio::test]
+async fn user_info_has_the_elements_of_the_wsdl_in_order() {
+    let context = TestContext::new().await;
+    let (_, info) = soap(&context, "<urn:getUserInfo/>").await;
+    let order = [
+        "accessibilityMode",
+        "chatterExternal",
+        "currencySymbol",
+        "orgAttachmentFileSizeLimit",
+        "orgDefaultCurrencyIsoCode",
+        "orgDefaultCurrencyLocale",
+        "orgDisallowHtmlAttachments",
+        "orgHasPersonAccounts",
+        "organizationId",
+        "organizationMultiCurrency",
+        "organizationName",
+        "profileId",
+        "roleId",
+        "sessionSecondsValid",
+        "userDefaultCurrencyIsoCode",
+        "userEmail",
+        "userFullName",
+        "userId",
+        "userLanguage",
+        "userLocale",
+        "userName",
+        "userTimeZone",
+        "userType",
+        "userUiSkin",
+    ];
+    let result = element(&info, "result");
+    let opened = result.split('<').map(|part| part.split([' ', '>', '/']).next().unwrap_or_default());
+    let names: Vec<&str> = opened.filter(|name| !name.is_empty()).collect();
+    assert_eq!(names, order);
+    assert_eq!((element(&info, "currencySymbol"), element(&info, "sessionSecondsValid")), ("$", "7200"));
+}
+
+#[tokio::test]
+async fn a_failed_record_says_what_was_not_done() {
+    let context = TestContext::new().await;
+    let record = "<urn:sObjects xsi:type=\"urn:sObject\"><type>Account</type><Phone>1</Phone></urn:sObjects>";
+    let (_, updated) = soap(&context, &format!("<urn:update>{record}</urn:update>")).await;
+    assert_eq!(element(&updated, "message"), "Id not specified in an update call");
+    let upsert = format!("<urn:upsert><urn:externalIDFieldName>Id</urn:externalIDFieldName>{record}</urn:upsert>");
+    let (_, upserted) = soap(&context, &upsert).await;
+    assert!(upserted.contains("<result><created>false</created><errors>"), "{upserted}");
+}

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::login;
-use super::response::{Fault, errors, result};
+use super::response::{Fault, errors, failed_upsert, result};
 use super::xml::{Element, tag, tag_or_nil};
 use crate::api::soap::call::Call;
 use crate::data::write::{LeadConvert, Upserted};
@@ -38,7 +38,9 @@ pub(super) fn serve(org: &mut Org, call: &Call<'_>) -> Result<String, Fault> {
         "update" => each(org, call, ("sObjects", MAX_RECORDS), update),
         "upsert" => {
             let key = operation.value("externalIDFieldName").unwrap_or("Id").to_owned();
-            each(org, call, ("sObjects", MAX_RECORDS), |org, actor, record| upsert(org, actor, record, &key))
+            let outcomes =
+                attempt(org, call, ("sObjects", MAX_RECORDS), |org, actor, record| upsert(org, actor, record, &key))?;
+            Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|error| failed_upsert(&error))).collect())
         }
         "delete" => each(org, call, ("ids", MAX_RECORDS), |org, actor, id| {
             let (id, object) = known(org, &id.text)?;
@@ -64,13 +66,24 @@ pub(super) fn serve(org: &mut Org, call: &Call<'_>) -> Result<String, Fault> {
     }
 }
 
-/// Applies an operation to each item, each in a transaction of its own unless the header sets all or none.
+/// Applies an operation to each item, and returns the results as one text.
 fn each(
+    org: &mut Org,
+    call: &Call<'_>,
+    items: (&str, usize),
+    act: impl FnMut(&mut Org, &Actor, &Element) -> Result<String, ApiError>,
+) -> Result<String, Fault> {
+    let outcomes = attempt(org, call, items, act)?;
+    Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|error| result(&Err(error)))).collect())
+}
+
+/// Applies an operation to each item, each in a transaction of its own unless the header sets all or none.
+fn attempt(
     org: &mut Org,
     call: &Call<'_>,
     (name, most): (&str, usize),
     mut act: impl FnMut(&mut Org, &Actor, &Element) -> Result<String, ApiError>,
-) -> Result<String, Fault> {
+) -> Result<Vec<Result<String, ApiError>>, Fault> {
     let items: Vec<&Element> = call.operation.all(name).collect();
     if items.len() > most {
         let message = format!("record limit reached. cannot submit more than {most} records into this call");
@@ -94,7 +107,7 @@ fn each(
         }
     }
     org.store.commit();
-    Ok(results.into_iter().map(|outcome| outcome.unwrap_or_else(|error| result(&Err(error)))).collect())
+    Ok(results)
 }
 
 /// Parses an id and returns the object of its key prefix.
@@ -144,7 +157,8 @@ fn taken(fields: &mut Map<String, Json>, name: &str) -> Option<Json> {
 
 fn update(org: &mut Org, actor: &Actor, record: &Element) -> Result<String, ApiError> {
     let (object, mut fields) = sobject(record)?;
-    let id = id(taken(&mut fields, "Id").as_ref().and_then(Json::as_str).unwrap_or_default())?;
+    let given = taken(&mut fields, "Id").filter(|id| !id.is_null()).ok_or_else(|| ApiError::no_id("an update"))?;
+    let id = id(given.as_str().unwrap_or_default())?;
     org.update(actor, &object, id, &fields)?;
     Ok(result(&Ok(id)))
 }

@@ -95,6 +95,11 @@ pub(super) fn errors(error: &ApiError) -> String {
     format!("<errors>{fields}{rest}</errors>")
 }
 
+/// Returns the result of a failed upsert, which begins with `created`.
+pub(super) fn failed_upsert(error: &ApiError) -> String {
+    result(&Err(error.clone())).replacen("<result>", "<result><created>false</created>", 1)
+}
+
 /// Returns a result with an id or with an error.
 pub(super) fn result(outcome: &Result<RecordId, ApiError>) -> String {
     match outcome {
