@@ -10,7 +10,7 @@ use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
-use crate::model::versions::is_version;
+use crate::model::versions::{is_retired, is_version};
 use crate::model::write_options::WriteOptions;
 
 /// A request to the data API.
@@ -51,6 +51,15 @@ impl Call {
             batch_size: None,
             headers: Headers::default(),
         })
+    }
+
+    /// Returns the error for a URL that [`Self::new`] does not parse.
+    pub(crate) fn refusal(url: &str) -> ApiError {
+        let version = url.strip_prefix("/services/data/v").and_then(|rest| rest.split(['/', '?']).next());
+        match version.filter(|version| is_retired(version)) {
+            Some(version) => ApiError::retired_version(version),
+            None => ApiError::not_found(),
+        }
     }
 
     /// Adds headers; those that change how records are read and written take effect.

@@ -46,7 +46,8 @@ fn dispatch(org: &mut Org, actor: &Actor, call: &Call) -> Result<Response, ApiEr
         ("GET", ["sobjects"]) => {
             let changed = conditional::schema_changed(org);
             let body = describe::describe_global(org, actor, &call.version);
-            Ok(conditional::not_modified_since(call, changed, Response::json(body)))
+            let etag = conditional::etag(&body);
+            Ok(conditional::not_modified_since(call, changed, Response::json(body)).header("etag", etag))
         }
         (_, ["sobjects", object, rest @ ..]) => records::serve(org, actor, call, (object, rest)),
         ("GET", ["query"]) => query::first_page(org, actor, call, false),

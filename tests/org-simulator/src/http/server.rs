@@ -136,7 +136,7 @@ fn parsed(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Resul
     let method = headers.get("x-http-method-override").and_then(|v| v.to_str().ok()).unwrap_or(method.as_str());
     let call = Call::new(method, url, json).ok_or_else(|| {
         tracing::warn!(method, path = uri.path(), "the simulator does not support this resource");
-        ApiError::not_found()
+        Call::refusal(url)
     })?;
     Ok(call.with_headers(headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))))
 }

@@ -91,7 +91,7 @@ async fn allow_save_overrides_only_an_alerting_duplicate_rule() {
     let saved = context.call_with(Method::POST, "sobjects/Contact", twin(), &allow).await;
 
     assert_eq!((refused.status, refused.code()), (400, "DUPLICATES_DETECTED"));
-    let result = &refused.body[0]["duplicateResut"];
+    let result = &refused.body[0]["duplicateResult"];
     assert_eq!((&result["allowSave"], &result["duplicateRule"]), (&json!(true), &json!("Same_Email")));
     assert_eq!(result["matchResults"][0]["matchRecords"][0]["record"]["Id"], first.body["id"]);
     assert!(refused.body[0].get("fields").is_none());
@@ -100,6 +100,23 @@ async fn allow_save_overrides_only_an_alerting_duplicate_rule() {
     assert_eq!(context.call_with(Method::POST, "sobjects/Contact", twin(), &allow).await.code(), "DUPLICATES_DETECTED");
     let unrelated = format!("sobjects/Contact/{}", first.body["id"].as_str().unwrap());
     assert_eq!(context.patch(&unrelated, json!({"Title": "x"})).await.status, 204);
+}
+
+#[tokio::test]
+async fn old_versions_misspell_the_key_of_a_duplicate() {
+    let context = TestContext::new().await;
+    context.org.set_duplicate_rule(&same_email(false)).unwrap();
+    let twin = json!({"LastName": "One", "Email": "same@example.com"});
+    context.post("sobjects/Contact", twin.clone()).await;
+    for (version, key) in [("54.0", "duplicateResut"), ("56.0", "duplicateResut"), ("60.0", "duplicateResult")] {
+        let url = format!("{}/services/data/v{version}/sobjects/Contact", context.org.url());
+        let refused = context.plain(context.http.post(url).bearer_auth(context.token()).json(&twin)).await;
+        assert_eq!(
+            (refused.code(), refused.body[0][key]["duplicateRule"].as_str()),
+            ("DUPLICATES_DETECTED", Some("Same_Email")),
+            "{version}"
+        );
+    }
 }
 
 #[tokio::test]

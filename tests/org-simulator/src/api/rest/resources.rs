@@ -47,6 +47,7 @@ pub(super) fn limits(org: &Org) -> Json {
     })
 }
 
+/// Returns the numbers of live records; an object without records is left out.
 pub(super) fn record_count(org: &Org, actor: &Actor, call: &Call) -> Json {
     let requested: Option<Vec<&str>> =
         call.parameter("sObjects").map(|names| names.split(',').map(str::trim).collect());
@@ -56,7 +57,9 @@ pub(super) fn record_count(org: &Org, actor: &Actor, call: &Call) -> Json {
         .schema
         .objects()
         .filter(|object| selected(&object.name) && org.has_permission(actor, Permission::Read, object))
-        .map(|object| json!({"count": org.store.table(&object.name).map_or(0, crate::model::store::Table::live), "name": object.name}))
+        .filter_map(|object| org.store.table(&object.name).map(|table| (table.live(), &object.name)))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, name)| json!({"count": count, "name": name}))
         .collect();
     json!({"sObjects": counts})
 }

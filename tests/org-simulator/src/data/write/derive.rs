@@ -8,6 +8,9 @@ use crate::model::value::Value;
 /// Sets the computed fields of a record; `changed` are the positions that the caller has written.
 pub(super) fn derive(org: &Org, object: &Object, before: Option<&Row>, row: &mut Row, changed: &[usize]) {
     let mut record = Record { object, before, row, changed };
+    if object.custom() {
+        name_by_id(&mut record);
+    }
     match object.name.as_str() {
         "Contact" | "Lead" | "User" => person_name(&mut record),
         "Account" if *record.get("IsPersonAccount") == Value::Bool(true) => person_name(&mut record),
@@ -16,6 +19,15 @@ pub(super) fn derive(org: &Org, object: &Object, before: Option<&Row>, row: &mut
         "Case" => case(org, &mut record),
         "ContentDocumentLink" => link(&mut record),
         _ => {}
+    }
+}
+
+/// Gives a custom record without a name its own 15-character id as the name.
+fn name_by_id(record: &mut Record<'_>) {
+    let is_text = record.object.field("Name").is_some_and(|field| field.auto_number.is_none());
+    if is_text && record.get("Name").is_null() {
+        let name = record.row.id().map_or(Value::Null, |id| Value::text(id.short()));
+        record.set("Name", name);
     }
 }
 

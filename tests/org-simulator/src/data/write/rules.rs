@@ -76,8 +76,11 @@ fn find_duplicates<'a>(org: &'a Org, object: &Object, row: &Row, positions: &[us
         .collect()
 }
 
-/// Returns the error with Salesforce's details of the duplicates. The key is spelt `duplicateResut` (recorded
-/// response).
+/// The first API version with the key `duplicateResult`. Responses of versions 54 and 56 have `duplicateResut`, one of
+/// version 60 the other; where it changed is unverified.
+const SPELT_RIGHT: u32 = 57;
+
+/// Returns the error with Salesforce's details of the duplicates.
 fn duplicates_detected(
     org: &Org,
     actor: &Actor,
@@ -104,7 +107,8 @@ fn duplicates_detected(
             "rule": rule.name, "size": same.len(), "success": true,
         }],
     });
-    ApiError::new("DUPLICATES_DETECTED", message).with("duplicateResut", result)
+    ApiError::new("DUPLICATES_DETECTED", message)
+        .with(if actor.write.version < SPELT_RIGHT { "duplicateResut" } else { "duplicateResult" }, result)
 }
 
 /// Sets the owner of a new lead or case by the active assignment rule.
