@@ -64,4 +64,4 @@ pub use model::outbox::settings::{OutboundDisturbance, OutboundSettings};
 pub use model::packages::InstalledPackage;
 pub use model::people::{NewUser, User};
 pub use model::rights::PermissionSet;
-pub use model::rules::{AssignmentRule, DuplicateRule, ValidationRule};
+pub use model::rules::{AssignmentEntry, AssignmentRule, DuplicateAction, DuplicateRule, ValidationRule};

@@ -74,7 +74,7 @@ impl Call {
         self.version.split('.').next().and_then(|n| n.parse().ok()).unwrap_or_default()
     }
 
-    pub(crate) fn write_options(&self) -> WriteOptions {
+    pub(crate) fn write_options(&self) -> Result<WriteOptions, ApiError> {
         let header = |name| self.headers.get(name);
         WriteOptions::read(self.number(), header("sforce-auto-assign"), header("sforce-duplicate-rule-header"))
     }

@@ -38,7 +38,7 @@ pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call) -> Response {
 
 /// Dispatches a request to its resource.
 fn dispatch(org: &mut Org, actor: &Actor, call: &Call) -> Result<Response, ApiError> {
-    let actor = &Actor { write: call.write_options(), ..*actor };
+    let actor = &Actor { write: call.write_options()?, ..*actor };
     let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
     match (call.method.as_str(), path.as_slice()) {
         ("GET", []) => Ok(Response::json(resources::resources(org, actor, call))),

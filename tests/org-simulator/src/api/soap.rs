@@ -78,7 +78,7 @@ fn respond(org: &mut Org, wsdl: Wsdl, version: u32, request: &Element) -> Result
         let now = org.clock.now();
         let user = org.logins.session_user(session, now).ok_or_else(Fault::session)?;
         let actor = org.actor(user).ok_or_else(Fault::session)?;
-        let actor = Actor { write: options(header, version), ..actor };
+        let actor = Actor { write: options(header, version)?, ..actor };
         if !org.limits.take(now) {
             return Err(Fault::new("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."));
         }
@@ -89,10 +89,13 @@ fn respond(org: &mut Org, wsdl: Wsdl, version: u32, request: &Element) -> Result
 }
 
 /// Returns the write options of the SOAP headers.
-fn options(header: &Element, version: u32) -> WriteOptions {
+fn options(header: &Element, version: u32) -> Result<WriteOptions, Fault> {
     let rule = header.child("AssignmentRuleHeader");
     // Unlike in the REST API, no assignment rule runs without the header (SOAP API guide, AssignmentRuleHeader).
     let assign = rule.and_then(|rule| rule.value("assignmentRuleId").or_else(|| rule.value("useDefaultRule")));
-    let duplicates = header.child("DuplicateRuleHeader").filter(|header| header.is_true("allowSave"));
-    WriteOptions::read(version, Some(assign.unwrap_or("false")), duplicates.map(|_| "allowSave=true"))
+    let duplicates = header.child("DuplicateRuleHeader").map(|header| {
+        let names = ["allowSave", "includeRecordDetails", "runAsCurrentUser"];
+        names.map(|name| format!("{name}={}", header.is_true(name))).join("; ")
+    });
+    Ok(WriteOptions::read(version, Some(assign.unwrap_or("false")), duplicates.as_deref())?)
 }

@@ -5,6 +5,7 @@ mod check;
 mod convert;
 mod delete;
 mod derive;
+mod duplicates;
 mod merge;
 mod person_account;
 mod recycle_bin;
@@ -87,8 +88,9 @@ impl Org {
         self.store.put(object, id, row);
         self.write_contact(actor, object, id)?;
         if purpose == Purpose::Create {
-            rules::check_rules(self, actor, object, id, &changed)?;
-            rules::assign(self, actor, object, id)?;
+            rules::check_valid(self, object, id)?;
+            duplicates::check(self, actor, object, id, (purpose, &changed))?;
+            rules::assign(self, actor, object, id, purpose)?;
         }
         self.add_primary_contact(actor, object, id)?;
         Ok(id)
@@ -178,7 +180,9 @@ impl Org {
         self.stamp_changed(&mut row, actor.user);
         self.store.put(&object, id, row);
         self.write_contact(actor, &object, id)?;
-        rules::check_rules(self, actor, &object, id, &changed)?;
+        rules::check_valid(self, &object, id)?;
+        duplicates::check(self, actor, &object, id, (Purpose::Update, &changed))?;
+        rules::assign(self, actor, &object, id, Purpose::Update)?;
         self.notify(actor, &object.name, id);
         Ok(())
     }

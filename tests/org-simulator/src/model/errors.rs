@@ -16,12 +16,14 @@ pub(crate) struct ApiError {
     pub(crate) fields: Option<Vec<String>>,
     /// An additional entry of the body, by name.
     pub(crate) more: Option<Box<(&'static str, Value)>>,
+    /// Further errors about the same record.
+    pub(crate) also: Vec<ApiError>,
 }
 
 impl ApiError {
     /// Returns an error with status 400 and without a list of fields.
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { status: 400, code, message: message.into(), fields: None, more: None }
+        Self { status: 400, code, message: message.into(), fields: None, more: None, also: Vec::new() }
     }
 
     pub(crate) fn status(mut self, status: u16) -> Self {
@@ -128,8 +130,17 @@ impl ApiError {
         Self::new("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.").status(403)
     }
 
-    /// Returns the body of a failed request: an array with one object.
+    /// Returns this error and the further ones.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.also)
+    }
+
+    /// Returns the body of a failed request: an array with an object for each error.
     pub(crate) fn body(&self) -> Value {
+        self.all().map(Self::entry).collect()
+    }
+
+    fn entry(&self) -> Value {
         let mut error = json!({"message": self.message, "errorCode": self.code});
         if let (Some(fields), Some(error)) = (&self.fields, error.as_object_mut()) {
             error.insert("fields".to_owned(), json!(fields));
@@ -137,13 +148,16 @@ impl ApiError {
         if let (Some(more), Some(error)) = (&self.more, error.as_object_mut()) {
             error.insert(more.0.to_owned(), more.1.clone());
         }
-        json!([error])
+        error
     }
 
     /// Returns the entry in a collection's result: the code is named `statusCode`, and the fields are always present.
     pub(crate) fn result(&self) -> Value {
-        let fields = self.fields.clone().unwrap_or_default();
-        json!({"success": false, "errors": [{"statusCode": self.code, "message": self.message, "fields": fields}]})
+        let entry = |error: &Self| {
+            let fields = error.fields.clone().unwrap_or_default();
+            json!({"statusCode": error.code, "message": error.message, "fields": fields})
+        };
+        json!({"success": false, "errors": self.all().map(entry).collect::<Vec<_>>()})
     }
 }
 

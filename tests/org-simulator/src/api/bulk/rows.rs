@@ -169,11 +169,14 @@ impl Writer<'_> {
     }
 }
 
-/// Formats `CODE:message:fields --`, the text of `sf__Error` (recorded).
+/// Formats `CODE:message:fields --` for each error, the text of `sf__Error` (recorded for one error).
 fn error_text(error: &ApiError) -> String {
-    let fields = error.fields.as_deref().unwrap_or_default().join(", ");
-    let gap = if fields.is_empty() { "" } else { " " };
-    format!("{}:{}:{fields}{gap}--", error.code, error.message)
+    let text = |error: &ApiError| {
+        let fields = error.fields.as_deref().unwrap_or_default().join(", ");
+        let gap = if fields.is_empty() { "" } else { " " };
+        format!("{}:{}:{fields}{gap}--", error.code, error.message)
+    };
+    error.all().map(text).collect()
 }
 
 impl Columns {

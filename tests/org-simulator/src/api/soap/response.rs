@@ -88,11 +88,14 @@ pub(super) fn envelope(org: &Org, wsdl: Wsdl, operation: &str, content: &str) ->
     )
 }
 
-/// Returns the `errors` element of a result.
+/// Returns the `errors` elements of a result.
 pub(super) fn errors(error: &ApiError) -> String {
-    let fields: String = error.fields.iter().flatten().map(|field| tag("fields", field)).collect();
-    let rest = tag("message", &error.message) + &tag("statusCode", error.code);
-    format!("<errors>{fields}{rest}</errors>")
+    let element = |error: &ApiError| {
+        let fields: String = error.fields.iter().flatten().map(|field| tag("fields", field)).collect();
+        let rest = tag("message", &error.message) + &tag("statusCode", error.code);
+        format!("<errors>{fields}{rest}</errors>")
+    };
+    error.all().map(element).collect()
 }
 
 /// Returns the result of a failed upsert, which begins with `created`.

@@ -51,11 +51,11 @@ async fn set_duplicate_rule(State(shared): State<Shared>, Body(rule): Body<Dupli
 }
 
 async fn set_assignment_rule(State(shared): State<Shared>, Body(rule): Body<AssignmentRule>) -> Outcome {
-    shared.org().set_assignment_rule(&rule)?;
-    Ok(done("assignment rule"))
+    let id = shared.org().set_assignment_rule(&rule)?;
+    Ok(ok(json!({"id": id.as_str()})))
 }
 
-/// Removes a validation or duplicate rule by its name, or the assignment rule of an object by the object's name.
+/// Removes the rules with that name.
 async fn remove_rule(State(shared): State<Shared>, Path(name): Path<String>) -> Outcome {
     if shared.org().rules.remove(&name) {
         return Ok(done("rule"));

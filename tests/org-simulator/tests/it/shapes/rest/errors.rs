@@ -57,7 +57,7 @@ async fn errors_are_worded_as_recorded() {
 async fn a_duplicate_is_reported_as_recorded() {
     let Some(theirs) = read("rest/errors/duplicates-detected-400.json") else { return };
     let context = TestContext::new().await;
-    let rule = json!({"name": "Standard_Contact_Duplicate_Rule", "object": "Contact", "fields": ["LastName"], "allow_save": true});
+    let rule = json!({"name": "Standard_Contact_Duplicate_Rule", "object": "Contact", "fields": ["LastName"], "on_create": "alert"});
     let rule: org_simulator::DuplicateRule = serde_json::from_value(rule).unwrap();
     context.org.set_duplicate_rule(&rule).unwrap();
     let twin = json!({"LastName": "Twice"});
