@@ -38,8 +38,7 @@ pub(crate) fn object_summary(org: &Org, actor: &Actor, object: &Object, version:
 pub(crate) fn describe_object(org: &Org, actor: &Actor, object: &Object, version: &str) -> Json {
     let mut body = object_summary(org, actor, object, version);
     let seen = object.fields.iter().filter(|field| org.may_read_field(actor, object, field));
-    let fields: Vec<Json> =
-        seen.map(|field| describe_field(object, field, &FieldPermissions::of(org, actor, object, field))).collect();
+    let fields: Vec<Json> = seen.map(|field| field_details(org, actor, object, field)).collect();
     let children = org.schema.children_of(&object.name);
     let children: Vec<Json> = children
         .iter()
@@ -94,6 +93,11 @@ impl FieldPermissions {
             update: writeable && field.updateable && org.has_permission(actor, Permission::Edit, object),
         }
     }
+}
+
+/// Returns the description of one field, as the actor may use it.
+pub(crate) fn field_details(org: &Org, actor: &Actor, object: &Object, field: &Field) -> Json {
+    describe_field(object, field, &FieldPermissions::of(org, actor, object, field))
 }
 
 fn describe_field(object: &Object, field: &Field, may: &FieldPermissions) -> Json {

@@ -5,6 +5,7 @@ mod batch;
 mod collections;
 mod composite;
 mod conditional;
+mod layouts;
 mod quick_actions;
 pub(crate) mod recent;
 pub(crate) mod record_json;

@@ -16,6 +16,7 @@ mod crud;
 mod faults;
 mod features;
 mod graphql;
+mod layouts;
 mod list_views;
 mod notes;
 mod oauth;

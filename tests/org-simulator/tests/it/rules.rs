@@ -388,7 +388,7 @@ async fn a_wrong_method_is_rejected_with_the_allowed_ones() {
 #[tokio::test]
 async fn unsupported_resources_are_not_found() {
     let context = TestContext::new().await;
-    for path in ["tabs", "sobjects/Account/describe/layouts", "nothing"] {
+    for path in ["tabs", "sobjects/Account/describe/approvalLayouts", "nothing"] {
         let response = context.get(path).await;
         assert_eq!((response.status, response.code()), (404, "NOT_FOUND"), "{path}");
     }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{conditional, recent, relationships, replicate, upsert};
+use super::{conditional, layouts, recent, relationships, replicate, upsert};
 use crate::api::call::{Body, Call, Response, unknown};
 use crate::api::rest::record_json::{fetch, known_id, state};
 use crate::api::{describe, list_views};
@@ -35,6 +35,7 @@ pub(super) fn serve(
             let body = describe::describe_object(org, actor, &object, &call.version);
             Ok(conditional::not_modified_since(call, changed, Response::json(body)))
         }
+        ("GET", ["describe", rest @ ..]) => layouts::serve(org, actor, call, (&object, rest)),
         ("GET", ["updated"]) => replicate::updated(org, actor, call, &object),
         ("GET", ["deleted"]) => replicate::deleted(org, actor, call, &object),
         (_, ["listviews", rest @ ..]) => list_views::serve(org, actor, call, (&object, rest)),

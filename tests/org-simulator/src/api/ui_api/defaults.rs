@@ -7,7 +7,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::info::object_info;
-use super::layout::CreateLayout;
+use super::layout::{Layout, Mode};
 use super::picklists::available_record_type;
 use super::records;
 use crate::api::call::Call;
@@ -41,7 +41,7 @@ pub(super) fn create(org: &Org, actor: &Actor, call: &Call, name: &str) -> Resul
             row.set(at, if id.as_str() == MASTER_RECORD_TYPE { Value::Null } else { Value::Id(id) });
         }
     }
-    let layout = CreateLayout::of(org, actor, &object);
+    let layout = Layout::of(org, actor, &object, Mode::Create);
     let mut paths: Vec<String> = AUTHORS.map(str::to_owned).to_vec();
     let mut infos = vec![object.clone()];
     infos.extend(org.schema.object("User").cloned());
