@@ -2,6 +2,7 @@
 
 pub(crate) mod acceptable;
 mod batch;
+pub(crate) mod blobs;
 mod collections;
 mod composite;
 mod conditional;

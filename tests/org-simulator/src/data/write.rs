@@ -46,6 +46,7 @@ impl Org {
         self.check_permission(actor, Permission::Create, &object)?;
         match object.name.as_str() {
             "ContentNote" => self.create_note(actor, &object, body),
+            "ContentVersion" => self.create_version(actor, &object, body),
             "ContentDocumentLink" => self.create_link(actor, &object, body),
             _ => {
                 let id = self.insert(actor, &object, body, Purpose::Create)?;

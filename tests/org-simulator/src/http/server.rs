@@ -17,7 +17,7 @@ use http::{HeaderMap, HeaderValue, Method, Uri, header};
 
 use crate::api::bulk::{self, work};
 use crate::api::call::{self, Call};
-use crate::api::rest;
+use crate::api::rest::{self, blobs};
 use crate::http::server::response::{MAX_BODY, into_http, too_large, unknown};
 use crate::http::{admin, page};
 use crate::identity::oauth;
@@ -130,7 +130,12 @@ fn parsed(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Resul
     if url.len() > MAX_URL {
         return Err(ApiError::new("URI_TOO_LONG", "Request URI is too long").status(414));
     }
-    let json = if body.is_empty() { None } else { Some(json_body(headers, body)?) };
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let json = match content_type {
+        _ if body.is_empty() => None,
+        kind if kind.starts_with("multipart/form-data") => Some(blobs::json_of_parts(kind, body)?),
+        _ => Some(json_body(headers, body)?),
+    };
     // A HEAD request is served as GET; the body is not sent.
     let method = if method == Method::HEAD { &Method::GET } else { method };
     let method = headers.get("x-http-method-override").and_then(|v| v.to_str().ok()).unwrap_or(method.as_str());

@@ -15,6 +15,7 @@ mod crm_data;
 mod crud;
 mod faults;
 mod features;
+mod files;
 mod graphql;
 mod layouts;
 mod list_views;

@@ -10,6 +10,7 @@ use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
 use crate::model::schema::{self, Object};
+use crate::model::store::Row;
 use crate::model::value::Value;
 
 /// Records that are deleted with their parent: parent object, child object, child's reference.
@@ -40,17 +41,30 @@ pub(crate) fn restricts_delete(parent: &str, child: &str, field: &str) -> bool {
 impl Org {
     /// Moves a record, with its dependent records, to the recycle bin.
     pub(crate) fn delete(&mut self, actor: &Actor, object: &str, id: RecordId) -> Result<(), ApiError> {
-        // Every document here is a note, and the rules of notes apply to it.
-        let is_note = object == "ContentDocument" && self.schema.object("ContentNote").is_some();
+        // The document of a note is deleted as that note.
+        let is_note = object == "ContentDocument" && self.store.get("ContentNote", id).is_some();
         let object = self.object_for(actor, if is_note { "ContentNote" } else { object })?;
-        let row = self.find_writeable(actor, &object, id)?;
+        let row = match object.name.as_str() {
+            // A client cannot write a document, only delete it.
+            "ContentDocument" => self.live_document(id)?,
+            // A version is deleted with its document only.
+            "ContentVersion" => return Err(ApiError::no_access()),
+            _ => self.find_writeable(actor, &object, id)?,
+        };
         self.check_permission(actor, Permission::Delete, &object)?;
-        if object.name == "ContentNote" {
+        if matches!(object.name.as_str(), "ContentNote" | "ContentDocument") {
             may_change(actor, row)?;
         }
         self.check_unreferenced(&object, id)?;
         self.set_deleted(actor, &object, (id, None), true);
         Ok(())
+    }
+
+    fn live_document(&self, id: RecordId) -> Result<&Arc<Row>, ApiError> {
+        let unknown =
+            || ApiError::new("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id").status(404).no_fields();
+        let row = self.store.get("ContentDocument", id).ok_or_else(unknown)?;
+        if row.is_deleted() { Err(ApiError::deleted()) } else { Ok(row) }
     }
 
     /// Rejects the deletion of a record that other records require.
