@@ -79,7 +79,7 @@ fn respond(org: &mut Org, wsdl: Wsdl, version: u32, request: &Element) -> Result
         let user = org.logins.session_user(session, now).ok_or_else(Fault::session)?;
         let actor = org.actor(user).ok_or_else(Fault::session)?;
         let actor = Actor { write: options(header, version)?, ..actor };
-        if !org.limits.take(now) {
+        if !org.limits.take(now, 1) {
             return Err(Fault::new("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."));
         }
         org.purge_old();

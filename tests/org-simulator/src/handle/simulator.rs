@@ -295,7 +295,8 @@ impl Simulator {
     /// Returns the API calls of the last 24 hours of the org's clock.
     #[must_use]
     pub fn api_calls(&self) -> u64 {
-        self.shared.org().limits.used()
+        let org = self.shared.org();
+        org.limits.used(org.clock.now())
     }
 
     /// Returns the newest 10,000 requests as `METHOD /path status`, without queries and bodies.

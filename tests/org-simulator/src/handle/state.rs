@@ -16,7 +16,7 @@ use crate::Clock;
 use crate::identity::realm::Realm;
 use crate::model::ids::{IdSource, RecordId};
 use crate::model::kind::{Features, OrgKind};
-use crate::model::limits::ApiLimits;
+use crate::model::limits::Allowance;
 use crate::model::logins::Logins;
 use crate::model::logins::apps::{App, Apps};
 use crate::model::org::{Org, OrgSeed};
@@ -66,7 +66,7 @@ pub(crate) struct SavedOrg {
     numbers: BTreeMap<String, u64>,
     stages_of: BTreeMap<RecordId, Vec<String>>,
     default_record_types: BTreeMap<String, RecordId>,
-    limits: ApiLimits,
+    limits: Allowance,
     logins: Logins,
     outbox: Outbox,
 }

@@ -100,7 +100,7 @@ async fn data(
         late::apply_due(&mut org);
         work::process_due_jobs(&mut org);
         let unrecorded = packages::process_due_requests(&mut org);
-        let response = if !org.limits.take(now) {
+        let response = if !org.limits.take(now, 1) {
             ApiError::limit_exceeded().into()
         } else if let Some(response) = bulk::serve(&mut org, &actor, (&method, &uri, &headers), &body) {
             work::process_due_jobs(&mut org);
@@ -109,7 +109,7 @@ async fn data(
             let call = parsed(&method, &uri, &headers, &body);
             call.map_or_else(call::Response::from, |call| rest::serve(&mut org, &actor, &call))
         };
-        (response, org.limits.header(), unrecorded)
+        (response, org.limits.header(now), unrecorded)
     };
     packages::record_installations(&shared, &unrecorded);
     into_http(response, &limits)

@@ -126,6 +126,12 @@ impl ApiError {
         Self::new("INVALID_SESSION_ID", "Session expired or invalid").status(401)
     }
 
+    /// Returns the error for a request beside too many long-running ones (seen in a client's bug report).
+    pub(crate) fn too_many_at_once() -> Self {
+        let message = "ConcurrentRequests (Concurrent API Requests) Limit exceeded.";
+        Self::new("REQUEST_LIMIT_EXCEEDED", message).status(403)
+    }
+
     pub(crate) fn limit_exceeded() -> Self {
         Self::new("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.").status(403)
     }

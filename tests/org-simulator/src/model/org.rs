@@ -14,7 +14,7 @@ use crate::model::faults::Faults;
 use crate::model::ids::{IdSource, RecordId};
 use crate::model::kind::{Features, OrgKind};
 use crate::model::late::LateRequest;
-use crate::model::limits::ApiLimits;
+use crate::model::limits::{Allowance, Running};
 use crate::model::logins::Logins;
 use crate::model::logins::apps::Apps;
 use crate::model::outbox::Outbox;
@@ -51,7 +51,9 @@ pub(crate) struct Org {
     pub(crate) ids: IdSource,
     pub(crate) outbox: Outbox,
     pub(crate) logins: Logins,
-    pub(crate) limits: ApiLimits,
+    /// The limit on API calls.
+    pub(crate) limits: Allowance,
+    pub(crate) running: Running,
     pub(crate) cursors: Cursors,
     pub(crate) faults: Faults,
     /// Requests that take effect later, oldest first.
@@ -115,7 +117,8 @@ impl Org {
             outbox: Outbox::default(),
             logins: Logins::new(apps, random.fork("logins")),
             random,
-            limits: ApiLimits::of(kind),
+            limits: Allowance::of_api_calls(kind),
+            running: Running::of(kind),
             cursors: Cursors::default(),
             faults: Faults::default(),
             late: Vec::new(),

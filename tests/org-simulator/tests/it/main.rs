@@ -18,6 +18,7 @@ mod features;
 mod files;
 mod graphql;
 mod layouts;
+mod limits;
 mod list_views;
 mod notes;
 mod oauth;

@@ -349,3 +349,34 @@ async fn a_failed_record_says_what_was_not_done() {
     let (_, upserted) = soap(&context, &upsert).await;
     assert!(upserted.contains("<result><created>false</created><errors>"), "{upserted}");
 }
+
+#[tokio::test]
+async fn a_duplicate_is_an_error_of_its_own_type() {
+    let context = TestContext::new().await;
+    let existing = context.post("sobjects/Contact", json!({"LastName": "One", "Email": "same@example.com"})).await;
+    let rule = json!({"name": "Emails", "object": "Contact", "fields": ["Email"], "on_create": "alert"});
+    context.admin(reqwest::Method::POST, "duplicate-rules", Some(rule)).await;
+    let create = "<urn:create><urn:sObjects xsi:type=\"urn:sObject\"><type>Contact</type><LastName>Two</LastName>\
+                  <Email>same@example.com</Email></urn:sObjects></urn:create>";
+    let (_, refused) = soap(&context, create).await;
+    assert!(refused.contains("<errors xsi:type=\"DuplicateError\">"), "{refused}");
+    assert_eq!((element(&refused, "statusCode"), element(&refused, "allowSave")), ("DUPLICATES_DETECTED", "true"));
+    let id = existing.body["id"].as_str().unwrap();
+    assert!(
+        refused.contains(&format!(
+            "<record xsi:type=\"sf:sObject\"><sf:type>Contact</sf:type><sf:Id>{id}</sf:Id></record>"
+        )),
+        "{refused}"
+    );
+
+    let header = "<urn:DuplicateRuleHeader><urn:allowSave>true</urn:allowSave></urn:DuplicateRuleHeader>";
+    let envelope = format!(
+        "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\" xmlns:urn=\"urn:partner.soap.sforce.com\" \
+         xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"><s:Header><urn:SessionHeader><urn:sessionId>{}</urn:sessionId>\
+         </urn:SessionHeader>{header}</s:Header><s:Body>{create}</s:Body></s:Envelope>",
+        context.token()
+    );
+    let url = format!("{}/services/Soap/u/64.0", context.org.url());
+    let saved = context.plain(context.http.post(url).header("content-type", "text/xml").body(envelope)).await;
+    assert_eq!(element(&String::from_utf8(saved.bytes).unwrap(), "success"), "true");
+}

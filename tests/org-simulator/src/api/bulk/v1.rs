@@ -74,7 +74,7 @@ fn authenticated(org: &mut Org, headers: &HeaderMap) -> Result<Actor, AsyncError
         if error.status == 401 { invalid() } else { AsyncError::new("FeatureNotEnabled", error.message) }
     })?;
     let now = org.clock.now();
-    if org.limits.take(now) {
+    if org.limits.take(now, 1) {
         Ok(actor)
     } else {
         Err(AsyncError::new("ExceededQuota", "TotalRequests Limit exceeded."))

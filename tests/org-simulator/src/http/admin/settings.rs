@@ -37,6 +37,7 @@ struct Settings {
     token_processing_ms: Option<u64>,
     package_install_ms: Option<u64>,
     daily_api_limit: Option<u64>,
+    long_requests: Option<usize>,
     edition: Option<String>,
     #[serde(default)]
     bulk: crate::BulkSettings,
@@ -61,6 +62,9 @@ async fn change_settings(State(shared): State<Shared>, Body(settings): Body<Sett
     crate::api::bulk::apply(&mut org, &settings.bulk)?;
     if let Some(max) = settings.daily_api_limit {
         org.limits.max = max;
+    }
+    if let Some(max) = settings.long_requests {
+        org.running.max = max;
     }
     if let Some(edition) = &settings.edition {
         edition::set_edition(&mut org, edition);
