@@ -17,10 +17,10 @@
 //! | who may see a record, and what a profile permits | `model/access` |
 //! | OAuth grants, refresh tokens and sessions | `model/logins` |
 //! | the queue of outbound messages | `model/outbox` |
-//! | faults, API limits, and the clock | `model/faults`, `model/limits`, `model/clock` |
+//! | faults, limits, and the clock | `model/faults`, `model/limits`, `model/clock` |
 //! | how a query runs | `data/soql` |
 //! | what happens on a create, update, delete or upsert | `data/write` |
-//! | enhanced notes | `data/notes` |
+//! | enhanced notes, and files | `data/notes`, `data/files` |
 //! | the data of a new org | `data/seed`, `data/crm_data` |
 //! | the authorization and token endpoints, and the consent page | `identity/oauth` |
 //! | the realm | `identity/realm` |

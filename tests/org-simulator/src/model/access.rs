@@ -65,6 +65,10 @@ impl Org {
         if object.name == "ContentNote" && !self.features.enhanced_notes {
             return false;
         }
+        // A version is deleted with its document only.
+        if object.name == "ContentVersion" && permission == Permission::Delete {
+            return false;
+        }
         self.profiles.limits(actor.profile, &object.name).is_none_or(|limits| {
             !limits.hidden
                 && match permission {

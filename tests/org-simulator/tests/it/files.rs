@@ -130,6 +130,7 @@ async fn a_second_version_belongs_to_the_same_document() {
     assert_eq!(context.delete(&format!("sobjects/ContentDocument/{document}")).await.status, 403);
     context.log_in(CASEY);
     assert_eq!(context.delete(&format!("sobjects/ContentVersion/{second}")).await.status, 403);
+    assert_eq!(context.get("sobjects/ContentVersion/describe").await.body["deletable"], false);
     assert_eq!(context.delete(&format!("sobjects/ContentDocument/{document}")).await.status, 204);
     assert_eq!(context.get(&format!("sobjects/ContentVersion/{second}")).await.status, 404);
 }

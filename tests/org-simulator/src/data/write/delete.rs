@@ -47,8 +47,6 @@ impl Org {
         let row = match object.name.as_str() {
             // A client cannot write a document, only delete it.
             "ContentDocument" => self.live_document(id)?,
-            // A version is deleted with its document only.
-            "ContentVersion" => return Err(ApiError::no_access()),
             _ => self.find_writeable(actor, &object, id)?,
         };
         self.check_permission(actor, Permission::Delete, &object)?;
