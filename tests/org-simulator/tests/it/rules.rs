@@ -177,6 +177,12 @@ async fn an_update_assigns_by_the_active_rule_unless_told_not_to() {
     assert_eq!(owner().await, user_id(&context, ADMIN));
     context.patch(&path, json!({"Title": "y"})).await;
     assert_eq!(owner().await, user_id(&context, JORDAN));
+
+    let entry = AssignmentEntry { owner: CASEY.into(), condition: None };
+    let other = AssignmentRule { name: "Other".into(), entries: vec![entry], ..lead_owner(None) };
+    context.org.set_assignment_rule(&other).unwrap();
+    context.patch(&path, json!({"Title": "z"})).await;
+    assert_eq!(owner().await, user_id(&context, CASEY), "a new active rule replaces the active one");
 }
 
 #[tokio::test]

@@ -131,6 +131,10 @@ async fn a_retired_version_is_gone() {
 async fn an_object_without_records_is_not_counted() {
     let context = TestContext::new().await;
     assert_eq!(context.get("limits/recordCount?sObjects=Case").await.body, json!({"sObjects": []}));
+    let case = context.post("sobjects/Case", json!({"Subject": "x"})).await.body["id"].as_str().unwrap().to_owned();
+    assert_eq!(context.get("limits/recordCount?sObjects=Case").await.body["sObjects"][0]["count"], 1);
+    context.delete(&format!("sobjects/Case/{case}")).await;
+    assert_eq!(context.get("limits/recordCount?sObjects=Case").await.body, json!({"sObjects": []}));
     let counted = context.get("limits/recordCount?sObjects=Case,Account").await.body;
     assert_eq!(counted["sObjects"][0]["name"], "Account");
     assert_eq!(counted["sObjects"].as_array().unwrap().len(), 1);
