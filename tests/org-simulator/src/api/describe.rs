@@ -23,15 +23,18 @@ pub(crate) fn describe_global(org: &Org, actor: &Actor, version: &str) -> Json {
 pub(crate) fn object_summary(org: &Org, actor: &Actor, object: &Object, version: &str) -> Json {
     let writeable = object.access == Access::Full;
     let may = |permission| writeable && org.has_permission(actor, permission, object);
+    let deletable = org.schema.object(org.deleted_as(&object.name)).is_some_and(|deleted_as| {
+        deleted_as.access == Access::Full && org.has_permission(actor, Permission::Delete, deleted_as)
+    });
     let base = format!("/services/data/v{version}/sobjects/{}", object.name);
     json!({
         "activateable": false, "associateEntityType": null, "associateParentEntity": null, "createable": may(Permission::Create),
-        "custom": object.custom(), "customSetting": false, "deepCloneable": false, "deletable": may(Permission::Delete),
+        "custom": object.custom(), "customSetting": false, "deepCloneable": false, "deletable": deletable,
         "deprecatedAndHidden": false, "feedEnabled": false, "hasSubtypes": false, "isInterface": false, "isSubtype": false,
         "keyPrefix": object.key_prefix, "label": object.label, "labelPlural": object.label_plural, "layoutable": writeable,
         "mergeable": matches!(object.name.as_str(), "Account" | "Contact" | "Lead" | "Case"), "mruEnabled": writeable,
         "name": object.name, "queryable": true, "replicateable": true, "retrieveable": true,
-        "searchable": object.has_owner, "triggerable": writeable, "undeletable": may(Permission::Delete) && object.has_owner, "updateable": may(Permission::Edit),
+        "searchable": object.has_owner, "triggerable": writeable, "undeletable": deletable && object.has_owner, "updateable": may(Permission::Edit),
         "urls": {"rowTemplate": format!("{base}/{{ID}}"), "describe": format!("{base}/describe"), "sobject": base},
     })
 }

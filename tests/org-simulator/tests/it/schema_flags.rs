@@ -178,6 +178,15 @@ async fn writes_accept_what_describe_says() {
 }
 
 #[tokio::test]
+async fn a_document_is_deletable_as_described() {
+    let context = TestContext::new().await;
+    assert_eq!(context.get("sobjects/ContentDocument/describe").await.body["deletable"], true);
+    let note = context.post("sobjects/ContentNote", json!({"Title": "n", "Content": "aGVsbG8="})).await;
+    let id = note.body["id"].as_str().unwrap();
+    assert_eq!(context.delete(&format!("sobjects/ContentDocument/{id}")).await.status, 204);
+}
+
+#[tokio::test]
 async fn read_only_objects_accept_no_write() {
     let context = TestContext::new().await;
     for describe in describes(&context).await {

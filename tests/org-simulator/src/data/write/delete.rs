@@ -38,11 +38,15 @@ pub(crate) fn restricts_delete(parent: &str, child: &str, field: &str) -> bool {
 }
 
 impl Org {
+    /// Returns the object whose rules apply to a deletion: every document here is a note.
+    pub(crate) fn deleted_as<'a>(&self, object: &'a str) -> &'a str {
+        let is_note = object == "ContentDocument" && self.schema.object("ContentNote").is_some();
+        if is_note { "ContentNote" } else { object }
+    }
+
     /// Moves a record, with its dependent records, to the recycle bin.
     pub(crate) fn delete(&mut self, actor: &Actor, object: &str, id: RecordId) -> Result<(), ApiError> {
-        // Every document here is a note, and the rules of notes apply to it.
-        let is_note = object == "ContentDocument" && self.schema.object("ContentNote").is_some();
-        let object = self.object_for(actor, if is_note { "ContentNote" } else { object })?;
+        let object = self.object_for(actor, self.deleted_as(object))?;
         let row = self.find_writeable(actor, &object, id)?;
         self.check_permission(actor, Permission::Delete, &object)?;
         if object.name == "ContentNote" {
