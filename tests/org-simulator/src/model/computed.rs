@@ -34,9 +34,9 @@ pub(crate) enum Computed {
 }
 
 impl Computed {
-    /// Returns whether the value depends on nothing but the stored fields of its own record.
-    pub(crate) fn is_deterministic(&self) -> bool {
-        matches!(self, Self::Formula(formula) if formula.is_deterministic())
+    /// Returns whether the value, of a field of `object`, depends on nothing but the stored fields of its own record.
+    pub(crate) fn is_deterministic(&self, object: &Object) -> bool {
+        matches!(self, Self::Formula(formula) if formula.is_deterministic(object, 0))
     }
 
     /// Returns whether the value is read from that field.
@@ -64,7 +64,7 @@ impl Org {
                 let value = formula.value(self, object, row, depth);
                 Cow::Owned(kinds::stored_as(field, value))
             }
-            Some(Computed::Rollup(rollup)) => Cow::Owned(rollup.value(self, row)),
+            Some(Computed::Rollup(rollup)) => Cow::Owned(rollup.value(self, row, depth)),
         }
     }
 

@@ -147,15 +147,36 @@ impl FieldRequest {
 
     /// Checks a computed field against the object and those it reads.
     fn check_computed(&self, org: &Org, object: &Object, field: &Field) -> Result<(), Error> {
+        let known = object.field(&field.name);
+        let was_computed = known.map(|known| known.computed.is_some());
         let checked = match field.computed.as_deref() {
+            None if was_computed == Some(true) => Err("a formula stays one".to_owned()),
             None => Ok(()),
+            Some(_) if was_computed == Some(false) => Err("a stored field does not become a formula".to_owned()),
             Some(computed) if computed.uses(org, object, &object.name, &field.name) => {
                 Err("the formula refers to itself".to_owned())
             }
             Some(Computed::Formula(formula)) => check_formula(org, object, field, formula),
             Some(Computed::Rollup(rollup)) => check_rollup(org, object, field, rollup),
         };
-        checked.map_err(|reason| self.invalid(reason))
+        checked.map_err(|reason| self.invalid(reason))?;
+        match field.computed.as_ref().filter(|computed| !computed.is_deterministic(object)) {
+            Some(_) => self.check_not_summarized(org, object),
+            None => Ok(()),
+        }
+    }
+
+    /// Rejects a formula that depends on other records or on the day, where a roll-up summary reads it.
+    fn check_not_summarized(&self, org: &Org, object: &Object) -> Result<(), Error> {
+        for other in org.schema.objects() {
+            for field in &other.fields {
+                let summary = field.computed.as_deref().filter(|computed| matches!(computed, Computed::Rollup(_)));
+                if summary.is_some_and(|summary| summary.uses(org, other, &object.name, &self.name)) {
+                    return Err(self.invalid(format!("{}.{} summarizes it", other.name, field.name)));
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -200,8 +221,9 @@ fn define(org: &mut Org, request: &ObjectRequest) -> Result<Arc<Object>, Error> 
         org.schema.add_custom_object(&request.name);
     }
     for requested in &request.fields {
-        let field = requested.field()?;
+        let mut field = requested.field()?;
         let object = org.object(&request.name)?;
+        field.summarized = object.field(&field.name).is_some_and(|known| known.summarized);
         requested.check_computed(org, &object, &field)?;
         for part in field.custom_parts() {
             org.schema.add_field(&request.name, part);

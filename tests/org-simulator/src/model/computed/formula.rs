@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::parse;
+use super::{Computed, MAX_DEPTH, parse};
 use crate::model::org::Org;
 use crate::model::schema::Object;
 
@@ -101,11 +101,16 @@ impl Formula {
         Self { text: path.to_owned(), tree: Expression::Field(names) }
     }
 
-    pub(super) fn is_deterministic(&self) -> bool {
+    pub(super) fn is_deterministic(&self, object: &Object, depth: usize) -> bool {
+        let of_field = |name: &str| match object.field(name).and_then(|field| field.computed.as_deref()) {
+            None => true,
+            Some(Computed::Formula(inner)) => depth < MAX_DEPTH && inner.is_deterministic(object, depth + 1),
+            Some(Computed::Rollup(_)) => false,
+        };
         let mut deterministic = true;
         self.tree.walk(&mut |part| {
             deterministic &= match part {
-                Expression::Field(path) => path.len() == 1,
+                Expression::Field(path) => matches!(path.as_slice(), [name] if of_field(name)),
                 Expression::Call(function, _) => *function != Function::Today,
                 _ => true,
             };

@@ -37,7 +37,7 @@ impl Rollup {
     }
 
     /// Returns the summary for a record; the sum of no values is 0, and their least or greatest is null.
-    pub(super) fn value(&self, org: &Org, row: &Row) -> Value {
+    pub(super) fn value(&self, org: &Org, row: &Row, depth: usize) -> Value {
         let Some(detail) = org.schema.object(&self.object) else { return Value::Null };
         let Some((at, table)) = detail.position(&self.reference).zip(org.store.table(&self.object)) else {
             return self.of(&mut std::iter::empty());
@@ -46,7 +46,7 @@ impl Rollup {
         let rows = ids.iter().filter_map(|id| table.get(*id));
         let field = self.field.as_ref().and_then(|name| detail.position(name));
         let values = rows.map(|row| match field {
-            Some(at) => org.field_value(detail, row, at).into_owned(),
+            Some(at) => org.value_within(detail, row, at, depth + 1).into_owned(),
             None => Value::Int(1),
         });
         self.of(&mut values.filter(|value| !value.is_null()))
@@ -99,7 +99,7 @@ pub(crate) fn check_rollup(org: &Org, object: &Object, field: &Field, rollup: &R
         let (function, kind, own) = (rollup.function, kind.name(), field.kind.name());
         return Err(format!("{function:?} of a field of type {kind} does not give {own}"));
     }
-    if summarized.computed.as_ref().is_some_and(|computed| !computed.is_deterministic()) {
+    if summarized.computed.as_ref().is_some_and(|computed| !computed.is_deterministic(detail)) {
         return Err(format!("{name} depends on other records or on the day, and cannot be summarized"));
     }
     Ok(())

@@ -90,10 +90,44 @@ fn a_formula_that_cannot_work_is_refused() {
 
 #[test]
 fn only_own_stored_fields_make_a_formula_deterministic() {
-    let deterministic = |text: &str| Computed::Formula(Formula::parse(text).unwrap()).is_deterministic();
+    let mut org = org();
+    formula(&mut org, "string", "Account.Name").unwrap();
+    let object = org.object("Opportunity").unwrap();
+    let deterministic = |text: &str| Computed::Formula(Formula::parse(text).unwrap()).is_deterministic(&object);
     assert!(deterministic("IF(Amount > 1, 'a', Name)"));
     assert!(!deterministic("Account.Name"));
+    assert!(!deterministic("F__c & 'x'"));
     assert!(!deterministic("IF(CloseDate < TODAY(), 1, 2)"));
+}
+
+#[test]
+fn formulas_that_refer_to_each_other_end() {
+    let mut org = org();
+    let field = |name: &str, text: &str| json!({"name": name, "type": "double", "formula": text});
+    define(&mut org, "Account", field("A__c", "1")).unwrap();
+    define(&mut org, "Account", field("B__c", "A__c + A__c")).unwrap();
+    define(&mut org, "Account", field("A__c", "B__c + B__c")).unwrap();
+    let admin = people::admin(&org);
+    let id = org.create(&admin, "Account", json!({"Name": "Loop"}).as_object().unwrap()).unwrap();
+    let object = org.object("Account").unwrap();
+    let row = org.store.get("Account", id).unwrap();
+    assert_eq!(*org.field_value(&object, row, object.position("A__c").unwrap()), Value::Null);
+}
+
+#[test]
+fn a_summarized_formula_stays_deterministic() {
+    let mut org = org();
+    let formula = |text: &str| json!({"name": "F__c", "type": "currency", "formula": text});
+    define(&mut org, "Opportunity", formula("Amount * 2")).unwrap();
+    let rollup = json!({"object": "Opportunity", "reference": "AccountId", "function": "SUM", "field": "F__c"});
+    define(&mut org, "Account", json!({"name": "Total__c", "type": "currency", "rollup": rollup})).unwrap();
+    define(&mut org, "Opportunity", formula("Amount * 3")).unwrap();
+    let error = define(&mut org, "Opportunity", formula("Account.Total__c")).unwrap_err().to_string();
+    assert!(error.ends_with("Account.Total__c summarizes it"), "{error}");
+    let stored = json!({"name": "F__c", "type": "currency"});
+    assert!(define(&mut org, "Opportunity", stored).unwrap_err().to_string().ends_with("stays one"));
+    let computed = json!({"name": "Ferry_External_Id__c", "type": "string", "formula": "Name"});
+    assert!(define(&mut org, "Opportunity", computed).unwrap_err().to_string().ends_with("does not become a formula"));
 }
 
 #[test]
