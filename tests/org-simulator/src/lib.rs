@@ -14,6 +14,8 @@
 //! | the whole state of an org (`Org`) | `model/org` |
 //! | the records in memory, and the undo of a failed transaction | `model/store`, `model/transaction` |
 //! | the standard objects and their fields | `model/schema` |
+//! | formulas and roll-up summaries | `model/computed` |
+//! | fields that are retyped and removed | `model/schema_change` |
 //! | who may see a record, and what a profile permits | `model/access` |
 //! | OAuth grants, refresh tokens and sessions | `model/logins` |
 //! | the queue of outbound messages | `model/outbox` |

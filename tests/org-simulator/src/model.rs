@@ -4,6 +4,7 @@ pub(crate) mod access;
 pub(crate) mod actor;
 pub(crate) mod bulk;
 pub(crate) mod clock;
+pub(crate) mod computed;
 pub(crate) mod cursors;
 pub(crate) mod datetime;
 pub(crate) mod edition;

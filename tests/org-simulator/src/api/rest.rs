@@ -46,7 +46,7 @@ fn dispatch(org: &mut Org, actor: &Actor, call: &Call) -> Result<Response, ApiEr
         ("GET", []) => Ok(Response::json(resources::resources(org, actor, call))),
         ("GET", ["recent"]) => recent::list(org, actor, call),
         ("GET", ["sobjects"]) => {
-            let changed = conditional::schema_changed(org);
+            let changed = org.schema_changed();
             let body = describe::describe_global(org, actor, &call.version);
             let etag = conditional::etag(&body);
             Ok(conditional::not_modified_since(call, changed, Response::json(body)).header("etag", etag))

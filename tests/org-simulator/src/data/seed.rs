@@ -86,6 +86,7 @@ pub(crate) struct Naming {
 pub(crate) fn fill_named(org: &mut Org, seed: Seed, naming: &Naming) -> Result<(), Error> {
     organization(org, naming);
     people(org, &naming.username_suffix)?;
+    org.author_setup();
     picklists(org);
     record_types(org);
     person_type(org);
@@ -131,6 +132,7 @@ fn organization(org: &mut Org, naming: &Naming) {
         ("IsSandbox", Value::Bool(org.kind == OrgKind::Sandbox)),
         ("NamespacePrefix", prefix),
         ("TrialExpirationDate", naming.trial_expires_at.map_or(Value::Null, Value::Instant)),
+        ("FiscalYearStartMonth", Value::Int(1)),
         ("DefaultLocaleSidKey", Value::text("en_US")),
         ("TimeZoneSidKey", Value::text("America/Los_Angeles")),
         ("LanguageLocaleKey", Value::text("en_US")),

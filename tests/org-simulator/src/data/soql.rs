@@ -7,6 +7,7 @@ mod compare;
 mod condition;
 mod date_function;
 mod date_literal;
+mod distance;
 mod eval;
 mod explain;
 mod filter;

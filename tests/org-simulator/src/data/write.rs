@@ -83,7 +83,7 @@ impl Org {
         }
         person_account::apply_record_type(self, object, &mut row, &changed)?;
         derive::derive(self, object, None, &mut row, &changed);
-        check::check_required(object, &row)?;
+        check::check_required(object, &row, &changed)?;
         check::check_unique(self, object, &row, None)?;
         check::check_combination(object, &row)?;
         self.store.put(object, id, row);
@@ -175,7 +175,7 @@ impl Org {
         }
         person_account::apply_record_type(self, &object, &mut row, &changed)?;
         derive::derive(self, &object, Some(&before), &mut row, &changed);
-        check::check_required(&object, &row)?;
+        check::check_required(&object, &row, &changed)?;
         check::check_unique(self, &object, &row, Some(id))?;
         check::check_combination(&object, &row)?;
         self.stamp_changed(&mut row, actor.user);

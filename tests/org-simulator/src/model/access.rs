@@ -83,7 +83,7 @@ impl Org {
     /// Returns whether field-level security lets the actor read the field.
     pub(crate) fn may_read_field(&self, actor: &Actor, object: &Object, field: &Field) -> bool {
         let limits = self.profiles.limits(actor.profile, &object.name);
-        limits.is_none_or(|limits| !limits.hidden_fields.contains(&field.name.to_ascii_lowercase()))
+        !field.absent && limits.is_none_or(|limits| !limits.hidden_fields.contains(&field.name.to_ascii_lowercase()))
     }
 
     /// Returns whether field-level security lets the actor read and write the field.

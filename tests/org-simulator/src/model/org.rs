@@ -194,6 +194,26 @@ impl Org {
         row.set(schema::MODSTAMP, now);
     }
 
+    /// Makes the first user the author of the setup records that are older than the user.
+    pub(crate) fn author_setup(&mut self) {
+        let Some(user) = self.first_user() else { return };
+        let objects: Vec<Arc<Object>> = self.schema.objects().cloned().collect();
+        for object in objects {
+            let rows: Vec<Arc<Row>> =
+                self.store.table(&object.name).into_iter().flat_map(|t| t.rows().cloned()).collect();
+            for (id, before) in rows.into_iter().filter_map(|row| row.id().map(|id| (id, row))) {
+                let mut row = (*before).clone();
+                for at in [schema::CREATED_BY, schema::MODIFIED_BY] {
+                    if row.get(at).as_id().is_some_and(|author| author.key_prefix() != "005") {
+                        row.set(at, Value::Id(user));
+                    }
+                }
+                self.store.put(&object, id, row);
+            }
+        }
+        self.store.commit();
+    }
+
     fn first_user(&self) -> Option<RecordId> {
         self.store.table("User")?.rows().next()?.id()
     }

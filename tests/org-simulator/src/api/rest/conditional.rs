@@ -9,21 +9,6 @@ use sha2::{Digest as _, Sha256};
 use crate::api::call::{Body, Call, Response};
 use crate::model::datetime::whole_seconds;
 use crate::model::errors::ApiError;
-use crate::model::org::Org;
-use crate::model::schema_change::SchemaChange;
-
-/// Returns the time of the last change of the schema; two changes never have the same second.
-pub(super) fn schema_changed(org: &mut Org) -> Timestamp {
-    let (now, revision) = (whole_seconds(org.clock.now()), org.schema.revision());
-    let known = org.schema_change;
-    let at = match known.at {
-        Some(at) if known.revision == revision => at,
-        Some(at) => now.max(Timestamp::from_second(at.as_second() + 1).unwrap_or(now)),
-        None => now,
-    };
-    org.schema_change = SchemaChange { revision, at: Some(at) };
-    at
-}
 
 /// Returns 304 without a body when nothing has changed since the client's time, otherwise the response.
 pub(super) fn not_modified_since(call: &Call, changed: Timestamp, response: Response) -> Response {

@@ -60,7 +60,7 @@ pub(super) fn named_fields<'a>(
     for name in names.map(str::trim).chain(["Id"]) {
         let seen = |at: &usize| org.may_read_field(actor, object, &object.fields[*at]);
         let at = object.position(name).filter(seen).ok_or_else(|| ApiError::no_column(name, &object.name))?;
-        fields.insert(object.fields[at].name.clone(), object.render_field(row, at, version));
+        fields.insert(object.fields[at].name.clone(), org.render_field(object, row, at, version));
     }
     Ok(fields)
 }

@@ -31,7 +31,7 @@ pub(super) fn serve(
             ))
         }
         ("GET", ["describe"]) => {
-            let changed = conditional::schema_changed(org);
+            let changed = org.schema_changed();
             let body = describe::describe_object(org, actor, &object, &call.version);
             Ok(conditional::not_modified_since(call, changed, Response::json(body)))
         }

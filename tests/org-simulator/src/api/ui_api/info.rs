@@ -94,12 +94,12 @@ fn field_info(org: &Org, actor: &Actor, object: &Object, field: &Field) -> Json 
     json!({
         "apiName": field.name, "calculated": field.calculated, "compound": false, "compoundComponentName": null, "compoundFieldName": null,
         "controllerName": controller, "controllingFields": controllers, "createable": field.createable && writeable, "custom": field.custom,
-        "dataType": data_type(field.kind), "extraTypeInfo": null, "filterable": field.kind != FieldKind::Base64, "filteredLookupInfo": null,
+        "dataType": data_type(field.kind), "extraTypeInfo": null, "filterable": field.query_flags().filterable, "filteredLookupInfo": null,
         "highScaleNumber": false, "htmlFormatted": false, "inlineHelpText": null, "label": field.label, "length": field.length,
-        "nameField": field.name_field, "polymorphicForeignKey": field.kind == FieldKind::Reference && field.reference_to.len() != 1,
+        "nameField": field.name_field, "polymorphicForeignKey": field.is_polymorphic(),
         "precision": field.precision, "reference": field.kind == FieldKind::Reference, "referenceTargetField": null,
         "referenceToInfos": targets, "relationshipName": field.relationship, "required": field.required(), "scale": field.scale,
-        "searchPrefilterable": field.kind == FieldKind::Reference, "sortable": field.kind != FieldKind::Base64, "unique": field.unique,
+        "searchPrefilterable": field.kind == FieldKind::Reference, "sortable": field.query_flags().sortable, "unique": field.unique,
         "updateable": field.updateable && writeable,
     })
 }

@@ -246,7 +246,7 @@ impl<'a> Record<'a> {
                 // Only the value of a blob depends on the record's id, and no blob field has a default.
                 value.json(Place { version, object, field, id: self.actor.user })
             }
-            _ => self.object.render_field(self.row, at, &self.call.version),
+            _ => self.org.render_field(self.object, self.row, at, &self.call.version),
         }
     }
 }

@@ -235,7 +235,7 @@ fn error_texts_are_those_of_salesforce() {
         ("SELECT FIELDS(CUSTOM) FROM Account LIMIT 201", "The SOQL FIELDS function must have a LIMIT of at most 200"),
         (
             "SELECT Id FROM Account WHERE BillingAddress = null",
-            "field 'BillingAddress' can not be filtered in a query call",
+            "Address fields can only be filtered using Distance expressions",
         ),
         ("SELECT Id FROM Account OFFSET 2001", "Maximum SOQL offset allowed is 2000"),
         ("SELECT Id FROM Account ALL ROWS", "ALL ROWS not allowed in this context"),

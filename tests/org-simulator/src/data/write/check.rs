@@ -165,13 +165,16 @@ fn record_type(org: &Org, actor: Option<&Actor>, object: &Object, id: RecordId) 
     }
 }
 
-/// Rejects a record without a required field; the error names all missing fields.
-pub(super) fn check_required(object: &Object, row: &Row) -> Result<(), ApiError> {
+/// Rejects a record without a required field, or one in which the caller has emptied a field that is never null; the
+/// error names all missing fields.
+pub(super) fn check_required(object: &Object, row: &Row, changed: &[usize]) -> Result<(), ApiError> {
+    let emptied =
+        |at: usize, field: &Field| !field.nillable && field.kind != FieldKind::Boolean && changed.contains(&at);
     let missing: Vec<&str> = object
         .fields
         .iter()
         .enumerate()
-        .filter(|(at, f)| f.required() && row.get(*at).is_null())
+        .filter(|(at, f)| row.get(*at).is_null() && (f.required() || emptied(*at, f)))
         .map(|(_, f)| f.name.as_str())
         .collect();
     if missing.is_empty() {

@@ -135,6 +135,16 @@ impl Org {
                 theirs.filter(|row| deleting || row.id().is_some_and(|child| self.bin.was_deleted_with(child, id)));
             found.push((Arc::clone(child), theirs.filter_map(|row| row.id()).collect()));
         }
+        for child in self.schema.children_of(&object.name) {
+            if !child.object.fields.get(child.field).is_some_and(|field| field.master_detail) {
+                continue;
+            }
+            let rows = self.store.table(&child.object.name).into_iter().flat_map(|table| table.rows());
+            let theirs = rows.filter(|row| row.is_deleted() != deleting && row.get(child.field).as_id() == Some(id));
+            let theirs =
+                theirs.filter(|row| deleting || row.id().is_some_and(|below| self.bin.was_deleted_with(below, id)));
+            found.push((Arc::clone(child.object), theirs.filter_map(|row| row.id()).collect()));
+        }
         // A note and its document are two objects for the same record.
         for twin in ["ContentNote", "ContentDocument"] {
             if id.key_prefix() == "069" && object.name != twin {

@@ -60,6 +60,8 @@ impl Org {
             hidden_record_types: types.collect::<Result<_, _>>()?,
         };
         *self.profiles.limits_mut(profile, &object.name) = limits;
+        self.schema.touch();
+        self.schema_changed();
         Ok(())
     }
 

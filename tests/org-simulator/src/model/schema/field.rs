@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::query_flags::QueryFlags;
+use crate::model::computed::Computed;
 use crate::model::value::Value;
 
 /// The type of a field, as describe names it.
@@ -134,6 +136,21 @@ pub(crate) struct Field {
     pub(crate) default: Value,
     /// The display format of an auto-number field: `A-{0000}`.
     pub(crate) auto_number: Option<String>,
+    /// The source of a value that is not stored.
+    #[serde(default)]
+    pub(crate) computed: Option<Box<Computed>>,
+    /// The record is a detail of the record that the field refers to, and is deleted with it.
+    #[serde(default)]
+    pub(crate) master_detail: bool,
+    /// A roll-up summary finds the details by this reference.
+    #[serde(default)]
+    pub(crate) summarized: bool,
+    /// The field's own flags, where they differ from those of its type.
+    #[serde(default)]
+    pub(crate) query_flags: Option<QueryFlags>,
+    /// The field does not exist for clients: it only keeps its place in the rows.
+    #[serde(default)]
+    pub(crate) absent: bool,
 }
 
 impl Field {
@@ -164,6 +181,11 @@ impl Field {
             relationship: None,
             child_relationship: None,
             auto_number: None,
+            computed: None,
+            master_detail: false,
+            summarized: false,
+            query_flags: None,
+            absent: false,
             default: if kind == FieldKind::Boolean { Value::Bool(false) } else { Value::Null },
         }
     }
@@ -175,7 +197,7 @@ impl Field {
 
     /// Returns whether values are indexed, so that upserts, uniqueness and the links of a document need no scan.
     pub(crate) fn indexed(&self) -> bool {
-        self.is_key() && self.kind != FieldKind::Id || self.name == "ContentDocumentId"
+        self.is_key() && self.kind != FieldKind::Id || self.summarized || self.name == "ContentDocumentId"
     }
 
     /// Returns whether the field can identify a record: an external id or another lookup key.

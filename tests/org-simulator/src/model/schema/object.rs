@@ -81,6 +81,28 @@ impl Object {
         }
     }
 
+    /// Lets queues own records.
+    pub(super) fn allow_queues(&mut self) {
+        if let Some(owner) = self.has_owner.then(|| self.fields.get_mut(OWNER)).flatten() {
+            owner.reference_to = vec!["Group".to_owned(), "User".to_owned()];
+        }
+    }
+
+    /// Removes a field for clients; its place in the rows stays empty.
+    pub(crate) fn hide(&mut self, name: &str) {
+        if let Some(at) = self.positions.remove(&name.to_ascii_lowercase()) {
+            self.fields[at].absent = true;
+        }
+    }
+
+    /// Forgets the definition of a field; its place in the rows is not used again.
+    pub(super) fn remove(&mut self, name: &str) {
+        if let Some(at) = self.positions.remove(&name.to_ascii_lowercase()) {
+            let nothing = Field { absent: true, ..Field::new("", FieldKind::String).read_only() };
+            self.fields[at] = nothing;
+        }
+    }
+
     /// Returns the position of a field, by name without regard to case.
     pub(crate) fn position(&self, name: &str) -> Option<usize> {
         self.positions.get(name).copied().or_else(|| self.positions.get(&name.to_ascii_lowercase()).copied())

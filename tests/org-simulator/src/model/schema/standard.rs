@@ -1,11 +1,14 @@
 //! Parses `standard.txt`, the list of standard objects.
 //!
 //! Words after a field: `required`, `readonly`, `createonly`, `defaulted`, `nillable`, `name`, `idlookup`, `external`,
-//! `unique`, `restricted`, `auto={0000}`, `to=Object,Object`, `rel=Name`, `children=Name`, `values=Set`.
+//! `unique`, `restricted`, `updateonly`, `auto={0000}`, `to=Object,Object`, `rel=Name`, `children=Name`, `values=Set`,
+//! `shows=Parent.Field` for the value of a parent, and `flags=filterable,sortable` where they differ from those of the type.
 
 use std::collections::HashMap;
 
+use super::query_flags::QueryFlags;
 use super::{Field, FieldKind, PicklistValue, Schema};
+use crate::model::computed::{Computed, Formula};
 use crate::model::schema::{Access, Object};
 use crate::model::value::Value;
 
@@ -70,6 +73,12 @@ fn object(line: &'static str) -> Object {
     {
         object.add(Field { updateable: false, ..owner });
     }
+    if words.contains(&"queues") {
+        object.allow_queues();
+    }
+    if words.contains(&"nodelete") {
+        object.hide("IsDeleted");
+    }
     if words.contains(&"recordtypes") {
         object.add(Field {
             reference_to: vec!["RecordType".to_owned()],
@@ -118,6 +127,8 @@ fn named(field: &mut Field, key: &str, value: &str, sets: &ValueSets) {
         "auto" => field.auto_number = Some(value.to_owned()),
         "rel" => field.relationship = Some(value.to_owned()),
         "children" => field.child_relationship = Some(value.to_owned()),
+        "shows" => field.computed = Some(Box::new(Computed::Formula(Formula::parent(value)))),
+        "flags" => field.query_flags = QueryFlags::named(value),
         "values" => field.picklist = sets.get(value).cloned().unwrap_or_default(),
         _ => {}
     }
@@ -128,6 +139,7 @@ fn flag(field: &mut Field, word: &str) {
         "required" => field.nillable = false,
         "readonly" => (field.createable, field.updateable) = (false, false),
         "createonly" => field.updateable = false,
+        "updateonly" => field.createable = false,
         "defaulted" => (field.nillable, field.defaulted_on_create) = (false, true),
         "name" => field.name_field = true,
         "idlookup" => field.id_lookup = true,
@@ -148,6 +160,7 @@ mod tests {
             "required",
             "readonly",
             "createonly",
+            "updateonly",
             "defaulted",
             "nillable",
             "name",
