@@ -65,3 +65,4 @@ pub use model::packages::InstalledPackage;
 pub use model::people::{NewUser, User};
 pub use model::rights::PermissionSet;
 pub use model::rules::{AssignmentRule, DuplicateRule, ValidationRule};
+pub use model::sharing::{Members, SharedAccess, SharingDefault, SharingRule};

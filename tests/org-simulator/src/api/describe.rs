@@ -20,13 +20,13 @@ pub(crate) fn describe_global(org: &Org, actor: &Actor, version: &str) -> Json {
 /// Returns one entry of describe global.
 pub(crate) fn object_summary(org: &Org, actor: &Actor, object: &Object, version: &str) -> Json {
     let writeable = object.access == Access::Full;
-    let may = |permission| writeable && org.has_permission(actor, permission, object);
+    let may = |permission| org.has_permission(actor, permission, object);
     let base = format!("/services/data/v{version}/sobjects/{}", object.name);
     json!({
         "activateable": false, "associateEntityType": null, "associateParentEntity": null, "createable": may(Permission::Create),
         "custom": object.custom(), "customSetting": false, "deepCloneable": false, "deletable": may(Permission::Delete),
         "deprecatedAndHidden": false, "feedEnabled": false, "hasSubtypes": false, "isInterface": false, "isSubtype": false,
-        "keyPrefix": object.key_prefix, "label": object.label, "labelPlural": object.label_plural, "layoutable": writeable,
+        "keyPrefix": object.described_prefix(), "label": object.label, "labelPlural": object.label_plural, "layoutable": writeable,
         "mergeable": matches!(object.name.as_str(), "Account" | "Contact" | "Lead" | "Case"), "mruEnabled": writeable,
         "name": object.name, "queryable": true, "replicateable": true, "retrieveable": true,
         "searchable": object.has_owner, "triggerable": writeable, "undeletable": may(Permission::Delete) && object.has_owner, "updateable": may(Permission::Edit),
@@ -88,7 +88,7 @@ struct FieldPermissions {
 
 impl FieldPermissions {
     fn of(org: &Org, actor: &Actor, object: &Object, field: &Field) -> Self {
-        let writeable = object.access == Access::Full && org.may_edit_field(actor, object, field);
+        let writeable = org.may_edit_field(actor, object, field);
         Self {
             create: writeable && field.createable && org.has_permission(actor, Permission::Create, object),
             update: writeable && field.updateable && org.has_permission(actor, Permission::Edit, object),

@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use crate::Error;
 use crate::data::crm_data;
+use crate::model::ids::RecordId;
 use crate::model::kind::OrgKind;
 use crate::model::org::Org;
 use crate::model::people::{self, NewUser};
@@ -16,6 +17,7 @@ use crate::model::value::Value;
 /// Username of the administrator of every org.
 pub(crate) const ADMIN: &str = "admin@larkspur.example";
 const RECORDS: &str = include_str!("seed/records.json");
+const STANDARD_PRICE_BOOK: &str = "Standard Price Book";
 
 /// Name, probability, forecast category and its label, closed, won.
 type Stage = (&'static str, f64, &'static str, &'static str, bool, bool);
@@ -89,6 +91,7 @@ pub(crate) fn fill_named(org: &mut Org, seed: Seed, naming: &Naming) -> Result<(
     picklists(org);
     record_types(org);
     person_type(org);
+    org.add_missing_setup();
     let invalid = |_| Error::Prepare { what: "the built-in seed" };
     let records: Vec<Json> = match seed {
         Seed::Default => serde_json::from_str(RECORDS).map_err(invalid)?,
@@ -98,6 +101,25 @@ pub(crate) fn fill_named(org: &mut Org, seed: Seed, naming: &Naming) -> Result<(
     let report = crm_data::load_records(org, records);
     debug_assert!(report.refused.is_empty(), "{report:?}");
     Ok(())
+}
+
+impl Org {
+    /// Adds the setup data of every org that is not there: the standard price book, each user's `UserLogin`, and the list
+    /// of objects. A state of an older version does not contain it.
+    pub(crate) fn add_missing_setup(&mut self) {
+        if self.setup_record("Pricebook2", "Name", STANDARD_PRICE_BOOK).is_none() {
+            let fields = [
+                ("Name", Value::text(STANDARD_PRICE_BOOK)),
+                ("IsActive", Value::Bool(true)),
+                ("IsStandard", Value::Bool(true)),
+            ];
+            self.insert_setup("Pricebook2", &fields);
+        }
+        let users = self.store.table("User").into_iter().flat_map(|table| table.rows());
+        let users: Vec<RecordId> = users.filter_map(|row| row.id()).collect();
+        users.into_iter().for_each(|user| self.add_user_login(user));
+        self.list_entities();
+    }
 }
 
 /// Adds the record type of person accounts, where the org has the feature.

@@ -44,7 +44,9 @@ impl Schema {
             self.order.push(object.name.clone());
         }
         // `ContentNote` has the key prefix of `ContentDocument`, to which the prefix belongs.
-        self.by_prefix.entry(object.key_prefix.clone()).or_insert_with(|| object.name.clone());
+        if !object.key_prefix.is_empty() {
+            self.by_prefix.entry(object.key_prefix.clone()).or_insert_with(|| object.name.clone());
+        }
         self.objects.insert(key, Arc::new(object));
     }
 

@@ -79,7 +79,8 @@ impl Schema {
 
 /// Returns whether records of the object have a currency in an org with several currencies.
 pub(super) fn has_currency(object: &Object) -> bool {
-    object.access == Access::Full && !object.name.starts_with("Content")
+    object.access == Access::Full && object.has_owner && !object.name.starts_with("Content")
+        || ["OpportunityLineItem", "PricebookEntry", "Product2", "CampaignMember"].contains(&object.name.as_str())
 }
 
 #[cfg(test)]

@@ -134,6 +134,9 @@ pub(crate) struct Field {
     pub(crate) default: Value,
     /// The display format of an auto-number field: `A-{0000}`.
     pub(crate) auto_number: Option<String>,
+    /// References that are indexed, so that the rows of a parent are found without a scan.
+    #[serde(default)]
+    pub(crate) indexed_reference: bool,
 }
 
 impl Field {
@@ -164,6 +167,7 @@ impl Field {
             relationship: None,
             child_relationship: None,
             auto_number: None,
+            indexed_reference: false,
             default: if kind == FieldKind::Boolean { Value::Bool(false) } else { Value::Null },
         }
     }
@@ -173,9 +177,9 @@ impl Field {
         self.createable && !self.nillable && !self.defaulted_on_create
     }
 
-    /// Returns whether values are indexed, so that upserts, uniqueness and the links of a document need no scan.
+    /// Returns whether values are indexed, so that upserts, uniqueness and the rows of a parent need no scan.
     pub(crate) fn indexed(&self) -> bool {
-        self.is_key() && self.kind != FieldKind::Id || self.name == "ContentDocumentId"
+        self.is_key() && self.kind != FieldKind::Id || self.indexed_reference
     }
 
     /// Returns whether the field can identify a record: an external id or another lookup key.
