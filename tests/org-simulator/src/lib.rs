@@ -14,12 +14,14 @@
 //! | the whole state of an org (`Org`) | `model/org` |
 //! | the records in memory, and the undo of a failed transaction | `model/store`, `model/transaction` |
 //! | the standard objects and their fields | `model/schema` |
-//! | who may see a record, and what a profile permits | `model/access` |
+//! | who may see and change a record, and what a profile permits | `model/access` |
+//! | organization-wide defaults and sharing rules | `model/sharing` |
 //! | OAuth grants, refresh tokens and sessions | `model/logins` |
 //! | the queue of outbound messages | `model/outbox` |
 //! | faults, API limits, and the clock | `model/faults`, `model/limits`, `model/clock` |
 //! | how a query runs | `data/soql` |
 //! | what happens on a create, update, delete or upsert | `data/write` |
+//! | the records that the org itself writes after it | `data/effects` |
 //! | enhanced notes | `data/notes` |
 //! | the data of a new org | `data/seed`, `data/crm_data` |
 //! | the authorization and token endpoints, and the consent page | `identity/oauth` |

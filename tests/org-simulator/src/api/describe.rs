@@ -4,6 +4,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::data::write;
 use crate::model::access::Permission;
+use crate::model::activity_views::is_activity_view;
 use crate::model::actor::Actor;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
@@ -28,7 +29,7 @@ pub(crate) fn object_summary(org: &Org, actor: &Actor, object: &Object, version:
         "deprecatedAndHidden": false, "feedEnabled": false, "hasSubtypes": false, "isInterface": false, "isSubtype": false,
         "keyPrefix": object.described_prefix(), "label": object.label, "labelPlural": object.label_plural, "layoutable": writeable,
         "mergeable": matches!(object.name.as_str(), "Account" | "Contact" | "Lead" | "Case"), "mruEnabled": writeable,
-        "name": object.name, "queryable": true, "replicateable": true, "retrieveable": true,
+        "name": object.name, "queryable": !is_activity_view(&object.name), "replicateable": true, "retrieveable": true,
         "searchable": object.has_owner, "triggerable": writeable, "undeletable": may(Permission::Delete) && object.has_owner, "updateable": may(Permission::Edit),
         "urls": {"rowTemplate": format!("{base}/{{ID}}"), "describe": format!("{base}/describe"), "sobject": base},
     })

@@ -12,11 +12,14 @@ use crate::model::ids::RecordId;
 use crate::model::kind::OrgKind;
 use crate::model::org::Org;
 use crate::model::people::{self, NewUser};
+use crate::model::schema::field::CURRENCIES;
 use crate::model::value::Value;
 
 /// Username of the administrator of every org.
 pub(crate) const ADMIN: &str = "admin@larkspur.example";
 const RECORDS: &str = include_str!("seed/records.json");
+/// Units of each currency for one of the corporate currency.
+const RATES: [f64; 3] = [1.0, 0.9, 0.8];
 const STANDARD_PRICE_BOOK: &str = "Standard Price Book";
 
 /// Name, probability, forecast category and its label, closed, won.
@@ -104,8 +107,8 @@ pub(crate) fn fill_named(org: &mut Org, seed: Seed, naming: &Naming) -> Result<(
 }
 
 impl Org {
-    /// Adds the setup data of every org that is not there: the standard price book, each user's `UserLogin`, and the list
-    /// of objects. A state of an older version does not contain it.
+    /// Adds the setup data of every org that is not there: the standard price book, the currencies, each user's `UserLogin`,
+    /// and the list of objects. A state of an older version does not contain it.
     pub(crate) fn add_missing_setup(&mut self) {
         if self.setup_record("Pricebook2", "Name", STANDARD_PRICE_BOOK).is_none() {
             let fields = [
@@ -114,6 +117,18 @@ impl Org {
                 ("IsStandard", Value::Bool(true)),
             ];
             self.insert_setup("Pricebook2", &fields);
+        }
+        if self.features.multi_currency && self.setup_record("CurrencyType", "IsoCode", CURRENCIES[0]).is_none() {
+            for (code, rate) in CURRENCIES.into_iter().zip(RATES) {
+                let fields = [
+                    ("IsoCode", Value::text(code)),
+                    ("ConversionRate", Value::Double(rate)),
+                    ("DecimalPlaces", Value::Int(2)),
+                    ("IsActive", Value::Bool(true)),
+                    ("IsCorporate", Value::Bool(code == CURRENCIES[0])),
+                ];
+                self.insert_setup("CurrencyType", &fields);
+            }
         }
         let users = self.store.table("User").into_iter().flat_map(|table| table.rows());
         let users: Vec<RecordId> = users.filter_map(|row| row.id()).collect();

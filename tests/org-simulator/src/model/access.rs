@@ -69,7 +69,8 @@ impl Org {
             Permission::Delete => object.access.deletes(),
         };
         // A user may change his or her own record; its fields are checked when it is written.
-        let for_admins = object.setup && permission != Permission::Read && object.name != "User";
+        let own_record = object.name == "User" && permission == Permission::Edit;
+        let for_admins = object.setup && permission != Permission::Read && !own_record;
         if !of_object || for_admins && !actor.is_admin {
             return false;
         }

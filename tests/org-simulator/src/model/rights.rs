@@ -73,8 +73,10 @@ impl Org {
             ("PermissionsViewAllRecords", Value::Bool(view || modify)),
             ("PermissionsModifyAllRecords", Value::Bool(modify)),
         ];
-        if let Some(id) = known.and_then(|row| row.id()) {
-            return self.set_fields("ObjectPermissions", id, &fields);
+        match known.and_then(|row| row.id()) {
+            Some(id) => return self.set_fields("ObjectPermissions", id, &fields),
+            None if !view && !modify => return,
+            None => {}
         }
         fields.push(("ParentId", Value::Id(set)));
         fields.push(("SobjectType", Value::text(object)));
@@ -156,10 +158,7 @@ impl Org {
     /// Replaces the user's row of `UserPermissionAccess`, which only that user sees.
     fn show_rights(&mut self, user: RecordId) {
         let sets = self.sets_of(user);
-        let has = |org: &Self, field: &str| {
-            let rows = sets.iter().filter_map(|set| org.store.get("PermissionSet", *set));
-            rows.into_iter().any(|row| *org.value("PermissionSet", row, field) == Value::Bool(true))
-        };
+        let has = |org: &Self, field: &str| sets.iter().any(|set| org.has_permission_in(*set, field));
         let fields = SYSTEM_PERMISSIONS.map(|field| (field, Value::Bool(has(self, field))));
         let known = self.store.table("UserPermissionAccess").into_iter().flat_map(|table| table.rows());
         let known = known.filter(|row| is_of(row, user)).find_map(|row| row.id());
@@ -186,6 +185,16 @@ impl Org {
         self.has_right(actor.user, object, "PermissionsViewAllData", "PermissionsViewAllRecords")
     }
 
+    /// Returns whether the user has View All Data.
+    pub(crate) fn views_all_data(&self, actor: &Actor) -> bool {
+        self.sets_of(actor.user).into_iter().any(|set| self.has_permission_in(set, "PermissionsViewAllData"))
+    }
+
+    fn has_permission_in(&self, set: RecordId, field: &str) -> bool {
+        let row = self.store.get("PermissionSet", set);
+        row.is_some_and(|row| *self.value("PermissionSet", row, field) == Value::Bool(true))
+    }
+
     /// Returns whether the user has Modify All Data, or Modify All Records on the object.
     pub(crate) fn modifies_all(&self, actor: &Actor, object: &Object) -> bool {
         self.has_right(actor.user, object, "PermissionsModifyAllData", "PermissionsModifyAllRecords")
@@ -193,12 +202,11 @@ impl Org {
 
     fn has_right(&self, user: RecordId, object: &Object, all_data: &str, all_records: &str) -> bool {
         self.sets_of(user).into_iter().any(|set| {
-            let row = self.store.get("PermissionSet", set);
             let of_object = |row: &Arc<Row>| {
                 self.value("ObjectPermissions", row, "SobjectType").as_text() == object.name
                     && *self.value("ObjectPermissions", row, all_records) == Value::Bool(true)
             };
-            row.is_some_and(|row| *self.value("PermissionSet", row, all_data) == Value::Bool(true))
+            self.has_permission_in(set, all_data)
                 || self.rows_below("ObjectPermissions", "ParentId", set).iter().any(of_object)
         })
     }

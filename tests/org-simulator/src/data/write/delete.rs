@@ -14,7 +14,7 @@ use crate::model::schema::{self, Field, Object};
 use crate::model::value::Value;
 
 /// Records that are deleted with their parent: parent object, child object, child's reference.
-const CASCADES: [(&str, &str, &str); 64] = [
+const CASCADES: [(&str, &str, &str); 70] = [
     ("Account", "Contact", "AccountId"),
     ("Account", "Opportunity", "AccountId"),
     ("Account", "AccountContactRelation", "AccountId"),
@@ -22,6 +22,7 @@ const CASCADES: [(&str, &str, &str); 64] = [
     ("Account", "AccountTeamMember", "AccountId"),
     ("Account", "ActivityHistory", "AccountId"),
     ("Account", "Attachment", "ParentId"),
+    ("Account", "ContentDocumentLink", "LinkedEntityId"),
     ("Account", "Event", "WhatId"),
     ("Account", "Note", "ParentId"),
     ("Account", "OpenActivity", "AccountId"),
@@ -33,6 +34,7 @@ const CASCADES: [(&str, &str, &str); 64] = [
     ("Campaign", "Task", "WhatId"),
     ("Case", "ActivityHistory", "WhatId"),
     ("Case", "Attachment", "ParentId"),
+    ("Case", "ContentDocumentLink", "LinkedEntityId"),
     ("Case", "CaseShare", "CaseId"),
     ("Case", "EmailMessage", "ParentId"),
     ("Case", "Event", "WhatId"),
@@ -41,6 +43,7 @@ const CASCADES: [(&str, &str, &str); 64] = [
     ("Contact", "AccountContactRelation", "ContactId"),
     ("Contact", "ActivityHistory", "WhoId"),
     ("Contact", "Attachment", "ParentId"),
+    ("Contact", "ContentDocumentLink", "LinkedEntityId"),
     ("Contact", "CampaignMember", "ContactId"),
     ("Contact", "ContactShare", "ContactId"),
     ("Contact", "EmailMessageRelation", "RelationId"),
@@ -58,6 +61,7 @@ const CASCADES: [(&str, &str, &str); 64] = [
     ("Group", "GroupMember", "GroupId"),
     ("Lead", "ActivityHistory", "WhoId"),
     ("Lead", "Attachment", "ParentId"),
+    ("Lead", "ContentDocumentLink", "LinkedEntityId"),
     ("Lead", "CampaignMember", "LeadId"),
     ("Lead", "EmailMessageRelation", "RelationId"),
     ("Lead", "Event", "WhoId"),
@@ -69,10 +73,12 @@ const CASCADES: [(&str, &str, &str); 64] = [
     ("Lead", "TaskRelation", "RelationId"),
     ("Opportunity", "ActivityHistory", "WhatId"),
     ("Opportunity", "Attachment", "ParentId"),
+    ("Opportunity", "ContentDocumentLink", "LinkedEntityId"),
     ("Opportunity", "Event", "WhatId"),
     ("Opportunity", "Note", "ParentId"),
     ("Opportunity", "OpenActivity", "WhatId"),
     ("Opportunity", "OpportunityContactRole", "OpportunityId"),
+    ("Opportunity", "OpportunityFieldHistory", "OpportunityId"),
     ("Opportunity", "OpportunityHistory", "OpportunityId"),
     ("Opportunity", "OpportunityLineItem", "OpportunityId"),
     ("Opportunity", "OpportunityShare", "OpportunityId"),

@@ -1,7 +1,7 @@
 //! Rules between the fields of a record, and between a record and others of its kind.
 //!
 //! Sources: the pages of the objects in the Object Reference, and errors in public reports. The codes of the rules on
-//! activities' times and on relations of contacts are unverified.
+//! activities' times, on relations of contacts and on the form of a username are unverified.
 
 use crate::data::write::Purpose;
 use crate::model::access::Permission;
@@ -202,11 +202,9 @@ fn line_item(record: &Record<'_>) -> Result<(), ApiError> {
 
 fn user(record: &Record<'_>, actor: &Actor, purpose: Purpose) -> Result<(), ApiError> {
     if purpose != Purpose::Load && !actor.is_admin {
-        let own = record.row.id() == Some(actor.user);
-        unless(!own || record.before.is_none(), "INSUFFICIENT_ACCESS_OR_READONLY", || {
-            "insufficient access rights on object id".to_owned()
-        })
-        .map_err(|error| error.status(403))?;
+        if record.row.id() != Some(actor.user) {
+            return Err(ApiError::no_access());
+        }
         let refused: Vec<String> =
             FOR_ADMINS.into_iter().filter(|field| record.differs(field)).map(str::to_owned).collect();
         if !refused.is_empty() {

@@ -65,7 +65,8 @@ async fn set_sharing_rule(State(shared): State<Shared>, Body(rule): Body<Sharing
 
 /// Removes a validation, duplicate or sharing rule by its name, or the assignment rule of an object by the object's name.
 async fn remove_rule(State(shared): State<Shared>, Path(name): Path<String>) -> Outcome {
-    if shared.org().rules.remove(&name) {
+    let mut org = shared.org();
+    if org.rules.remove(&name) | org.remove_sharing_rule(&name) {
         return Ok(done("rule"));
     }
     Err(Error::Unknown { what: "rule", name })

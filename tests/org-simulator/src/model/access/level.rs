@@ -161,16 +161,20 @@ impl Org {
             SharingDefault::FullAccess => Level::All,
             SharingDefault::Private if !matches!(object.name.as_str(), "Task" | "Event") => Level::None,
             // Who may read the related record may read a private activity.
-            SharingDefault::Private => self.of_parent(actor, object, row).min(Level::Read),
-            SharingDefault::ControlledByParent => below(self.of_parent(actor, object, row)),
+            SharingDefault::Private => {
+                self.of_parents(actor, object, row).max().unwrap_or(Level::None).min(Level::Read)
+            }
+            SharingDefault::ControlledByParent => {
+                below(self.of_parents(actor, object, row).min().unwrap_or(Level::None))
+            }
         }
     }
 
-    /// Returns the access to the record that a contact, task or event belongs to; none if it belongs to none.
-    fn of_parent(&self, actor: &Actor, object: &Object, row: &Row) -> Level {
+    /// Returns the access to each record that a contact, task or event belongs to.
+    fn of_parents(&self, actor: &Actor, object: &Object, row: &Row) -> impl Iterator<Item = Level> {
         let references: &[&str] = if object.name == "Contact" { &["AccountId"] } else { &["WhatId", "WhoId"] };
         let parents = references.iter().filter(|name| !self.value(&object.name, row, name).is_null());
-        parents.map(|name| self.access_of_reference(actor, object, row, name)).max().unwrap_or(Level::None)
+        parents.map(|name| self.access_of_reference(actor, object, row, name))
     }
 
     /// Returns the access to the record that a reference points to; all if it points to none.

@@ -65,7 +65,7 @@ impl Org {
             hidden_record_types: types.collect::<Result<_, _>>()?,
         };
         *self.profiles.limits_mut(profile, &object.name) = limits;
-        if let Some(set) = self.set_of_profile(profile).filter(|_| permissions.view_all || permissions.modify_all) {
+        if let Some(set) = self.set_of_profile(profile) {
             self.set_all_records(set, &object.name, (permissions.view_all, permissions.modify_all));
             self.store.commit();
         }

@@ -236,7 +236,8 @@ pub(super) fn label_of(name: &str) -> String {
     label
 }
 
-const CURRENCIES: [&str; 3] = ["USD", "EUR", "GBP"];
+/// The active currencies of an org with several currencies; the first is the corporate currency.
+pub(crate) const CURRENCIES: [&str; 3] = ["USD", "EUR", "GBP"];
 
 /// Returns the field `CurrencyIsoCode`.
 pub(crate) fn currency() -> Field {
