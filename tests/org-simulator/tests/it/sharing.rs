@@ -164,6 +164,12 @@ async fn a_share_grants_its_level_until_the_owner_changes() {
     company.context.log_in(CASEY);
     let share = company.create("AccountShare", share).await;
     assert_eq!(company.access(JORDAN, "Account", &id).await, "r");
+    company.context.log_in(JORDAN);
+    let passed_on = json!({
+        "AccountId": id, "UserOrGroupId": company.id(MANAGER), "AccountAccessLevel": "Read", "OpportunityAccessLevel": "None",
+    });
+    let passed_on = company.context.post("sobjects/AccountShare", passed_on).await;
+    assert_eq!(passed_on.code(), "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", "a reader does not share a record");
     let opportunity = json!({"Name": "x", "StageName": "Prospecting", "CloseDate": "2026-12-01", "AccountId": id});
     company.default("Opportunity", SharingDefault::Private);
     let opportunity = company.created_by(CASEY, "Opportunity", opportunity);

@@ -121,6 +121,8 @@ async fn a_deactivated_user_has_no_access_and_no_new_records() {
     assert_eq!((owned.code(), &owned.body[0]["fields"]), ("INACTIVE_OWNER_OR_USER", &json!(["OwnerId"])));
 
     assert_eq!(context.patch(&path, json!({"IsActive": true})).await.status, 204);
+    let ended = context.plain(context.http.get(&url).bearer_auth(&token)).await;
+    assert_eq!(ended.code(), "INVALID_SESSION_ID", "the old session does not come back");
     context.log_in(CASEY);
     assert_eq!(context.get("limits").await.status, 200);
 }
@@ -130,11 +132,14 @@ async fn a_user_is_frozen_by_the_user_login() {
     let mut context = TestContext::new().await;
     let casey = id(&context, CASEY);
     let token = context.org.access_token(CASEY).unwrap();
+    let grant = context.granted(CASEY).await;
     let login = first(&context, &format!("SELECT Id FROM UserLogin WHERE UserId = '{casey}'")).await;
     let path = format!("sobjects/UserLogin/{}", login["Id"].as_str().unwrap());
     assert_eq!(context.patch(&path, json!({"IsFrozen": true})).await.status, 204);
     let url = format!("{}/services/data/v66.0/limits", context.org.url());
     assert_eq!(context.plain(context.http.get(&url).bearer_auth(&token)).await.code(), "INVALID_SESSION_ID");
+    let refreshed = context.refresh(text(&grant["refresh_token"])).await;
+    assert_eq!((refreshed.status, text(&refreshed.body["error"])), (400, "invalid_grant"), "{}", refreshed.body);
     // A frozen user still owns records.
     assert_eq!(context.post("sobjects/Account", json!({"Name": "x", "OwnerId": casey})).await.status, 201);
 
