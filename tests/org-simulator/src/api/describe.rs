@@ -4,6 +4,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::data::write;
 use crate::model::access::Permission;
+use crate::model::activity_views::is_activity_view;
 use crate::model::actor::Actor;
 use crate::model::computed::Computed;
 use crate::model::ids::RecordId;
@@ -22,19 +23,16 @@ pub(crate) fn describe_global(org: &Org, actor: &Actor, version: &str) -> Json {
 /// Returns one entry of describe global.
 pub(crate) fn object_summary(org: &Org, actor: &Actor, object: &Object, version: &str) -> Json {
     let writeable = object.access == Access::Full;
-    let may = |permission| writeable && org.has_permission(actor, permission, object);
-    // A client cannot write a document, only delete it.
-    let deletable =
-        (writeable || object.name == "ContentDocument") && org.has_permission(actor, Permission::Delete, object);
+    let may = |permission| org.has_permission(actor, permission, object);
     let base = format!("/services/data/v{version}/sobjects/{}", object.name);
     json!({
         "activateable": false, "associateEntityType": null, "associateParentEntity": null, "createable": may(Permission::Create),
-        "custom": object.custom(), "customSetting": false, "deepCloneable": false, "deletable": deletable,
+        "custom": object.custom(), "customSetting": false, "deepCloneable": false, "deletable": may(Permission::Delete),
         "deprecatedAndHidden": false, "feedEnabled": false, "hasSubtypes": false, "isInterface": false, "isSubtype": false,
-        "keyPrefix": object.key_prefix, "label": object.label, "labelPlural": object.label_plural, "layoutable": writeable,
+        "keyPrefix": object.described_prefix(), "label": object.label, "labelPlural": object.label_plural, "layoutable": writeable,
         "mergeable": matches!(object.name.as_str(), "Account" | "Contact" | "Lead" | "Case"), "mruEnabled": writeable,
-        "name": object.name, "queryable": true, "replicateable": true, "retrieveable": true,
-        "searchable": object.has_owner, "triggerable": writeable, "undeletable": deletable && object.has_owner, "updateable": may(Permission::Edit),
+        "name": object.name, "queryable": !is_activity_view(&object.name), "replicateable": true, "retrieveable": true,
+        "searchable": object.has_owner, "triggerable": writeable, "undeletable": may(Permission::Delete) && object.has_owner, "updateable": may(Permission::Edit),
         "urls": {"rowTemplate": format!("{base}/{{ID}}"), "describe": format!("{base}/describe"), "sobject": base},
     })
 }
@@ -94,7 +92,7 @@ struct FieldPermissions {
 
 impl FieldPermissions {
     fn of(org: &Org, actor: &Actor, object: &Object, field: &Field) -> Self {
-        let writeable = object.access == Access::Full && org.may_edit_field(actor, object, field);
+        let writeable = org.may_edit_field(actor, object, field);
         Self {
             create: writeable && field.createable && org.has_permission(actor, Permission::Create, object),
             update: writeable && field.updateable && org.has_permission(actor, Permission::Edit, object),

@@ -1,11 +1,13 @@
 //! One org: its schema, records and users, and the state of the APIs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::Clock;
+use crate::model::access::KnownAccess;
 use crate::model::bulk::Bulk;
 use crate::model::cursors::Cursors;
 use crate::model::datetime;
@@ -28,6 +30,7 @@ use crate::model::request_log::RequestLog;
 use crate::model::rules::Rules;
 use crate::model::schema::{self, Object, Schema};
 use crate::model::schema_change::SchemaChange;
+use crate::model::sharing::Sharing;
 use crate::model::store::{Row, Store};
 use crate::model::value::Value;
 
@@ -62,8 +65,9 @@ pub(crate) struct Org {
     pub(crate) install_requests: InstallRequests,
     pub(crate) bulk: Bulk,
     pub(crate) log: RequestLog,
-    /// Objects with private sharing: a user who is not an admin sees only his or her own records.
-    pub(crate) private: BTreeSet<String>,
+    pub(crate) sharing: Sharing,
+    /// The access of the user who last asked.
+    pub(crate) known_access: RefCell<Option<KnownAccess>>,
     pub(crate) profiles: Profiles,
     pub(crate) rules: Rules,
     pub(crate) bin: RecycleBin,
@@ -126,7 +130,8 @@ impl Org {
             install_requests: InstallRequests::default(),
             bulk: Bulk::default(),
             log: RequestLog::default(),
-            private: BTreeSet::new(),
+            sharing: Sharing::default(),
+            known_access: RefCell::default(),
             profiles: Profiles::default(),
             rules: Rules::default(),
             bin: RecycleBin::default(),
@@ -157,6 +162,14 @@ impl Org {
 
     /// Inserts a setup record, such as a user or a record type, without the data API's checks.
     pub(crate) fn insert_setup(&mut self, object: &str, fields: &[(&str, Value)]) -> RecordId {
+        let author = self.first_user();
+        let id = self.insert_row(author, object, fields);
+        self.store.commit();
+        id
+    }
+
+    /// Inserts a record that Salesforce itself writes, without the data API's checks; a failed transaction undoes it.
+    pub(crate) fn insert_row(&mut self, author: Option<RecordId>, object: &str, fields: &[(&str, Value)]) -> RecordId {
         let Some(object) = self.schema.object(object).cloned() else { return self.id };
         let id = if object.name == "Organization" { self.id } else { self.ids.next(&object.key_prefix) };
         let mut row = Row::default();
@@ -168,11 +181,35 @@ impl Org {
                 row.set(at, value.clone());
             }
         }
-        let author = self.first_user().unwrap_or(id);
-        self.stamp_new(&mut row, id, author);
+        self.stamp_new(&mut row, id, author.unwrap_or(id));
         self.store.put(&object, id, row);
-        self.store.commit();
         id
+    }
+
+    /// Sets fields of a record as Salesforce itself does: without a change of the time stamps.
+    pub(crate) fn set_fields(&mut self, object: &str, id: RecordId, fields: &[(&str, Value)]) {
+        let Some(object) = self.schema.object(object).cloned() else { return };
+        let Some(mut row) = self.store.get(&object.name, id).map(|row| Row::clone(row)) else { return };
+        for (name, value) in fields {
+            if let Some(at) = object.position(name) {
+                row.set(at, value.clone());
+            }
+        }
+        self.store.put(&object, id, row);
+    }
+
+    /// Returns the live records of an object whose reference has that value.
+    pub(crate) fn rows_below(&self, object: &str, reference: &str, parent: RecordId) -> Vec<Arc<Row>> {
+        let Some(object) = self.schema.object(object) else { return Vec::new() };
+        let Some((at, field)) = object.position(reference).and_then(|at| Some((at, object.fields.get(at)?))) else {
+            return Vec::new();
+        };
+        let Some(table) = self.store.table(&object.name) else { return Vec::new() };
+        if field.indexed() {
+            return table.find(at, &Value::Id(parent)).iter().filter_map(|id| table.get(*id)).map(Arc::clone).collect();
+        }
+        let rows = table.rows().filter(|row| !row.is_deleted() && row.get(at).as_id() == Some(parent));
+        rows.map(Arc::clone).collect()
     }
 
     /// Sets the system fields of a new record.

@@ -45,7 +45,9 @@ impl Schema {
             self.order.push(object.name.clone());
         }
         // `ContentNote` has the key prefix of `ContentDocument`, to which the prefix belongs.
-        self.by_prefix.entry(object.key_prefix.clone()).or_insert_with(|| object.name.clone());
+        if !object.key_prefix.is_empty() {
+            self.by_prefix.entry(object.key_prefix.clone()).or_insert_with(|| object.name.clone());
+        }
         self.objects.insert(key, Arc::new(object));
     }
 
@@ -151,9 +153,22 @@ impl Schema {
         self.objects()
             .flat_map(|object| object.fields.iter().enumerate().map(move |(at, field)| (object, at, field)))
             .filter(|(_, _, field)| !field.absent && (points(field) || any(field)))
+            .filter(|(object, at, field)| !is_superseded(object, *at, field, parent))
             .map(|(object, field, f)| ChildRelationship { object, field, name: f.child_relationship.as_deref() })
             .collect()
     }
+}
+
+/// Returns whether the object has another reference with the same child relationship, which points to `parent` alone: the
+/// activities of an account are those with its `AccountId`, not only those with its `WhatId`.
+fn is_superseded(object: &Object, at: usize, field: &Field, parent: &str) -> bool {
+    let same = |(other, known): (usize, &Field)| {
+        other != at
+            && known.child_relationship.is_some()
+            && known.child_relationship == field.child_relationship
+            && known.reference_to == [parent]
+    };
+    field.reference_to.len() > 1 && object.fields.iter().enumerate().any(same)
 }
 
 #[cfg(test)]

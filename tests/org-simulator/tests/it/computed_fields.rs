@@ -171,7 +171,7 @@ async fn a_formula_shows_values_that_its_reader_cannot_see() {
     define(&context, "Contact", json!([{"name": "Company__c", "type": "string", "formula": "Account.Name"}])).await;
     let account = create(&context, "Account", json!({"Name": "Hidden"})).await;
     create(&context, "Contact", json!({"LastName": "Lee", "AccountId": account})).await;
-    context.admin(Method::POST, "settings", Some(json!({"private": {"Account": true}}))).await;
+    context.admin(Method::POST, "settings", Some(json!({"sharing": {"Account": "private"}}))).await;
     context.log_in(CASEY);
     let row = first(&context, "SELECT Company__c, Account.Name FROM Contact WHERE LastName = 'Lee'").await;
     assert_eq!((&row["Company__c"], &row["Account"]), (&json!("Hidden"), &json!(null)));

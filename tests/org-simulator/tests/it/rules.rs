@@ -305,7 +305,7 @@ async fn the_header_decides_on_details_and_on_whose_eyes_are_used() {
     assert_eq!(found(&details)["LastName"], "One");
     assert!(found(&create(&context, "includeRecordDetails=false").await.body).get("LastName").is_none());
 
-    context.admin(Method::POST, "settings", Some(json!({"private": {"Contact": true}}))).await;
+    context.admin(Method::POST, "settings", Some(json!({"sharing": {"Contact": "private"}}))).await;
     context.log_in(CASEY);
     let hidden = create(&context, "includeRecordDetails=true; runAsCurrentUser=false").await;
     assert_eq!((hidden.code(), found(&hidden.body).get("LastName")), ("DUPLICATES_DETECTED", None));

@@ -26,6 +26,17 @@ fn fields(describe: &Value) -> impl Iterator<Item = (&str, &Value)> {
     describe["fields"].as_array().unwrap().iter().map(|field| (field["name"].as_str().unwrap(), field))
 }
 
+/// Returns a query of the object with a clause; in a subquery of accounts if the object is read in subqueries only.
+fn query_of(object: &str, accounts: &Value, is_queryable: bool, clause: &str) -> String {
+    if is_queryable {
+        return format!("SELECT Id FROM {object} {clause} LIMIT 1");
+    }
+    let children = accounts["childRelationships"].as_array().unwrap();
+    let children = children.iter().find(|child| child["childSObject"] == object).unwrap();
+    let name = children["relationshipName"].as_str().unwrap();
+    format!("SELECT Id, (SELECT Id FROM {name} {clause} LIMIT 1) FROM Account LIMIT 1")
+}
+
 /// Asserts that the query succeeds exactly when it is allowed, and otherwise has the code and the end of the message.
 fn agree(response: &ApiResponse, allowed: bool, refusal: (&str, &str), what: &str) {
     if allowed {
@@ -67,11 +78,16 @@ async fn with_custom_fields() -> TestContext {
 #[tokio::test]
 async fn queries_accept_what_describe_says() {
     let context = with_custom_fields().await;
+    let accounts = context.get("sobjects/Account/describe").await.body;
     for describe in describes(&context).await {
         let object = describe["name"].as_str().unwrap();
         if RESTRICTED.contains(&object) {
             continue;
         }
+        let is_queryable = describe["queryable"].as_bool().unwrap();
+        let refusal = format!("entity type {object} does not support query");
+        let alone = context.query(&format!("SELECT Id FROM {object} LIMIT 1")).await;
+        agree(&alone, is_queryable, ("INVALID_TYPE_FOR_OPERATION", &refusal), object);
         for (name, field) in fields(&describe) {
             let flag = |flag: &str| field[flag].as_bool().unwrap();
             let what = format!("{object}.{name}");
@@ -80,11 +96,15 @@ async fn queries_accept_what_describe_says() {
             } else {
                 (format!("{name} = null"), format!("field '{name}' can not be filtered in a query call"))
             };
-            let filtered = context.query(&format!("SELECT Id FROM {object} WHERE {condition} LIMIT 1")).await;
+            let filtered =
+                context.query(&query_of(object, &accounts, is_queryable, &format!("WHERE {condition}"))).await;
             agree(&filtered, flag("filterable"), ("INVALID_FIELD", &refusal), &what);
-            let sorted = context.query(&format!("SELECT Id FROM {object} ORDER BY {name} LIMIT 1")).await;
+            let sorted = context.query(&query_of(object, &accounts, is_queryable, &format!("ORDER BY {name}"))).await;
             let refusal = format!("field '{name}' can not be sorted in a query call");
             agree(&sorted, flag("sortable"), ("MALFORMED_QUERY", &refusal), &what);
+            if !is_queryable {
+                continue; // A subquery does not group.
+            }
             let grouped = context.query(&format!("SELECT COUNT(Id) FROM {object} GROUP BY {name} LIMIT 1")).await;
             let refusal = format!("field '{name}' can not be grouped in a query call");
             agree(&grouped, flag("groupable"), ("MALFORMED_QUERY", &refusal), &what);

@@ -17,7 +17,6 @@ use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::org::Org;
 use crate::model::record_types::MASTER_RECORD_TYPE;
-use crate::model::schema::Access;
 use crate::model::value::Value;
 
 /// Relationships that every record includes; they are empty in a new one.
@@ -30,7 +29,7 @@ pub(super) fn create(org: &Org, actor: &Actor, call: &Call, name: &str) -> Resul
         let message = format!("The value {other} of formFactor is none of Large, Medium, Small");
         return Err(ApiError::new("INVALID_QUERY_PARAMETER", message));
     }
-    if object.access == Access::ReadOnly {
+    if !object.access.creates() {
         return Err(unsupported(name));
     }
     org.check_permission(actor, Permission::Create, &object)?;

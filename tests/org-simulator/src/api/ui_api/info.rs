@@ -35,11 +35,11 @@ pub(super) fn object_info(org: &Org, actor: &Actor, object: &Object) -> Json {
         .map(child_info)
         .collect();
     let writeable = object.access == Access::Full;
-    let may = |permission| writeable && org.has_permission(actor, permission, object);
+    let may = |permission| org.has_permission(actor, permission, object);
     with_etag(json!({
         "apiName": object.name, "childRelationships": children, "createable": may(Permission::Create), "custom": object.custom(),
         "defaultRecordTypeId": default, "deletable": may(Permission::Delete), "dependentFields": dependent_fields(object), "feedEnabled": false, "fields": fields,
-        "keyPrefix": object.key_prefix, "label": object.label, "labelPlural": object.label_plural, "layoutable": writeable,
+        "keyPrefix": object.described_prefix(), "label": object.label, "labelPlural": object.label_plural, "layoutable": writeable,
         "mruEnabled": writeable, "nameFields": name_fields(object), "queryable": true, "recordTypeInfos": infos,
         "searchable": object.has_owner, "themeInfo": {"color": "7F8DE1", "iconUrl": ""}, "updateable": may(Permission::Edit),
     }))
@@ -82,7 +82,7 @@ fn child_info(child: &crate::model::schema::ChildRelationship<'_>) -> Json {
 }
 
 fn field_info(org: &Org, actor: &Actor, object: &Object, field: &Field) -> Json {
-    let writeable = object.access == Access::Full && org.may_edit_field(actor, object, field);
+    let writeable = object.access != Access::ReadOnly && org.may_edit_field(actor, object, field);
     let controller = field.dependency.as_ref().map(|dependency| dependency.controller.as_str());
     let controllers: Vec<&str> = controller.into_iter().collect();
     let targets: Vec<Json> = field

@@ -193,7 +193,7 @@ impl<'a> Record<'a> {
     fn layout(&self, fields: &mut Map<String, Json>) {
         let settable = |field: &&Field| {
             AUDIT.contains(&field.name.as_str())
-                || (self.object.access == Access::Full && (field.createable || field.name_field))
+                || (self.object.access != Access::ReadOnly && (field.createable || field.name_field))
         };
         let seen = self.object.fields.iter().filter(|field| self.org.may_read_field(self.actor, self.object, field));
         for field in seen.filter(settable) {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::data::soql::activity_lists;
 use crate::data::soql::ast::{Condition, Expression, Item, List, Literal, Operator, Order, Path, Select, is_aggregate};
 use crate::data::soql::condition::{self, LeftSide, kind_of};
 use crate::data::soql::eval::View;
@@ -190,6 +191,7 @@ impl Plan {
             let message = "only root queries support aggregate expressions";
             return Err(scope.error_at("MALFORMED_QUERY", select.from.offset, message));
         }
+        activity_lists::check(scope, select)?;
         let output = match select.items.as_slice() {
             [Item::Count(_)] => Output::Count,
             items => {

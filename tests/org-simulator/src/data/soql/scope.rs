@@ -7,6 +7,7 @@ use super::ast::{Join, Path};
 use super::pointer;
 use crate::data::soql::plan::{Column, Resolved};
 use crate::model::access::Permission;
+use crate::model::activity_views::is_activity_view;
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::org::Org;
@@ -49,6 +50,10 @@ pub(super) fn queried(org: &Org, actor: &Actor, from: &Path, text: &str) -> Resu
         [name] => org.schema.object(name).filter(|object| org.has_permission(actor, Permission::Read, object)),
         _ => None,
     };
+    if let Some(object) = known.filter(|object| is_activity_view(&object.name)) {
+        let message = format!("entity type {} does not support query", object.name);
+        return Err(pointer::at("INVALID_TYPE_FOR_OPERATION", text, from.offset, &message));
+    }
     known.cloned().ok_or_else(|| {
         let message = ApiError::invalid_type(&from.names.join(".")).message;
         pointer::at("INVALID_TYPE", text, from.offset, &message)

@@ -46,6 +46,8 @@ struct FieldRequest {
     reference_to: Vec<String>,
     picklist: Vec<String>,
     restricted: bool,
+    /// The name of the child relationship of a reference, without `__r` (`Engagements` for `Engagements__r`).
+    child_relationship: Option<String>,
     dependency: Option<Dependency>,
     /// The default value of a new record.
     default: Option<Json>,
@@ -72,6 +74,7 @@ impl Default for FieldRequest {
             reference_to,
             picklist,
             restricted: false,
+            child_relationship: None,
             dependency: None,
             default: None,
             auto_number: None,
@@ -106,6 +109,7 @@ impl FieldRequest {
         if kind == FieldKind::Reference {
             field.relationship = Some(relationship_of(&self.name));
             field.reference_to.clone_from(&self.reference_to);
+            field.child_relationship = self.child_relationship.as_ref().map(|name| format!("{name}__r"));
         }
         if self.master_detail {
             if kind != FieldKind::Reference || self.reference_to.len() != 1 {
@@ -238,6 +242,7 @@ fn define(org: &mut Org, request: &ObjectRequest) -> Result<Arc<Object>, Error> 
     }
     let object = org.object(&request.name)?;
     org.store.reindex(&object);
+    org.list_entities();
     org.schema_changed();
     Ok(object)
 }

@@ -31,6 +31,28 @@ pub(crate) enum Access {
     Full,
     /// Read only: setup objects, and objects whose records Salesforce maintains.
     ReadOnly,
+    /// Create and delete, such as the members of a group.
+    NoUpdate,
+    /// Create and change, such as users.
+    NoDelete,
+    /// Change only.
+    UpdateOnly,
+    /// Delete only, such as the documents of files, which are created with their versions.
+    DeleteOnly,
+}
+
+impl Access {
+    pub(crate) fn creates(self) -> bool {
+        matches!(self, Self::Full | Self::NoUpdate | Self::NoDelete)
+    }
+
+    pub(crate) fn updates(self) -> bool {
+        matches!(self, Self::Full | Self::NoDelete | Self::UpdateOnly)
+    }
+
+    pub(crate) fn deletes(self) -> bool {
+        matches!(self, Self::Full | Self::NoUpdate | Self::DeleteOnly)
+    }
 }
 
 /// One object.
@@ -41,6 +63,9 @@ pub(crate) struct Object {
     pub(crate) label_plural: String,
     pub(crate) key_prefix: String,
     pub(crate) access: Access,
+    /// Only administrators create, change and delete the records.
+    #[serde(default)]
+    pub(crate) setup: bool,
     pub(crate) has_owner: bool,
     pub(crate) fields: Vec<Field>,
     #[serde(skip)]
@@ -56,6 +81,7 @@ impl Object {
             label_plural: label_of(name) + "s",
             key_prefix: key_prefix.to_owned(),
             access: Access::Full,
+            setup: false,
             has_owner,
             fields: Vec::new(),
             positions: HashMap::new(),
@@ -64,6 +90,11 @@ impl Object {
             object.add(field);
         }
         object
+    }
+
+    /// Returns the key prefix; `None` if the records have no ids of their own.
+    pub(crate) fn described_prefix(&self) -> Option<&str> {
+        Some(self.key_prefix.as_str()).filter(|prefix| !prefix.is_empty())
     }
 
     pub(crate) fn custom(&self) -> bool {
