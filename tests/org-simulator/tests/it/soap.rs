@@ -32,12 +32,29 @@ fn lead(context: &TestContext, more: Value) -> String {
     context.org.create_record(ADMIN, "Lead", &body).unwrap()
 }
 
+/// Returns the request with its elements in the order of the schema, which is that of their names.
 fn conversion(lead: &str, more: &str) -> String {
-    format!(
-        "<urn:convertLead><urn:leadConverts>{more}<urn:convertedStatus>Closed - Converted</urn:convertedStatus><urn:leadId>{lead}</urn:leadId>\
-         <urn:overwriteLeadSource>false</urn:overwriteLeadSource><urn:sendNotificationEmail>false</urn:sendNotificationEmail>\
-         </urn:leadConverts></urn:convertLead>"
-    )
+    let elements = format!(
+        "{more}<urn:convertedStatus>Closed - Converted</urn:convertedStatus><urn:leadId>{lead}</urn:leadId>\
+         <urn:overwriteLeadSource>false</urn:overwriteLeadSource><urn:sendNotificationEmail>false</urn:sendNotificationEmail>"
+    );
+    let mut elements: Vec<&str> = elements.split("<urn:").skip(1).collect();
+    elements.sort_unstable();
+    let elements: String = elements.iter().map(|element| format!("<urn:{element}")).collect();
+    format!("<urn:convertLead><urn:leadConverts>{elements}</urn:leadConverts></urn:convertLead>")
+}
+
+#[tokio::test]
+async fn the_elements_of_a_conversion_have_the_schemas_order() {
+    let context = TestContext::new().await;
+    let lead = lead(&context, json!({}));
+    let right = conversion(&lead, "<urn:doNotCreateOpportunity>true</urn:doNotCreateOpportunity>");
+    let status = "<urn:convertedStatus>Closed - Converted</urn:convertedStatus>";
+    let wrong = right.replacen(status, "", 1).replace("</urn:leadConverts>", &format!("{status}</urn:leadConverts>"));
+    let (code, fault) = soap_with(&context, "u/66.0", context.token(), &wrong).await;
+    assert_eq!(code, 500, "{fault}");
+    assert!(fault.contains("convertedStatus invalid at this location"), "{fault}");
+    assert_eq!(soap_with(&context, "u/66.0", context.token(), &right).await.0, 200);
 }
 
 #[tokio::test]

@@ -245,6 +245,13 @@ fn retrieve(org: &Org, actor: &Actor, call: &Call, object: &str) -> Result<Respo
     if ids.len() > MAX_RETRIEVED {
         return Err(ApiError::new("EXCEEDED_ID_LIMIT", format!("cannot retrieve more than {MAX_RETRIEVED} records")));
     }
+    let is_unknown = |name: &&String| {
+        let seen = |at: usize| org.may_read_field(actor, object, &object.fields[at]);
+        !object.position(name.trim()).is_some_and(seen)
+    };
+    if let Some(name) = fields.iter().find(is_unknown) {
+        return Err(ApiError::no_column(name.trim(), &object.name));
+    }
     let mut found = Vec::with_capacity(ids.len());
     for text in &ids {
         let id = RecordId::parse(text).ok_or_else(|| ApiError::new("MALFORMED_ID", format!("malformed id {text}")))?;

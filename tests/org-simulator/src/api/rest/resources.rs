@@ -20,6 +20,7 @@ pub(super) fn resources(org: &Org, actor: &Actor, call: &Call) -> Json {
         "recent",
         "search",
         "sobjects",
+        "tooling",
         "ui-api",
     ];
     let mut all: Map<String, Json> = names

@@ -29,7 +29,9 @@ pub(super) fn serve(org: &mut Org, call: &Call<'_>) -> Result<String, Fault> {
             let now = crate::model::datetime::soap(org.clock.now());
             Ok(format!("<result>{}</result>", tag("timestamp", &now)))
         }
-        "convertLead" => each(org, call, ("leadConverts", MAX_CONVERSIONS), convert),
+        "convertLead" => {
+            ordered_conversions(call).and_then(|()| each(org, call, ("leadConverts", MAX_CONVERSIONS), convert))
+        }
         "merge" => each(org, call, ("request", MAX_RECORDS), merge),
         "create" => each(org, call, ("sObjects", MAX_RECORDS), |org, actor, record| {
             let (object, fields) = sobject(record)?;
@@ -64,6 +66,44 @@ pub(super) fn serve(org: &mut Org, call: &Call<'_>) -> Result<String, Fault> {
             Err(Fault::new("INVALID_OPERATION", format!("No operation available for request {other}")))
         }
     }
+}
+
+/// The elements of a lead conversion, in the order of the schema.
+const CONVERSION: [&str; 15] = [
+    "accountId",
+    "accountRecord",
+    "bypassAccountDedupeCheck",
+    "bypassContactDedupeCheck",
+    "contactId",
+    "contactRecord",
+    "convertedStatus",
+    "doNotCreateOpportunity",
+    "leadId",
+    "opportunityId",
+    "opportunityName",
+    "opportunityRecord",
+    "overwriteLeadSource",
+    "ownerId",
+    "sendNotificationEmail",
+];
+
+/// Refuses conversions whose elements are not in the order of the schema. The text is that of public reports.
+fn ordered_conversions(call: &Call<'_>) -> Result<(), Fault> {
+    let place = |name: &str| CONVERSION.iter().position(|known| *known == name);
+    for request in call.operation.all("leadConverts") {
+        let mut last = 0;
+        for element in &request.children {
+            match place(&element.name).filter(|place| *place >= last) {
+                Some(place) => last = place,
+                None => {
+                    let namespace = format!("urn:{}.soap.sforce.com", call.wsdl.name());
+                    let message = format!("Element {{{namespace}}}{} invalid at this location", element.name);
+                    return Err(Fault::new("UNKNOWN_EXCEPTION", message));
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Applies an operation to each item, and returns the results as one text.
