@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{ApiResponse, CASEY, JORDAN, TestContext};
+use crate::support::{ADMIN, ApiResponse, CASEY, JORDAN, TestContext};
 
 async fn version(context: &TestContext, body: Value) -> String {
     let made = context.post("sobjects/ContentVersion", body).await;
@@ -133,4 +133,34 @@ async fn a_second_version_belongs_to_the_same_document() {
     assert_eq!(context.get("sobjects/ContentVersion/describe").await.body["deletable"], false);
     assert_eq!(context.delete(&format!("sobjects/ContentDocument/{document}")).await.status, 204);
     assert_eq!(context.get(&format!("sobjects/ContentVersion/{second}")).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_file_is_seen_by_those_who_see_a_linked_record() {
+    let mut context = TestContext::new().await;
+    let id = version(&context, json!({"Title": "f", "PathOnClient": "f.txt", "VersionData": "aGVsbG8="})).await;
+    let path = format!("sobjects/ContentVersion/{id}");
+    let document = context.get(&path).await.body["ContentDocumentId"].as_str().unwrap().to_owned();
+    let account = context.id_of("Account", "Fjordglass Optics").await;
+    let link = json!({"ContentDocumentId": document, "LinkedEntityId": account, "ShareType": "V"});
+    let queries = [
+        format!("SELECT Id FROM ContentVersion WHERE Id = '{id}'"),
+        format!("SELECT Id FROM ContentDocument WHERE Id = '{document}'"),
+        format!(
+            "SELECT Id FROM ContentDocumentLink WHERE ContentDocumentId = '{document}' AND LinkedEntityId = '{account}'"
+        ),
+    ];
+    for is_linked in [false, true] {
+        if is_linked {
+            context.log_in(ADMIN);
+            assert_eq!(context.post("sobjects/ContentDocumentLink", link.clone()).await.status, 201);
+        }
+        context.log_in(CASEY);
+        let status = if is_linked { 200 } else { 404 };
+        assert_eq!(context.get(&path).await.status, status);
+        assert_eq!(context.get(&format!("{path}/VersionData")).await.status, status);
+        for query in &queries {
+            assert_eq!(context.query(query).await.body["totalSize"], i32::from(is_linked), "{query}");
+        }
+    }
 }

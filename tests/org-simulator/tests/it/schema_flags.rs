@@ -150,7 +150,9 @@ async fn sample(context: &TestContext, field: &Value) -> Option<Value> {
 #[tokio::test]
 async fn writes_accept_what_describe_says() {
     let context = with_custom_fields().await;
-    for object in ["Account", "Contact", "Lead", "Opportunity", "Case", "Task", "Product2", "Walk__c"] {
+    for object in
+        ["Account", "Contact", "Lead", "Opportunity", "Case", "Task", "Campaign", "Pricebook2", "Product2", "Walk__c"]
+    {
         let describe = context.get(&format!("sobjects/{object}/describe")).await.body;
         let mut whole = serde_json::Map::new();
         for (name, field) in fields(&describe) {
