@@ -71,7 +71,7 @@ pub fn prepare(url: &str) -> Result<Target, Error> {
     admin.call(
         "POST",
         "duplicate-rules",
-        json!({"name": "Standard_Lead_Duplicate_Rule", "object": "Lead", "fields": ["Email"], "alert": true}),
+        json!({"name": "Standard_Lead_Duplicate_Rule", "object": "Lead", "fields": ["Email"], "on_create": "alert", "on_edit": "alert"}),
     )?;
     admin.call(
         "POST",

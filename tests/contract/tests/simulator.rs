@@ -18,12 +18,6 @@ const NOT_APPLICABLE: &[(&str, &str)] = &[
         "no session of a user without View Setup is given (CONTRACT_LIMITED_ACCESS_TOKEN)",
     ),
     ("the set of a permission set group covers the sets in it", "the org has no permission set group"),
-    ("a version with a path that ends in .snote is a note", "the user cannot create files here"),
-    ("a file is a version whose document exists at once", "the user cannot create files here"),
-    ("the bytes of a version are at VersionData", "the user cannot create files here"),
-    ("a file can be sent as a multipart message", "the user cannot create files here"),
-    ("a file is linked to a record as a note is", "the user cannot create files here"),
-    ("the type of a file comes from its path", "the user cannot create files here"),
     (
         "an active assignment rule changes the owner without that header",
         "the org has no active assignment rule for leads",

@@ -23,9 +23,9 @@ pub(super) const CHECKS: &[Check] = &[
             });
             let refused = refused.is(
                 400,
-                &json!([{"errorCode": "DUPLICATES_DETECTED", "message": "<text>", "duplicateResut": result}]),
+                &json!([{"errorCode": "DUPLICATES_DETECTED", "message": "<text>", "duplicateResult": result}]),
             )?;
-            let found = refused.at("/0/duplicateResut/matchResults").to_string();
+            let found = refused.at("/0/duplicateResult/matchResults").to_string();
             holds(found.contains(&first), "the id of the first record", found)
         },
     },
@@ -35,7 +35,7 @@ pub(super) const CHECKS: &[Check] = &[
         relied_on: "a person can save a record that is like another",
         run: |org| {
             let (_, refused) = duplicate(org, "allow")?;
-            applies(refused.at("/0/duplicateResut/allowSave") == true, "the rule blocks")?;
+            applies(refused.at("/0/duplicateResult/allowSave") == true, "the rule blocks")?;
             // The sessions of this program send the header unless it is replaced.
             org.create("Lead", fields(org, "allow"))?;
             Ok(())

@@ -15,7 +15,7 @@ use crate::model::store::Row;
 use crate::model::value::Value;
 
 /// Extensions of files and the types that Salesforce gives them; other files are `UNKNOWN`.
-const TYPES: [(&str, &str); 18] = [
+const TYPES: [(&str, &str); 19] = [
     ("csv", "CSV"),
     ("doc", "WORD"),
     ("docx", "WORD_X"),
@@ -29,6 +29,7 @@ const TYPES: [(&str, &str); 18] = [
     ("ppt", "POWER_POINT"),
     ("pptx", "POWER_POINT_X"),
     ("rtf", "RTF"),
+    ("snote", "SNOTE"),
     ("txt", "TEXT"),
     ("xls", "EXCEL"),
     ("xlsx", "EXCEL_X"),
