@@ -14,13 +14,17 @@
 //! | the whole state of an org (`Org`) | `model/org` |
 //! | the records in memory, and the undo of a failed transaction | `model/store`, `model/transaction` |
 //! | the standard objects and their fields | `model/schema` |
-//! | who may see a record, and what a profile permits | `model/access` |
+//! | formulas and roll-up summaries | `model/computed` |
+//! | fields that are retyped and removed | `model/schema_change` |
+//! | who may see and change a record, and what a profile permits | `model/access` |
+//! | organization-wide defaults and sharing rules | `model/sharing` |
 //! | OAuth grants, refresh tokens and sessions | `model/logins` |
 //! | the queue of outbound messages | `model/outbox` |
-//! | faults, API limits, and the clock | `model/faults`, `model/limits`, `model/clock` |
+//! | faults, limits, and the clock | `model/faults`, `model/limits`, `model/clock` |
 //! | how a query runs | `data/soql` |
 //! | what happens on a create, update, delete or upsert | `data/write` |
-//! | enhanced notes | `data/notes` |
+//! | the records that the org itself writes after it | `data/effects` |
+//! | enhanced notes, and files | `data/notes`, `data/files` |
 //! | the data of a new org | `data/seed`, `data/crm_data` |
 //! | the authorization and token endpoints, and the consent page | `identity/oauth` |
 //! | the realm | `identity/realm` |
@@ -64,4 +68,5 @@ pub use model::outbox::settings::{OutboundDisturbance, OutboundSettings};
 pub use model::packages::InstalledPackage;
 pub use model::people::{NewUser, User};
 pub use model::rights::PermissionSet;
-pub use model::rules::{AssignmentRule, DuplicateRule, ValidationRule};
+pub use model::rules::{AssignmentEntry, AssignmentRule, DuplicateAction, DuplicateRule, ValidationRule};
+pub use model::sharing::{Members, SharedAccess, SharingDefault, SharingRule};

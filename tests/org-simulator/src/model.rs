@@ -1,12 +1,15 @@
 //! The state of an org: its schema, records, users and permissions, and the state that the APIs keep between requests.
 
 pub(crate) mod access;
+pub(crate) mod activity_views;
 pub(crate) mod actor;
 pub(crate) mod bulk;
 pub(crate) mod clock;
+pub(crate) mod computed;
 pub(crate) mod cursors;
 pub(crate) mod datetime;
 pub(crate) mod edition;
+pub(crate) mod entities;
 pub(crate) mod errors;
 pub(crate) mod faults;
 pub(crate) mod ids;
@@ -30,6 +33,7 @@ pub(crate) mod rights;
 pub(crate) mod rules;
 pub(crate) mod schema;
 pub(crate) mod schema_change;
+pub(crate) mod sharing;
 pub(crate) mod store;
 pub(crate) mod transaction;
 pub(crate) mod value;

@@ -1,6 +1,7 @@
 //! TCP connections that a fault can close, and helpers for HTTP requests and responses.
 
 pub(crate) mod html;
+pub(crate) mod multipart;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};

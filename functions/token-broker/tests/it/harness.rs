@@ -161,7 +161,7 @@ impl TestContext {
     /// Grants a user system permissions such as `ViewAllData`.
     pub(crate) fn grant(&self, username: &str, system: &[&str]) {
         let system = system.iter().map(|name| (*name).to_owned()).collect();
-        self.org.assign_permission_set(username, &PermissionSet { system, view_all: Vec::new() }).unwrap();
+        self.org.assign_permission_set(username, &PermissionSet { system, ..PermissionSet::default() }).unwrap();
     }
 
     /// Returns the code of a consent that `username` gave in the simulated org.

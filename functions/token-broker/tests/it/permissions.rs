@@ -118,12 +118,12 @@ async fn view_all_records_on_each_object_is_enough() {
     context.activate().await;
     context.deps.objects.mirrored.extend(names(&["User", "RecordType"]));
     let view_all = ["Account", "Contact", "Lead"].map(str::to_owned).to_vec();
-    let granted = PermissionSet { system: Vec::new(), view_all };
+    let granted = PermissionSet { view_all, ..PermissionSet::default() };
     context.org.assign_permission_set(&rep(&context), &granted).unwrap();
     let consent = context.consent(&rep(&context), ConnectionKind::Team).await;
     assert!(context.exchange(consent).await.unwrap_err().reason.ends_with("View All Records on Opportunity"));
 
-    let granted = PermissionSet { system: Vec::new(), view_all: vec!["Opportunity".to_owned()] };
+    let granted = PermissionSet { view_all: vec!["Opportunity".to_owned()], ..PermissionSet::default() };
     context.org.assign_permission_set(&rep(&context), &granted).unwrap();
     let consent = context.consent(&rep(&context), ConnectionKind::Team).await;
     assert_eq!(context.exchange(consent).await.unwrap().limited_objects, []);
@@ -140,7 +140,7 @@ async fn limited_access_is_stored_and_returned_where_it_is_allowed() {
     let mut context = TestContext::connected().await;
     context.activate().await;
     context.deps.team_access = TeamAccess::Limited;
-    let granted = PermissionSet { system: Vec::new(), view_all: vec!["Account".to_owned()] };
+    let granted = PermissionSet { view_all: vec!["Account".to_owned()], ..PermissionSet::default() };
     context.org.assign_permission_set(&rep(&context), &granted).unwrap();
 
     let consent = context.consent(&rep(&context), ConnectionKind::Team).await;

@@ -125,7 +125,7 @@ impl TestContext {
     /// Grants a user of the org system permissions such as `ViewAllData`.
     pub(crate) fn grant(&self, username: &str, system: &[&str]) {
         let system = system.iter().map(|name| (*name).to_owned()).collect();
-        self.org.assign_permission_set(username, &PermissionSet { system, view_all: Vec::new() }).unwrap();
+        self.org.assign_permission_set(username, &PermissionSet { system, ..PermissionSet::default() }).unwrap();
     }
 
     /// Consents for the team of the org for a tenant as a user, and returns the last page.

@@ -45,6 +45,8 @@ fn dependencies_run_one_way() {
             }
             (_, "local") => (&["org-simulator", "salesforce", "store"], &[]),
             (_, "bench") => (&["local", "org-simulator", "salesforce"], &[]),
+            // Only its tests may start the simulator: the checks are requests to any org.
+            (_, "contract") => (&[], &["org-simulator"]),
             _ => (&[], &[]),
         };
         let anywhere_in_tests = ["error-texts", "fixtures"];

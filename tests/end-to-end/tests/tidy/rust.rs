@@ -60,6 +60,17 @@ fn one_file_names_reqwest() {
 }
 
 #[test]
+fn one_file_of_the_contract_names_reqwest() {
+    let sources = files("tests/contract/src/", ".rs").map(|file| Source::parse(file).without_tests());
+    let named: Vec<_> = sources.filter_map(|source| source.places_of(&["reqwest"]).into_iter().next()).collect();
+    assert!(
+        named.len() == 1 && named.iter().all(|place| place.starts_with("tests/contract/src/http.rs")),
+        "send requests through http.rs, so that every answer is read and masked alike:\n{}\n",
+        named.join("\n")
+    );
+}
+
+#[test]
 fn one_file_makes_aws_clients() {
     let makes_one = |source: Source<'_>| {
         let is_of_aws = source.file.text.contains("aws_sdk_");

@@ -10,7 +10,7 @@ use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
-use crate::model::versions::is_version;
+use crate::model::versions::{is_retired, is_version};
 use crate::model::write_options::WriteOptions;
 
 /// A request to the data API.
@@ -53,6 +53,15 @@ impl Call {
         })
     }
 
+    /// Returns the error for a URL that [`Self::new`] does not parse.
+    pub(crate) fn refusal(url: &str) -> ApiError {
+        let version = url.strip_prefix("/services/data/v").and_then(|rest| rest.split(['/', '?']).next());
+        match version.filter(|version| is_retired(version)) {
+            Some(version) => ApiError::retired_version(version),
+            None => ApiError::not_found(),
+        }
+    }
+
     /// Adds headers; those that change how records are read and written take effect.
     pub(crate) fn with_headers<'a>(mut self, headers: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         self.headers = Headers::read(headers);
@@ -65,7 +74,7 @@ impl Call {
         self.version.split('.').next().and_then(|n| n.parse().ok()).unwrap_or_default()
     }
 
-    pub(crate) fn write_options(&self) -> WriteOptions {
+    pub(crate) fn write_options(&self) -> Result<WriteOptions, ApiError> {
         let header = |name| self.headers.get(name);
         WriteOptions::read(self.number(), header("sforce-auto-assign"), header("sforce-duplicate-rule-header"))
     }

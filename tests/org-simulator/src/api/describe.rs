@@ -4,11 +4,14 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::data::write;
 use crate::model::access::Permission;
+use crate::model::activity_views::is_activity_view;
 use crate::model::actor::Actor;
+use crate::model::computed::Computed;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
 use crate::model::record_types::RecordTypeInfo;
 use crate::model::schema::{Access, Field, FieldKind, Object};
+use crate::model::value::Value;
 
 /// Returns the body of `GET /sobjects`, with the objects that the actor's profile permits.
 pub(crate) fn describe_global(org: &Org, actor: &Actor, version: &str) -> Json {
@@ -20,15 +23,15 @@ pub(crate) fn describe_global(org: &Org, actor: &Actor, version: &str) -> Json {
 /// Returns one entry of describe global.
 pub(crate) fn object_summary(org: &Org, actor: &Actor, object: &Object, version: &str) -> Json {
     let writeable = object.access == Access::Full;
-    let may = |permission| writeable && org.has_permission(actor, permission, object);
+    let may = |permission| org.has_permission(actor, permission, object);
     let base = format!("/services/data/v{version}/sobjects/{}", object.name);
     json!({
         "activateable": false, "associateEntityType": null, "associateParentEntity": null, "createable": may(Permission::Create),
         "custom": object.custom(), "customSetting": false, "deepCloneable": false, "deletable": may(Permission::Delete),
         "deprecatedAndHidden": false, "feedEnabled": false, "hasSubtypes": false, "isInterface": false, "isSubtype": false,
-        "keyPrefix": object.key_prefix, "label": object.label, "labelPlural": object.label_plural, "layoutable": writeable,
+        "keyPrefix": object.described_prefix(), "label": object.label, "labelPlural": object.label_plural, "layoutable": writeable,
         "mergeable": matches!(object.name.as_str(), "Account" | "Contact" | "Lead" | "Case"), "mruEnabled": writeable,
-        "name": object.name, "queryable": true, "replicateable": true, "retrieveable": true,
+        "name": object.name, "queryable": !is_activity_view(&object.name), "replicateable": true, "retrieveable": true,
         "searchable": object.has_owner, "triggerable": writeable, "undeletable": may(Permission::Delete) && object.has_owner, "updateable": may(Permission::Edit),
         "urls": {"rowTemplate": format!("{base}/{{ID}}"), "describe": format!("{base}/describe"), "sobject": base},
     })
@@ -38,8 +41,7 @@ pub(crate) fn object_summary(org: &Org, actor: &Actor, object: &Object, version:
 pub(crate) fn describe_object(org: &Org, actor: &Actor, object: &Object, version: &str) -> Json {
     let mut body = object_summary(org, actor, object, version);
     let seen = object.fields.iter().filter(|field| org.may_read_field(actor, object, field));
-    let fields: Vec<Json> =
-        seen.map(|field| describe_field(object, field, &FieldPermissions::of(org, actor, object, field))).collect();
+    let fields: Vec<Json> = seen.map(|field| field_details(org, actor, object, field)).collect();
     let children = org.schema.children_of(&object.name);
     let children: Vec<Json> = children
         .iter()
@@ -64,9 +66,11 @@ pub(crate) fn describe_object(org: &Org, actor: &Actor, object: &Object, version
 }
 
 fn child(parent: &str, child: &crate::model::schema::ChildRelationship<'_>) -> Json {
-    let field = child.object.fields.get(child.field).map_or("", |field| &field.name);
+    let reference = child.object.fields.get(child.field);
+    let field = reference.map_or("", |field| &field.name);
+    let is_detail = reference.is_some_and(|field| field.master_detail);
     json!({
-        "cascadeDelete": write::is_deleted_with(parent, &child.object.name, field), "childSObject": child.object.name, "deprecatedAndHidden": false,
+        "cascadeDelete": is_detail || write::is_deleted_with(parent, &child.object.name, field), "childSObject": child.object.name, "deprecatedAndHidden": false,
         "field": field, "junctionIdListNames": [], "junctionReferenceTo": [],
         "relationshipName": child.name, "restrictedDelete": write::restricts_delete(parent, &child.object.name, field),
     })
@@ -88,7 +92,7 @@ struct FieldPermissions {
 
 impl FieldPermissions {
     fn of(org: &Org, actor: &Actor, object: &Object, field: &Field) -> Self {
-        let writeable = object.access == Access::Full && org.may_edit_field(actor, object, field);
+        let writeable = org.may_edit_field(actor, object, field);
         Self {
             create: writeable && field.createable && org.has_permission(actor, Permission::Create, object),
             update: writeable && field.updateable && org.has_permission(actor, Permission::Edit, object),
@@ -96,10 +100,21 @@ impl FieldPermissions {
     }
 }
 
+/// Returns the description of one field, as the actor may use it.
+pub(crate) fn field_details(org: &Org, actor: &Actor, object: &Object, field: &Field) -> Json {
+    describe_field(object, field, &FieldPermissions::of(org, actor, object, field))
+}
+
 fn describe_field(object: &Object, field: &Field, may: &FieldPermissions) -> Json {
     let mut all = identity(object, field);
     all.extend(abilities(field, may));
     all.extend(constant());
+    if let Some(Computed::Formula(formula)) = field.computed.as_deref().filter(|_| field.calculated) {
+        all.insert("calculatedFormula".to_owned(), json!(formula.text));
+    }
+    if field.master_detail {
+        all.extend(into_map(json!({"cascadeDelete": true, "relationshipOrder": 0})));
+    }
     let mut entries: Vec<(String, Json)> = all.into_iter().collect();
     entries.sort_by(|a, b| a.0.cmp(&b.0));
     Json::Object(entries.into_iter().collect())
@@ -116,13 +131,13 @@ fn identity(object: &Object, field: &Field) -> Map<String, Json> {
         "caseSensitive": false,
         "compoundFieldName": object.compound_of(field),
         "custom": field.custom,
-        "defaultValue": if field.kind == FieldKind::Boolean { json!(false) } else { Json::Null },
+        "defaultValue": default_value(field),
         "digits": if field.kind == FieldKind::Int { 8 } else { 0 },
         "label": field.label,
         "length": field.length,
         "name": field.name,
         "picklistValues": picklist,
-        "polymorphicForeignKey": field.kind == FieldKind::Reference && field.reference_to.len() != 1,
+        "polymorphicForeignKey": field.is_polymorphic(),
         "precision": field.precision,
         "queryByDistance": field.kind.is_compound(),
         "referenceTo": field.reference_to,
@@ -133,16 +148,24 @@ fn identity(object: &Object, field: &Field) -> Map<String, Json> {
     }))
 }
 
+/// Returns the default value of a check box or a picklist.
+fn default_value(field: &Field) -> Json {
+    match &field.default {
+        Value::Bool(value) => json!(value),
+        Value::Text(text) if field.kind == FieldKind::Picklist => json!(&**text),
+        _ => Json::Null,
+    }
+}
+
 fn abilities(field: &Field, may: &FieldPermissions) -> Map<String, Json> {
-    let plain = !matches!(field.kind, FieldKind::Base64) && field.length <= 4_099;
-    let compound = field.kind.is_compound();
+    let flags = field.query_flags();
     into_map(json!({
-        "aggregatable": plain && !compound, "autoNumber": field.auto_number.is_some(), "calculated": field.calculated,
+        "aggregatable": flags.aggregatable, "autoNumber": field.auto_number.is_some(), "calculated": field.calculated,
         "createable": may.create, "defaultedOnCreate": field.defaulted_on_create,
-        "externalId": field.external_id, "filterable": plain, "groupable": plain && !compound && !field.kind.is_number(),
-        "idLookup": field.id_lookup, "nameField": field.name_field, "namePointing": false,
+        "externalId": field.external_id, "filterable": flags.filterable, "groupable": flags.groupable,
+        "idLookup": field.id_lookup, "nameField": field.name_field, "namePointing": field.is_polymorphic(),
         "nillable": field.nillable, "permissionable": field.custom || field.nillable,
-        "restrictedPicklist": field.restricted, "sortable": plain && !compound, "unique": field.unique,
+        "restrictedPicklist": field.restricted, "sortable": flags.sortable, "unique": field.unique,
         "updateable": may.update,
     }))
 }
@@ -165,7 +188,8 @@ fn into_map(json: Json) -> Map<String, Json> {
     }
 }
 
-fn soap_type(kind: FieldKind) -> &'static str {
+/// Returns the XML type of a field's values.
+pub(crate) fn soap_type(kind: FieldKind) -> &'static str {
     match kind {
         FieldKind::Id | FieldKind::Reference => "tns:ID",
         FieldKind::Boolean => "xsd:boolean",

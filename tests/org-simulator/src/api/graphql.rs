@@ -24,18 +24,35 @@ use document::Selection;
 const DEFAULT_PAGE: usize = 10;
 const MAX_PAGE: usize = 2_000;
 
-/// An error message for a document.
-type Refused = String;
+/// The error of a document: its message, and the selections on the way to the place that it is about.
+struct Refused {
+    message: String,
+    path: Vec<String>,
+}
+
+impl From<String> for Refused {
+    fn from(message: String) -> Self {
+        Self { message, path: Vec::new() }
+    }
+}
+
+impl From<ApiError> for Refused {
+    fn from(error: ApiError) -> Self {
+        Self::from(error.message)
+    }
+}
 
 /// Executes a document; errors are returned in `errors`, with status 200.
 pub(crate) fn serve(org: &Org, actor: &Actor, call: &Call) -> Result<Response, ApiError> {
     let text = call.object()?.get("query").and_then(Json::as_str).unwrap_or_default();
-    let response = document::parse(text).and_then(|document| respond(org, actor, call, &document));
+    let response =
+        document::parse(text).map_err(Refused::from).and_then(|document| respond(org, actor, call, &document));
     Ok(Response::json(match response {
         Ok(data) => json!({"data": data, "errors": []}),
-        Err(message) => {
+        Err(Refused { message, path }) => {
             tracing::warn!(message, "the simulator refused a GraphQL document");
-            json!({"data": null, "errors": [{"message": message, "locations": [], "extensions": {"ErrorType": "ValidationError"}}]})
+            let kind = if message.starts_with("Invalid syntax") { "InvalidSyntax" } else { "ValidationError" };
+            json!({"data": null, "errors": [{"message": message, "paths": path, "locations": [], "extensions": {"ErrorType": kind}}]})
         }
     }))
 }
@@ -57,15 +74,20 @@ fn each(
     response: impl Fn(&Selection) -> Result<Json, Refused>,
 ) -> Result<Json, Refused> {
     if selections.is_empty() {
-        return Err(format!("Validation error: Subselection required for type '{of}'"));
+        return Err(format!("Validation error: Subselection required for type '{of}'").into());
     }
-    let fields: Result<Map<String, Json>, Refused> =
-        selections.iter().map(|selection| Ok((selection.name.clone(), response(selection)?))).collect();
-    fields.map(Json::Object)
+    let below = |selection: &Selection| {
+        let within = |mut refused: Refused| {
+            refused.path.insert(0, selection.name.clone());
+            refused
+        };
+        Ok((selection.name.clone(), response(selection).map_err(within)?))
+    };
+    selections.iter().map(below).collect::<Result<Map<String, Json>, Refused>>().map(Json::Object)
 }
 
 fn undefined(field: &str, of: &str) -> Refused {
-    format!("Validation error: Field '{field}' in type '{of}' is undefined")
+    format!("Validation error: Field '{field}' in type '{of}' is undefined").into()
 }
 
 /// Returns the connection of one object: its edges, the page information and the total count.
@@ -87,16 +109,19 @@ fn records(org: &Org, actor: &Actor, call: &Call, wanted: &Selection) -> Result<
             "after" => after = value.as_str().and_then(|cursor| cursor.parse().ok()).ok_or_else(wrong)?,
             "where" => condition = format!(" WHERE {}", filter::condition(&object, value)?),
             "orderBy" => order = format!(" ORDER BY {}", filter::order(&object, value)?),
-            _ => return Err(format!("Validation error: Unknown field argument '{name}'")),
+            _ => return Err(format!("Validation error: Unknown field argument '{name}'").into()),
         }
     }
     let text = format!("SELECT Id FROM {}{condition}{order}", object.name);
-    let found = soql::run(org, actor, &text, false).map_err(|error| error.message)?;
+    let found = soql::run(org, actor, &text, false)?;
     let total = found.total();
     let page: Vec<_> = found.ids().iter().skip(after).take(first).collect();
     let end = after + page.len();
     each(&wanted.selections, &format!("{}Connection", object.name), |part| match part.name.as_str() {
-        "totalCount" => part.leaf().map(|()| json!(total)),
+        "totalCount" => {
+            part.leaf()?;
+            Ok(json!(total))
+        }
         "pageInfo" => each(part.plain()?, "PageInfo", |part| {
             part.leaf()?;
             let cursor = |at: usize| if page.is_empty() { Json::Null } else { json!(at.to_string()) };
@@ -113,7 +138,7 @@ fn records(org: &Org, actor: &Actor, call: &Call, wanted: &Selection) -> Result<
             edge(&object, part.plain()?, 0, &blank(org, actor, &object))?;
             let edges = page.iter().zip(after + 1..).map(|(id, at)| {
                 let shown = ui_api::record(org, actor, (&object, **id), call, &node_names(part));
-                edge(&object, &part.selections, at, &shown.map_err(|error| error.message)?["fields"])
+                edge(&object, &part.selections, at, &shown?["fields"])
             });
             edges.collect::<Result<Vec<_>, _>>().map(Json::from)
         }
@@ -137,7 +162,10 @@ fn node_names(edge: &Selection) -> Vec<String> {
 fn edge(object: &Object, selections: &[Selection], at: usize, shown: &Json) -> Result<Json, Refused> {
     let name = format!("{}Edge", object.name);
     each(selections, &name, |part| match part.name.as_str() {
-        "cursor" => part.leaf().map(|()| json!(at.to_string())),
+        "cursor" => {
+            part.leaf()?;
+            Ok(json!(at.to_string()))
+        }
         "node" => each(part.plain()?, &object.name, |field| node_field(object, field, shown)),
         other => Err(undefined(other, &name)),
     })
@@ -148,10 +176,14 @@ fn node_field(object: &Object, field: &Selection, shown: &Json) -> Result<Json, 
     let known = object.field(&field.name).filter(|known| known.name == field.name && !known.kind.is_compound());
     let values = known.and_then(|known| shown.get(&known.name)).ok_or_else(|| undefined(&field.name, &object.name))?;
     if field.name == "Id" {
-        return field.leaf().map(|()| values["value"].clone());
+        field.leaf()?;
+        return Ok(values["value"].clone());
     }
     each(field.plain()?, "FieldValue", |part| match part.name.as_str() {
-        "value" | "displayValue" => part.leaf().map(|()| values[&part.name].clone()),
+        "value" | "displayValue" => {
+            part.leaf()?;
+            Ok(values[&part.name].clone())
+        }
         other => Err(undefined(other, "FieldValue")),
     })
 }

@@ -27,7 +27,7 @@ pub(crate) fn first_page(org: &mut Org, actor: &Actor, call: &Call, all_rows: bo
     let page = call.batch_size.unwrap_or(PAGE).clamp(SMALLEST_PAGE, PAGE);
     if found.is_grouped() && found.len() > PAGE {
         let message =
-            "aggregate query does not support queryMore(), use LIMIT to restrict the results to a single batch";
+            "Aggregate query does not support queryMore(), use LIMIT to restrict the results to a single batch";
         return Err(ApiError::new("EXCEEDED_ID_LIMIT", message));
     }
     let page = if found.is_grouped() { PAGE } else { page };

@@ -2,9 +2,11 @@
 
 pub(crate) mod acceptable;
 mod batch;
+pub(crate) mod blobs;
 mod collections;
 mod composite;
 mod conditional;
+mod layouts;
 mod quick_actions;
 pub(crate) mod recent;
 pub(crate) mod record_json;
@@ -38,15 +40,16 @@ pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call) -> Response {
 
 /// Dispatches a request to its resource.
 fn dispatch(org: &mut Org, actor: &Actor, call: &Call) -> Result<Response, ApiError> {
-    let actor = &Actor { write: call.write_options(), ..*actor };
+    let actor = &Actor { write: call.write_options()?, ..*actor };
     let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
     match (call.method.as_str(), path.as_slice()) {
         ("GET", []) => Ok(Response::json(resources::resources(org, actor, call))),
         ("GET", ["recent"]) => recent::list(org, actor, call),
         ("GET", ["sobjects"]) => {
-            let changed = conditional::schema_changed(org);
+            let changed = org.schema_changed();
             let body = describe::describe_global(org, actor, &call.version);
-            Ok(conditional::not_modified_since(call, changed, Response::json(body)))
+            let etag = conditional::etag(&body);
+            Ok(conditional::not_modified_since(call, changed, Response::json(body)).header("etag", etag))
         }
         (_, ["sobjects", object, rest @ ..]) => records::serve(org, actor, call, (object, rest)),
         ("GET", ["query"]) => query::first_page(org, actor, call, false),

@@ -15,7 +15,9 @@ use http::{StatusCode, header};
 use crate::api::soap::call::Call;
 use crate::identity::realm::Shared;
 use crate::model::actor::Actor;
+use crate::model::errors::retired_message;
 use crate::model::org::Org;
+use crate::model::versions::is_retired;
 use crate::model::write_options::WriteOptions;
 
 use response::{Fault, Wsdl, envelope};
@@ -47,8 +49,12 @@ async fn serve(State(shared): State<Shared>, Path((wsdl, version)): Path<(String
     };
     let mut org = shared.org();
     let number = version.split('.').next().and_then(|n| n.parse().ok()).unwrap_or_default();
-    let result = Element::parse(&body)
-        .ok_or_else(|| Fault::new("INVALID_SOAP_BODY", "The request is not a SOAP envelope"))
+    let retired = || Fault::new("UNSUPPORTED_API_VERSION", retired_message(&version));
+    let request = if is_retired(&version) { Err(retired()) } else { Ok(Element::parse(&body)) };
+    let result = request
+        .and_then(|element| {
+            element.ok_or_else(|| Fault::new("INVALID_SOAP_BODY", "The request is not a SOAP envelope"))
+        })
         .and_then(|request| respond(&mut org, wsdl, number, &request));
     match result {
         Ok(xml) => (StatusCode::OK, [(header::CONTENT_TYPE, "text/xml;charset=UTF-8")], xml).into_response(),
@@ -72,8 +78,8 @@ fn respond(org: &mut Org, wsdl: Wsdl, version: u32, request: &Element) -> Result
         let now = org.clock.now();
         let user = org.logins.session_user(session, now).ok_or_else(Fault::session)?;
         let actor = org.actor(user).ok_or_else(Fault::session)?;
-        let actor = Actor { write: options(header, version), ..actor };
-        if !org.limits.take(now) {
+        let actor = Actor { write: options(header, version)?, ..actor };
+        if !org.limits.take(now, 1) {
             return Err(Fault::new("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."));
         }
         org.purge_old();
@@ -83,10 +89,13 @@ fn respond(org: &mut Org, wsdl: Wsdl, version: u32, request: &Element) -> Result
 }
 
 /// Returns the write options of the SOAP headers.
-fn options(header: &Element, version: u32) -> WriteOptions {
+fn options(header: &Element, version: u32) -> Result<WriteOptions, Fault> {
     let rule = header.child("AssignmentRuleHeader");
     // Unlike in the REST API, no assignment rule runs without the header (SOAP API guide, AssignmentRuleHeader).
     let assign = rule.and_then(|rule| rule.value("assignmentRuleId").or_else(|| rule.value("useDefaultRule")));
-    let duplicates = header.child("DuplicateRuleHeader").filter(|header| header.is_true("allowSave"));
-    WriteOptions::read(version, Some(assign.unwrap_or("false")), duplicates.map(|_| "allowSave=true"))
+    let duplicates = header.child("DuplicateRuleHeader").map(|header| {
+        let names = ["allowSave", "includeRecordDetails", "runAsCurrentUser"];
+        names.map(|name| format!("{name}={}", header.is_true(name))).join("; ")
+    });
+    Ok(WriteOptions::read(version, Some(assign.unwrap_or("false")), duplicates.as_deref())?)
 }

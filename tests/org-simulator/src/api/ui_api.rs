@@ -1,11 +1,12 @@
-//! UI API: object info, picklist values by record type, single records, default values of a new record, and list views.
+//! UI API: object info, picklist values by record type, records, default values of a new record, layouts, and list views.
 //!
 //! GraphQL is in [`crate::api::graphql`].
 
 mod defaults;
 pub(crate) mod etag;
 mod info;
-mod layout;
+pub(crate) mod layout;
+mod layouts;
 mod lists;
 pub(crate) mod objects;
 mod picklists;
@@ -26,6 +27,7 @@ pub(crate) use records::with_fields as record;
 pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) -> Result<Response, ApiError> {
     let parameters: &[&str] = match rest {
         ["record-defaults", ..] => &["recordTypeId", "formFactor", "optionalFields"],
+        ["layout", ..] => &["recordTypeId", "formFactor", "layoutType", "mode"],
         _ => &["fields", "optionalFields", "pageSize", "pageToken"],
     };
     for (name, _) in call.query.iter().filter(|(name, _)| !parameters.contains(&name.as_str())) {
@@ -36,6 +38,7 @@ pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) ->
         ("GET", ["record-defaults", "create", object]) => {
             defaults::create(org, actor, call, object).map(Response::json)
         }
+        ("GET", ["layout", object]) => layouts::layout(org, actor, call, object).map(Response::json),
         ("GET", ["list-ui", path @ ..]) => lists::list_ui(org, actor, call, path).map(Response::json),
         ("GET", ["list-records", path @ ..]) => lists::list_records(org, actor, call, path).map(Response::json),
         ("GET", ["object-info", object]) => {

@@ -27,12 +27,7 @@ impl Org {
         let body = saved_body(body)?;
         let id = self.insert(actor, object, &body, Purpose::Create)?;
         self.write_version(actor, object, id)?;
-        let link = self.object("ContentDocumentLink")?;
-        let mut fields = Map::new();
-        fields.insert("ContentDocumentId".to_owned(), Json::from(id.as_str()));
-        fields.insert("LinkedEntityId".to_owned(), Json::from(actor.user.as_str()));
-        fields.insert("ShareType".to_owned(), Json::from("I"));
-        self.insert(actor, &link, &fields, Purpose::Load)?;
+        self.link(actor, id, actor.user, "I")?;
         Ok(id)
     }
 
@@ -140,7 +135,7 @@ impl Org {
     }
 
     /// Marks the document's versions as not the latest; returns their number.
-    fn retire_versions(&mut self, version: &Arc<Object>, document: RecordId) -> usize {
+    pub(super) fn retire_versions(&mut self, version: &Arc<Object>, document: RecordId) -> usize {
         let Some(latest) = version.position("IsLatest") else { return 0 };
         let old = self.rows_of("ContentVersion", document);
         for row in &old {
@@ -186,7 +181,7 @@ pub(crate) fn may_change(actor: &Actor, note: &Row) -> Result<(), ApiError> {
     if own || actor.is_admin { Ok(()) } else { Err(ApiError::no_access()) }
 }
 
-fn with_fields(mut row: Row, object: &Object, fields: &[(&str, Value)]) -> Row {
+pub(super) fn with_fields(mut row: Row, object: &Object, fields: &[(&str, Value)]) -> Row {
     for (name, value) in fields {
         if let Some(at) = object.position(name) {
             row.set(at, value.clone());
@@ -196,7 +191,7 @@ fn with_fields(mut row: Row, object: &Object, fields: &[(&str, Value)]) -> Row {
 }
 
 /// Returns the note as its `ContentDocument`; the system fields have the same positions.
-fn as_document(note: &Row, document: &Object, fields: &[(&str, Value)]) -> Row {
+pub(super) fn as_document(note: &Row, document: &Object, fields: &[(&str, Value)]) -> Row {
     let mut row = Row::default();
     for at in 0..=schema::OWNER {
         row.set(at, note.get(at).clone());

@@ -26,30 +26,55 @@ impl Org {
     /// Sets a duplicate rule, replacing one with the same name.
     pub(crate) fn set_duplicate_rule(&mut self, rule: &DuplicateRule) -> Result<(), Error> {
         let object = self.object(&rule.object)?;
-        if let Some(unknown) = rule.fields.iter().find(|name| object.position(name).is_none()) {
-            return Err(ApiError::no_column(unknown, &object.name).into());
+        let existing = rule.match_object.as_deref().map(|name| self.object(name)).transpose()?;
+        if rule.fields.is_empty() {
+            return Err(Error::Invalid { what: "duplicate rule", reason: "it compares no fields".to_owned() });
         }
-        let rule = DuplicateRule { object: object.name.clone(), ..rule.clone() };
+        for compared in std::iter::once(&object).chain(&existing) {
+            if let Some(unknown) = rule.fields.iter().find(|name| compared.position(name).is_none()) {
+                return Err(ApiError::no_column(unknown, &compared.name).into());
+            }
+        }
+        if let Some(condition) = &rule.condition {
+            self.meets(&object.name, self.id, condition)?;
+        }
+        let match_object = existing.map(|object| object.name.clone());
+        let rule = DuplicateRule { object: object.name.clone(), match_object, ..rule.clone() };
         self.rules.duplicate.retain(|known| known.name != rule.name);
         self.rules.duplicate.push(rule);
         Ok(())
     }
 
-    /// Sets the active assignment rule of leads or of cases.
-    pub(crate) fn set_assignment_rule(&mut self, rule: &AssignmentRule) -> Result<(), Error> {
+    /// Sets an assignment rule of leads or of cases, replacing one with the same name, and returns its id.
+    pub(crate) fn set_assignment_rule(&mut self, rule: &AssignmentRule) -> Result<RecordId, Error> {
         let object = self.object(&rule.object)?;
         if !matches!(object.name.as_str(), "Lead" | "Case") {
             return Err(Error::Unknown { what: "object with assignment rules", name: object.name.clone() });
         }
-        if self.user_named(&rule.owner).is_none() {
-            return Err(Error::Unknown { what: "user", name: rule.owner.clone() });
+        for entry in &rule.entries {
+            if self.user_named(&entry.owner).is_none() {
+                return Err(Error::Unknown { what: "user", name: entry.owner.clone() });
+            }
+            if let Some(condition) = &entry.condition {
+                self.meets(&object.name, self.id, condition)?;
+            }
         }
-        if let Some(condition) = &rule.condition {
-            self.meets(&object.name, self.id, condition)?;
+        let is_it = |known: &AssignmentRule| known.object == object.name && known.name == rule.name;
+        let known = self.rules.assignment.iter().find(|known| is_it(known)).and_then(|known| known.id.clone());
+        let id = match rule.id.clone().or(known) {
+            Some(id) => RecordId::parse(&id).filter(|id| id.key_prefix() == "01Q").ok_or(Error::Invalid {
+                what: "assignment rule",
+                reason: format!("{id} is not an id that begins with 01Q"),
+            })?,
+            None => self.ids.next("01Q"),
+        };
+        self.rules.assignment.retain(|known| !is_it(known));
+        for other in self.rules.assignment.iter_mut().filter(|other| rule.active && other.object == object.name) {
+            other.active = false;
         }
-        self.rules.assignment.retain(|known| known.object != object.name);
-        self.rules.assignment.push(AssignmentRule { object: object.name.clone(), ..rule.clone() });
-        Ok(())
+        let (object, shown) = (object.name.clone(), Some(id.as_str().to_owned()));
+        self.rules.assignment.push(AssignmentRule { object, id: shown, ..rule.clone() });
+        Ok(id)
     }
 
     /// Returns whether a record, deleted or not, meets a SOQL condition.

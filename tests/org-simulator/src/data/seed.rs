@@ -8,14 +8,19 @@ use serde_json::Value as Json;
 
 use crate::Error;
 use crate::data::crm_data;
+use crate::model::ids::RecordId;
 use crate::model::kind::OrgKind;
 use crate::model::org::Org;
 use crate::model::people::{self, NewUser};
+use crate::model::schema::field::CURRENCIES;
 use crate::model::value::Value;
 
 /// Username of the administrator of every org.
 pub(crate) const ADMIN: &str = "admin@larkspur.example";
 const RECORDS: &str = include_str!("seed/records.json");
+/// Units of each currency for one of the corporate currency.
+const RATES: [f64; 3] = [1.0, 0.9, 0.8];
+const STANDARD_PRICE_BOOK: &str = "Standard Price Book";
 
 /// Name, probability, forecast category and its label, closed, won.
 type Stage = (&'static str, f64, &'static str, &'static str, bool, bool);
@@ -86,9 +91,11 @@ pub(crate) struct Naming {
 pub(crate) fn fill_named(org: &mut Org, seed: Seed, naming: &Naming) -> Result<(), Error> {
     organization(org, naming);
     people(org, &naming.username_suffix)?;
+    org.author_setup();
     picklists(org);
     record_types(org);
     person_type(org);
+    org.add_missing_setup();
     let invalid = |_| Error::Prepare { what: "the built-in seed" };
     let records: Vec<Json> = match seed {
         Seed::Default => serde_json::from_str(RECORDS).map_err(invalid)?,
@@ -98,6 +105,37 @@ pub(crate) fn fill_named(org: &mut Org, seed: Seed, naming: &Naming) -> Result<(
     let report = crm_data::load_records(org, records);
     debug_assert!(report.refused.is_empty(), "{report:?}");
     Ok(())
+}
+
+impl Org {
+    /// Adds the setup data of every org that is not there: the standard price book, the currencies, each user's `UserLogin`,
+    /// and the list of objects. A state of an older version does not contain it.
+    pub(crate) fn add_missing_setup(&mut self) {
+        if self.setup_record("Pricebook2", "Name", STANDARD_PRICE_BOOK).is_none() {
+            let fields = [
+                ("Name", Value::text(STANDARD_PRICE_BOOK)),
+                ("IsActive", Value::Bool(true)),
+                ("IsStandard", Value::Bool(true)),
+            ];
+            self.insert_setup("Pricebook2", &fields);
+        }
+        if self.features.multi_currency && self.setup_record("CurrencyType", "IsoCode", CURRENCIES[0]).is_none() {
+            for (code, rate) in CURRENCIES.into_iter().zip(RATES) {
+                let fields = [
+                    ("IsoCode", Value::text(code)),
+                    ("ConversionRate", Value::Double(rate)),
+                    ("DecimalPlaces", Value::Int(2)),
+                    ("IsActive", Value::Bool(true)),
+                    ("IsCorporate", Value::Bool(code == CURRENCIES[0])),
+                ];
+                self.insert_setup("CurrencyType", &fields);
+            }
+        }
+        let users = self.store.table("User").into_iter().flat_map(|table| table.rows());
+        let users: Vec<RecordId> = users.filter_map(|row| row.id()).collect();
+        users.into_iter().for_each(|user| self.add_user_login(user));
+        self.list_entities();
+    }
 }
 
 /// Adds the record type of person accounts, where the org has the feature.
@@ -131,6 +169,7 @@ fn organization(org: &mut Org, naming: &Naming) {
         ("IsSandbox", Value::Bool(org.kind == OrgKind::Sandbox)),
         ("NamespacePrefix", prefix),
         ("TrialExpirationDate", naming.trial_expires_at.map_or(Value::Null, Value::Instant)),
+        ("FiscalYearStartMonth", Value::Int(1)),
         ("DefaultLocaleSidKey", Value::text("en_US")),
         ("TimeZoneSidKey", Value::text("America/Los_Angeles")),
         ("LanguageLocaleKey", Value::text("en_US")),

@@ -1,12 +1,14 @@
 //! SOQL: text to syntax tree ([`grammar`]), syntax tree to plan against the schema as a user sees it ([`plan`]),
 //! plan to rows ([`eval`], [`groups`]), rows to JSON ([`render`]) or to flat rows ([`flat`]).
 
+mod activity_lists;
 mod ast;
 mod columns;
 mod compare;
 mod condition;
 mod date_function;
 mod date_literal;
+mod distance;
 mod eval;
 mod explain;
 mod filter;

@@ -5,6 +5,8 @@ mod check;
 mod convert;
 mod delete;
 mod derive;
+mod duplicates;
+mod integrity;
 mod merge;
 mod person_account;
 mod recycle_bin;
@@ -38,13 +40,10 @@ impl Org {
         body: &Map<String, Json>,
     ) -> Result<RecordId, ApiError> {
         let object = self.object_for(actor, object)?;
-        if object.access == Access::ReadOnly {
-            let message = format!("entity type cannot be inserted: {}", object.label);
-            return Err(ApiError::new("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message).no_fields());
-        }
         self.check_permission(actor, Permission::Create, &object)?;
         match object.name.as_str() {
             "ContentNote" => self.create_note(actor, &object, body),
+            "ContentVersion" => self.create_version(actor, &object, body),
             "ContentDocumentLink" => self.create_link(actor, &object, body),
             _ => {
                 let id = self.insert(actor, &object, body, Purpose::Create)?;
@@ -81,14 +80,16 @@ impl Org {
         }
         person_account::apply_record_type(self, object, &mut row, &changed)?;
         derive::derive(self, object, None, &mut row, &changed);
-        check::check_required(object, &row)?;
+        check::check_required(object, &row, &changed)?;
         check::check_unique(self, object, &row, None)?;
-        check::check_combination(object, &row)?;
+        integrity::check(self, actor, object, (None, &row), purpose)?;
         self.store.put(object, id, row);
         self.write_contact(actor, object, id)?;
+        self.after_write(actor, &object.name, id, None)?;
         if purpose == Purpose::Create {
-            rules::check_rules(self, actor, object, id, &changed)?;
-            rules::assign(self, actor, object, id)?;
+            rules::check_valid(self, object, id)?;
+            duplicates::check(self, actor, object, id, (purpose, &changed))?;
+            rules::assign(self, actor, object, id, purpose)?;
         }
         self.add_primary_contact(actor, object, id)?;
         Ok(id)
@@ -172,13 +173,16 @@ impl Org {
         }
         person_account::apply_record_type(self, &object, &mut row, &changed)?;
         derive::derive(self, &object, Some(&before), &mut row, &changed);
-        check::check_required(&object, &row)?;
+        check::check_required(&object, &row, &changed)?;
         check::check_unique(self, &object, &row, Some(id))?;
-        check::check_combination(&object, &row)?;
+        integrity::check(self, actor, &object, (Some(&before), &row), Purpose::Update)?;
         self.stamp_changed(&mut row, actor.user);
         self.store.put(&object, id, row);
         self.write_contact(actor, &object, id)?;
-        rules::check_rules(self, actor, &object, id, &changed)?;
+        self.after_write(actor, &object.name, id, Some(&before))?;
+        rules::check_valid(self, &object, id)?;
+        duplicates::check(self, actor, &object, id, (Purpose::Update, &changed))?;
+        rules::assign(self, actor, &object, id, Purpose::Update)?;
         self.notify(actor, &object.name, id);
         Ok(())
     }
@@ -196,6 +200,9 @@ impl Org {
         }
         if object.name == "Contact" && person_account::is_person(object, row) {
             // The contact of a person account is changed through the account.
+            return Err(ApiError::no_access());
+        }
+        if !self.may_edit(actor, object, row) {
             return Err(ApiError::no_access());
         }
         rules::check_unlocked(self, id)?;

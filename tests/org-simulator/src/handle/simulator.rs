@@ -34,7 +34,8 @@ use crate::model::outbox::delivery::{Delivery, OutboundMessage};
 use crate::model::outbox::settings::{OutboundDisturbance, OutboundSettings};
 use crate::model::packages::InstalledPackage;
 use crate::model::people::{self, NewUser, User};
-use crate::model::{access, records, transaction};
+use crate::model::sharing::{SharingDefault, SharingRule};
+use crate::model::{records, transaction};
 use crate::{Clock, Error};
 
 use server::{Port, Server};
@@ -260,9 +261,24 @@ impl Simulator {
         records::record_counts(&self.shared.org())
     }
 
-    /// Sets the object's sharing to private (users see only their own records) or public.
+    /// Sets the organization-wide default of an object to Private or Public Full Access.
     pub fn set_private(&self, object: &str, private: bool) -> Result<(), Error> {
-        access::set_private(&mut self.shared.org(), object, private)
+        self.set_sharing_default(object, if private { SharingDefault::Private } else { SharingDefault::FullAccess })
+    }
+
+    /// Sets the organization-wide default of an object.
+    pub fn set_sharing_default(&self, object: &str, default: SharingDefault) -> Result<(), Error> {
+        self.shared.org().set_sharing_default(object, default)
+    }
+
+    /// Sets the number of users who may be active at the same time.
+    pub fn set_licenses(&self, total: u32) {
+        self.shared.org().set_licenses(total.into());
+    }
+
+    /// Sets a sharing rule, replacing one with the same name.
+    pub fn set_sharing_rule(&self, rule: &SharingRule) -> Result<(), Error> {
+        self.shared.org().set_sharing_rule(rule)
     }
 
     /// Loads a folder of CRM data: `developer-edition/*.json`, `sobject-trees/*/`, `b2b-sales/*.csv`, `opportunities-3000-upsert.csv`.
@@ -295,7 +311,8 @@ impl Simulator {
     /// Returns the API calls of the last 24 hours of the org's clock.
     #[must_use]
     pub fn api_calls(&self) -> u64 {
-        self.shared.org().limits.used()
+        let org = self.shared.org();
+        org.limits.used(org.clock.now())
     }
 
     /// Returns the newest 10,000 requests as `METHOD /path status`, without queries and bodies.

@@ -16,7 +16,7 @@ use crate::Clock;
 use crate::identity::realm::Realm;
 use crate::model::ids::{IdSource, RecordId};
 use crate::model::kind::{Features, OrgKind};
-use crate::model::limits::ApiLimits;
+use crate::model::limits::Allowance;
 use crate::model::logins::Logins;
 use crate::model::logins::apps::{App, Apps};
 use crate::model::org::{Org, OrgSeed};
@@ -29,6 +29,7 @@ use crate::model::recent::RecentItems;
 use crate::model::recycle_bin::RecycleBin;
 use crate::model::rules::Rules;
 use crate::model::schema::{self, Object};
+use crate::model::sharing::{Sharing, SharingDefault};
 use crate::model::store::Row;
 use crate::model::value::Value;
 
@@ -54,7 +55,11 @@ pub(crate) struct SavedOrg {
     /// Objects that differ from those of a new org.
     objects: Vec<Object>,
     tables: Vec<SavedTable>,
+    /// Objects with private sharing, in a state of an older version.
+    #[serde(default, skip_serializing)]
     private: BTreeSet<String>,
+    #[serde(default)]
+    sharing: Sharing,
     profiles: Profiles,
     rules: Rules,
     package: Option<InstalledPackage>,
@@ -66,7 +71,7 @@ pub(crate) struct SavedOrg {
     numbers: BTreeMap<String, u64>,
     stages_of: BTreeMap<RecordId, Vec<String>>,
     default_record_types: BTreeMap<String, RecordId>,
-    limits: ApiLimits,
+    limits: Allowance,
     logins: Logins,
     outbox: Outbox,
 }
@@ -97,7 +102,8 @@ impl SavedOrg {
             ids: org.ids.clone(),
             objects: org.schema.additions(),
             tables: org.schema.objects().filter_map(|object| SavedTable::of(org, object)).collect(),
-            private: org.private.clone(),
+            private: BTreeSet::new(),
+            sharing: org.sharing.clone(),
             profiles: org.profiles.clone(),
             rules: org.rules.clone(),
             package: org.package.clone(),
@@ -118,7 +124,8 @@ impl SavedOrg {
         let (kind, features, random) = (self.kind, self.features, self.random);
         let seed = OrgSeed { base_url, clock, kind, features, random, apps: apps.clone(), ..OrgSeed::default() };
         let mut org = Org::new(seed);
-        (org.id, org.ids, org.private, org.profiles) = (self.id, self.ids, self.private, self.profiles);
+        (org.id, org.ids, org.sharing, org.profiles) = (self.id, self.ids, self.sharing, self.profiles);
+        org.sharing.defaults.extend(self.private.into_iter().map(|object| (object, SharingDefault::Private)));
         (org.rules, org.stages_of, org.limits) = (self.rules, self.stages_of, self.limits);
         (org.package, org.bin, org.passwords, org.numbers) = (self.package, self.bin, self.passwords, self.numbers);
         (org.default_record_types, org.outbox) = (self.default_record_types, self.outbox);
@@ -129,6 +136,7 @@ impl SavedOrg {
             table.restore(&mut org);
         }
         org.add_missing_rights();
+        org.add_missing_setup();
         org
     }
 }

@@ -46,6 +46,7 @@ pub(crate) fn routes() -> Router<Shared> {
 
 async fn org(State(shared): State<Shared>) -> Response {
     let org = shared.org();
+    let (running, long) = org.running.count(org.clock.now());
     let apps: Vec<Json> = org
         .logins
         .apps()
@@ -54,7 +55,7 @@ async fn org(State(shared): State<Shared>) -> Response {
         .collect();
     ok(json!({
         "org_id": org.id.as_str(), "url": org.base_url, "now": org.clock.now().to_string(), "apps": apps, "users": users(&org),
-        "record_counts": record_counts(&org), "private": org.private, "api_calls": {"used": org.limits.used(), "max": org.limits.max},
+        "record_counts": record_counts(&org), "sharing": org.sharing, "api_calls": {"used": org.limits.used(org.clock.now()), "max": org.limits.max}, "running": {"requests": running, "long": long, "max": org.running.max},
     }))
 }
 

@@ -17,7 +17,7 @@ use http::{HeaderMap, HeaderValue, Method, Uri, header};
 
 use crate::api::bulk::{self, work};
 use crate::api::call::{self, Call};
-use crate::api::rest;
+use crate::api::rest::{self, blobs};
 use crate::http::server::response::{MAX_BODY, into_http, too_large, unknown};
 use crate::http::{admin, page};
 use crate::identity::oauth;
@@ -100,7 +100,7 @@ async fn data(
         late::apply_due(&mut org);
         work::process_due_jobs(&mut org);
         let unrecorded = packages::process_due_requests(&mut org);
-        let response = if !org.limits.take(now) {
+        let response = if !org.limits.take(now, 1) {
             ApiError::limit_exceeded().into()
         } else if let Some(response) = bulk::serve(&mut org, &actor, (&method, &uri, &headers), &body) {
             work::process_due_jobs(&mut org);
@@ -109,7 +109,7 @@ async fn data(
             let call = parsed(&method, &uri, &headers, &body);
             call.map_or_else(call::Response::from, |call| rest::serve(&mut org, &actor, &call))
         };
-        (response, org.limits.header(), unrecorded)
+        (response, org.limits.header(now), unrecorded)
     };
     packages::record_installations(&shared, &unrecorded);
     into_http(response, &limits)
@@ -130,13 +130,18 @@ fn parsed(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Resul
     if url.len() > MAX_URL {
         return Err(ApiError::new("URI_TOO_LONG", "Request URI is too long").status(414));
     }
-    let json = if body.is_empty() { None } else { Some(json_body(headers, body)?) };
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let json = match content_type {
+        _ if body.is_empty() => None,
+        kind if kind.starts_with("multipart/form-data") => Some(blobs::json_of_parts(kind, body)?),
+        _ => Some(json_body(headers, body)?),
+    };
     // A HEAD request is served as GET; the body is not sent.
     let method = if method == Method::HEAD { &Method::GET } else { method };
     let method = headers.get("x-http-method-override").and_then(|v| v.to_str().ok()).unwrap_or(method.as_str());
     let call = Call::new(method, url, json).ok_or_else(|| {
         tracing::warn!(method, path = uri.path(), "the simulator does not support this resource");
-        ApiError::not_found()
+        Call::refusal(url)
     })?;
     Ok(call.with_headers(headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))))
 }

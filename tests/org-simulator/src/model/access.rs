@@ -1,20 +1,20 @@
 //! The permissions of a profile on objects and fields, and the access of a user to a record ([`Org::may_see`]).
 
+mod level;
 mod permissions;
 
 use std::sync::Arc;
 
-use crate::Error;
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
 use crate::model::profiles::ObjectLimits;
-use crate::model::rights;
 use crate::model::schema::{self, Field, Object};
 use crate::model::store::Row;
-use crate::model::value::Value;
 
+pub(crate) use level::KnownAccess;
+use level::Level;
 pub use permissions::ObjectPermissions;
 
 /// A permission on the records of an object, as a profile grants it.
@@ -62,7 +62,16 @@ impl Org {
 
     /// Returns whether the actor's profile grants the permission on records of the object.
     pub(crate) fn has_permission(&self, actor: &Actor, permission: Permission, object: &Object) -> bool {
-        if object.name == "ContentNote" && !self.features.enhanced_notes {
+        let of_object = match permission {
+            Permission::Read => object.name != "ContentNote" || self.features.enhanced_notes,
+            Permission::Create => object.access.creates(),
+            Permission::Edit => object.access.updates(),
+            Permission::Delete => object.access.deletes(),
+        };
+        // A user may change his or her own record; its fields are checked when it is written.
+        let own_record = object.name == "User" && permission == Permission::Edit;
+        let for_admins = object.setup && permission != Permission::Read && !own_record;
+        if !of_object || for_admins && !actor.is_admin {
             return false;
         }
         self.profiles.limits(actor.profile, &object.name).is_none_or(|limits| {
@@ -79,7 +88,7 @@ impl Org {
     /// Returns whether field-level security lets the actor read the field.
     pub(crate) fn may_read_field(&self, actor: &Actor, object: &Object, field: &Field) -> bool {
         let limits = self.profiles.limits(actor.profile, &object.name);
-        limits.is_none_or(|limits| !limits.hidden_fields.contains(&field.name.to_ascii_lowercase()))
+        !field.absent && limits.is_none_or(|limits| !limits.hidden_fields.contains(&field.name.to_ascii_lowercase()))
     }
 
     /// Returns whether field-level security lets the actor read and write the field.
@@ -95,19 +104,19 @@ impl Org {
         limits.is_none_or(|limits| !limits.hidden_record_types.contains(&record_type))
     }
 
-    /// Returns whether the actor may see the record: admins see all, others the records of public objects, their own, and
-    /// those of objects of which they may view all records.
+    /// Returns whether the actor may see the record.
     pub(crate) fn may_see(&self, actor: &Actor, object: &Object, row: &Row) -> bool {
-        if object.name == "ContentNote" {
-            return self.may_see_note(actor, row);
-        }
-        if object.name == "UserPermissionAccess" {
-            return rights::is_of(row, actor.user);
-        }
-        actor.is_admin
-            || !self.private.contains(&object.name)
-            || row.get(schema::OWNER).as_id() == Some(actor.user)
-            || self.views_all(actor, object)
+        self.access(actor, object, row) >= Level::Read
+    }
+
+    /// Returns whether the actor may change the record, as far as sharing decides it.
+    pub(crate) fn may_edit(&self, actor: &Actor, object: &Object, row: &Row) -> bool {
+        self.access(actor, object, row) >= Level::Edit
+    }
+
+    /// Returns whether the actor may delete the record or give it to another owner, as far as sharing decides it.
+    pub(crate) fn may_delete(&self, actor: &Actor, object: &Object, row: &Row) -> bool {
+        self.access(actor, object, row) == Level::All
     }
 
     /// Returns a record that the actor may see, deleted or not.
@@ -115,10 +124,10 @@ impl Org {
         self.store.get(&object.name, id).filter(|row| self.may_see(actor, object, row))
     }
 
-    /// Returns whether the actor owns the note or may see a record that it is linked to.
-    pub(crate) fn may_see_note(&self, actor: &Actor, note: &Row) -> bool {
-        let Some(id) = note.id() else { return false };
-        note.get(schema::OWNER).as_id() == Some(actor.user)
+    /// Returns whether the actor owns the note or file, or may see a record that it is linked to.
+    pub(crate) fn may_see_document(&self, actor: &Actor, document: &Row) -> bool {
+        let Some(id) = document.id() else { return false };
+        document.get(schema::OWNER).as_id() == Some(actor.user)
             || self.links_of(id).iter().any(|entity| self.may_see_entity(actor, *entity))
     }
 
@@ -138,22 +147,6 @@ impl Org {
 
     /// Returns the live rows of `object` (links or versions) that belong to a document.
     pub(crate) fn rows_of(&self, object: &str, document: RecordId) -> Vec<Arc<Row>> {
-        let of = self.schema.object(object).and_then(|object| object.position("ContentDocumentId"));
-        let Some((table, of)) = self.store.table(object).zip(of) else { return Vec::new() };
-        table.find(of, &Value::Id(document)).iter().filter_map(|id| table.get(*id)).map(Arc::clone).collect()
+        self.rows_below(object, "ContentDocumentId", document)
     }
-}
-
-/// Sets an object's sharing to private (`true`) or public. The object must have owners.
-pub(crate) fn set_private(org: &mut Org, object: &str, private: bool) -> Result<(), Error> {
-    let object = org.object(object)?;
-    if !object.has_owner {
-        return Err(Error::Unknown { what: "object with owners", name: object.name.clone() });
-    }
-    if private {
-        org.private.insert(object.name.clone())
-    } else {
-        org.private.remove(&object.name)
-    };
-    Ok(())
 }

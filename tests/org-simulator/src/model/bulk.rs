@@ -15,6 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::model::bulk::job::{Head, Job, State};
 use crate::model::ids::RecordId;
+use crate::model::limits::Allowance;
 
 /// The time after which a job and its results are deleted, counted from its creation (limits guide).
 pub(crate) const RETENTION: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -64,37 +65,6 @@ impl Default for Bulk {
     }
 }
 
-/// A limit on what jobs may use within 24 hours of the org's clock.
-#[derive(Debug)]
-pub(crate) struct Allowance {
-    pub(crate) max: u64,
-    by_hour: BTreeMap<i64, u64>,
-}
-
-impl Allowance {
-    fn new(max: u64) -> Self {
-        Self { max, by_hour: BTreeMap::new() }
-    }
-
-    /// Returns the amount that can still be used now.
-    pub(crate) fn remaining(&self, now: Timestamp) -> u64 {
-        let hour = now.as_second().div_euclid(3_600);
-        let used: u64 = self.by_hour.range(hour - 23..).map(|(_, used)| used).sum();
-        self.max.saturating_sub(used)
-    }
-
-    /// Uses the amount and returns `true`; changes nothing and returns `false` when less remains.
-    pub(crate) fn take(&mut self, now: Timestamp, amount: u64) -> bool {
-        let fits = self.remaining(now) >= amount;
-        if fits {
-            let hour = now.as_second().div_euclid(3_600);
-            self.by_hour.retain(|known, _| *known > hour - 24);
-            *self.by_hour.entry(hour).or_default() += amount;
-        }
-        fits
-    }
-}
-
 impl Bulk {
     pub(crate) fn add(&mut self, job: Job) {
         self.update_active(job.head.id, job.head.state);
@@ -117,19 +87,5 @@ impl Bulk {
         for head in heads.filter(|head| head.state == State::Open && older(head, MAX_OPEN)) {
             head.enter(State::Aborted, now);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_allowance_renews_after_a_day() {
-        let mut jobs = Allowance::new(2);
-        let start = Timestamp::UNIX_EPOCH;
-        assert!(jobs.take(start, 2) && !jobs.take(start, 1));
-        assert_eq!(jobs.remaining(start + SignedDuration::from_hours(23)), 0);
-        assert_eq!(jobs.remaining(start + SignedDuration::from_hours(24)), 2);
     }
 }

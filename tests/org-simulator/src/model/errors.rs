@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::Error;
 use crate::model::ids::RecordId;
+use crate::model::versions;
 
 /// An error of the data API: a status, a code and a message, with the fields that it is about.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,12 +16,14 @@ pub(crate) struct ApiError {
     pub(crate) fields: Option<Vec<String>>,
     /// An additional entry of the body, by name.
     pub(crate) more: Option<Box<(&'static str, Value)>>,
+    /// Further errors about the same record.
+    pub(crate) also: Vec<ApiError>,
 }
 
 impl ApiError {
     /// Returns an error with status 400 and without a list of fields.
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { status: 400, code, message: message.into(), fields: None, more: None }
+        Self { status: 400, code, message: message.into(), fields: None, more: None, also: Vec::new() }
     }
 
     pub(crate) fn status(mut self, status: u16) -> Self {
@@ -47,6 +50,11 @@ impl ApiError {
 
     pub(crate) fn not_found() -> Self {
         Self::new("NOT_FOUND", "The requested resource does not exist").status(404)
+    }
+
+    /// Returns the error for a record without an id in `an update` or `a delete`.
+    pub(crate) fn no_id(call: &str) -> Self {
+        Self::new("MISSING_ARGUMENT", format!("Id not specified in {call} call")).no_fields()
     }
 
     pub(crate) fn no_external_id_field(name: &str) -> Self {
@@ -108,16 +116,37 @@ impl ApiError {
             .status(405)
     }
 
+    /// Returns the error for a retired API version. The status is documented; the code and the message are those of the
+    /// SOAP API and unverified here.
+    pub(crate) fn retired_version(version: &str) -> Self {
+        Self::new("UNSUPPORTED_API_VERSION", retired_message(version)).status(410)
+    }
+
     pub(crate) fn session_expired() -> Self {
         Self::new("INVALID_SESSION_ID", "Session expired or invalid").status(401)
+    }
+
+    /// Returns the error for a request beside too many long-running ones (seen in a client's bug report).
+    pub(crate) fn too_many_at_once() -> Self {
+        let message = "ConcurrentRequests (Concurrent API Requests) Limit exceeded.";
+        Self::new("REQUEST_LIMIT_EXCEEDED", message).status(403)
     }
 
     pub(crate) fn limit_exceeded() -> Self {
         Self::new("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.").status(403)
     }
 
-    /// Returns the body of a failed request: an array with one object.
+    /// Returns this error and the further ones.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.also)
+    }
+
+    /// Returns the body of a failed request: an array with an object for each error.
     pub(crate) fn body(&self) -> Value {
+        self.all().map(Self::entry).collect()
+    }
+
+    fn entry(&self) -> Value {
         let mut error = json!({"message": self.message, "errorCode": self.code});
         if let (Some(fields), Some(error)) = (&self.fields, error.as_object_mut()) {
             error.insert("fields".to_owned(), json!(fields));
@@ -125,14 +154,26 @@ impl ApiError {
         if let (Some(more), Some(error)) = (&self.more, error.as_object_mut()) {
             error.insert(more.0.to_owned(), more.1.clone());
         }
-        json!([error])
+        error
     }
 
     /// Returns the entry in a collection's result: the code is named `statusCode`, and the fields are always present.
     pub(crate) fn result(&self) -> Value {
-        let fields = self.fields.clone().unwrap_or_default();
-        json!({"success": false, "errors": [{"statusCode": self.code, "message": self.message, "fields": fields}]})
+        let entry = |error: &Self| {
+            let fields = error.fields.clone().unwrap_or_default();
+            json!({"statusCode": error.code, "message": error.message, "fields": fields})
+        };
+        json!({"success": false, "errors": self.all().map(entry).collect::<Vec<_>>()})
     }
+}
+
+/// Returns the message about a retired API version (seen in a client's bug report).
+pub(crate) fn retired_message(version: &str) -> String {
+    format!(
+        "The API version that was specified ({version}) is below the minimum supported ({}). Change the version number \
+         and run the request again.",
+        versions::oldest()
+    )
 }
 
 impl From<ApiError> for Error {

@@ -1,11 +1,13 @@
 //! One org: its schema, records and users, and the state of the APIs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::Clock;
+use crate::model::access::KnownAccess;
 use crate::model::bulk::Bulk;
 use crate::model::cursors::Cursors;
 use crate::model::datetime;
@@ -14,7 +16,7 @@ use crate::model::faults::Faults;
 use crate::model::ids::{IdSource, RecordId};
 use crate::model::kind::{Features, OrgKind};
 use crate::model::late::LateRequest;
-use crate::model::limits::ApiLimits;
+use crate::model::limits::{Allowance, Running};
 use crate::model::logins::Logins;
 use crate::model::logins::apps::Apps;
 use crate::model::outbox::Outbox;
@@ -28,6 +30,7 @@ use crate::model::request_log::RequestLog;
 use crate::model::rules::Rules;
 use crate::model::schema::{self, Object, Schema};
 use crate::model::schema_change::SchemaChange;
+use crate::model::sharing::Sharing;
 use crate::model::store::{Row, Store};
 use crate::model::value::Value;
 
@@ -51,7 +54,9 @@ pub(crate) struct Org {
     pub(crate) ids: IdSource,
     pub(crate) outbox: Outbox,
     pub(crate) logins: Logins,
-    pub(crate) limits: ApiLimits,
+    /// The limit on API calls.
+    pub(crate) limits: Allowance,
+    pub(crate) running: Running,
     pub(crate) cursors: Cursors,
     pub(crate) faults: Faults,
     /// Requests that take effect later, oldest first.
@@ -60,8 +65,9 @@ pub(crate) struct Org {
     pub(crate) install_requests: InstallRequests,
     pub(crate) bulk: Bulk,
     pub(crate) log: RequestLog,
-    /// Objects with private sharing: a user who is not an admin sees only his or her own records.
-    pub(crate) private: BTreeSet<String>,
+    pub(crate) sharing: Sharing,
+    /// The access of the user who last asked.
+    pub(crate) known_access: RefCell<Option<KnownAccess>>,
     pub(crate) profiles: Profiles,
     pub(crate) rules: Rules,
     pub(crate) bin: RecycleBin,
@@ -115,7 +121,8 @@ impl Org {
             outbox: Outbox::default(),
             logins: Logins::new(apps, random.fork("logins")),
             random,
-            limits: ApiLimits::of(kind),
+            limits: Allowance::of_api_calls(kind),
+            running: Running::of(kind),
             cursors: Cursors::default(),
             faults: Faults::default(),
             late: Vec::new(),
@@ -123,7 +130,8 @@ impl Org {
             install_requests: InstallRequests::default(),
             bulk: Bulk::default(),
             log: RequestLog::default(),
-            private: BTreeSet::new(),
+            sharing: Sharing::default(),
+            known_access: RefCell::default(),
             profiles: Profiles::default(),
             rules: Rules::default(),
             bin: RecycleBin::default(),
@@ -154,6 +162,14 @@ impl Org {
 
     /// Inserts a setup record, such as a user or a record type, without the data API's checks.
     pub(crate) fn insert_setup(&mut self, object: &str, fields: &[(&str, Value)]) -> RecordId {
+        let author = self.first_user();
+        let id = self.insert_row(author, object, fields);
+        self.store.commit();
+        id
+    }
+
+    /// Inserts a record that Salesforce itself writes, without the data API's checks; a failed transaction undoes it.
+    pub(crate) fn insert_row(&mut self, author: Option<RecordId>, object: &str, fields: &[(&str, Value)]) -> RecordId {
         let Some(object) = self.schema.object(object).cloned() else { return self.id };
         let id = if object.name == "Organization" { self.id } else { self.ids.next(&object.key_prefix) };
         let mut row = Row::default();
@@ -165,11 +181,35 @@ impl Org {
                 row.set(at, value.clone());
             }
         }
-        let author = self.first_user().unwrap_or(id);
-        self.stamp_new(&mut row, id, author);
+        self.stamp_new(&mut row, id, author.unwrap_or(id));
         self.store.put(&object, id, row);
-        self.store.commit();
         id
+    }
+
+    /// Sets fields of a record as Salesforce itself does: without a change of the time stamps.
+    pub(crate) fn set_fields(&mut self, object: &str, id: RecordId, fields: &[(&str, Value)]) {
+        let Some(object) = self.schema.object(object).cloned() else { return };
+        let Some(mut row) = self.store.get(&object.name, id).map(|row| Row::clone(row)) else { return };
+        for (name, value) in fields {
+            if let Some(at) = object.position(name) {
+                row.set(at, value.clone());
+            }
+        }
+        self.store.put(&object, id, row);
+    }
+
+    /// Returns the live records of an object whose reference has that value.
+    pub(crate) fn rows_below(&self, object: &str, reference: &str, parent: RecordId) -> Vec<Arc<Row>> {
+        let Some(object) = self.schema.object(object) else { return Vec::new() };
+        let Some((at, field)) = object.position(reference).and_then(|at| Some((at, object.fields.get(at)?))) else {
+            return Vec::new();
+        };
+        let Some(table) = self.store.table(&object.name) else { return Vec::new() };
+        if field.indexed() {
+            return table.find(at, &Value::Id(parent)).iter().filter_map(|id| table.get(*id)).map(Arc::clone).collect();
+        }
+        let rows = table.rows().filter(|row| !row.is_deleted() && row.get(at).as_id() == Some(parent));
+        rows.map(Arc::clone).collect()
     }
 
     /// Sets the system fields of a new record.
@@ -189,6 +229,26 @@ impl Org {
         row.set(schema::MODIFIED_DATE, now.clone());
         row.set(schema::MODIFIED_BY, Value::Id(author));
         row.set(schema::MODSTAMP, now);
+    }
+
+    /// Makes the first user the author of the setup records that are older than the user.
+    pub(crate) fn author_setup(&mut self) {
+        let Some(user) = self.first_user() else { return };
+        let objects: Vec<Arc<Object>> = self.schema.objects().cloned().collect();
+        for object in objects {
+            let rows: Vec<Arc<Row>> =
+                self.store.table(&object.name).into_iter().flat_map(|t| t.rows().cloned()).collect();
+            for (id, before) in rows.into_iter().filter_map(|row| row.id().map(|id| (id, row))) {
+                let mut row = (*before).clone();
+                for at in [schema::CREATED_BY, schema::MODIFIED_BY] {
+                    if row.get(at).as_id().is_some_and(|author| author.key_prefix() != "005") {
+                        row.set(at, Value::Id(user));
+                    }
+                }
+                self.store.put(&object, id, row);
+            }
+        }
+        self.store.commit();
     }
 
     fn first_user(&self) -> Option<RecordId> {

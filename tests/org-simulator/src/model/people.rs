@@ -9,6 +9,7 @@ use crate::model::ids::RecordId;
 use crate::model::org::{ADMIN_PROFILE, Org};
 use crate::model::people;
 use crate::model::store::Row;
+use crate::model::transaction::transaction;
 use crate::model::value::Value;
 use crate::model::write_options::WriteOptions;
 
@@ -107,15 +108,25 @@ pub(crate) fn add_user(org: &mut Org, new: &NewUser) -> Result<User, Error> {
         ("LanguageLocaleKey", Value::text("en_US")),
         ("EmailEncodingKey", Value::text("UTF-8")),
     ];
-    let id = org.insert_setup("User", &fields);
-    org.add_user_rights(id, profile);
+    let author = Some(org.id);
+    let id = transaction(org, |org| {
+        let id = org.insert_row(author, "User", &fields);
+        org.take_license()?;
+        org.add_user_rights(id, profile);
+        org.add_user_login(id);
+        Ok(id)
+    })?;
     let row = org.store.get("User", id).and_then(|row| user(org, row));
     row.ok_or_else(|| Error::Unknown { what: "user", name: new.username.clone() })
 }
 
 /// Activates or deactivates a user; deactivation ends the user's sessions.
 pub(crate) fn set_active(org: &mut Org, username: &str, active: bool) -> Result<(), Error> {
-    let id = set_user_field(org, username, "IsActive", Value::Bool(active))?;
+    let id = transaction(org, |org| {
+        let id = set_user_field(org, username, "IsActive", Value::Bool(active))?;
+        org.take_license()?;
+        Ok(id)
+    })?;
     if !active {
         org.logins.expire_sessions(id);
     }
@@ -124,7 +135,7 @@ pub(crate) fn set_active(org: &mut Org, username: &str, active: bool) -> Result<
 
 /// Sets the Federation ID of a user.
 pub(crate) fn set_federation_id(org: &mut Org, username: &str, federation_id: &str) -> Result<(), Error> {
-    set_user_field(org, username, "FederationIdentifier", Value::text(federation_id)).map(drop)
+    transaction(org, |org| set_user_field(org, username, "FederationIdentifier", Value::text(federation_id)).map(drop))
 }
 
 fn set_user_field(org: &mut Org, username: &str, field: &str, value: Value) -> Result<RecordId, Error> {
@@ -136,23 +147,84 @@ fn set_user_field(org: &mut Org, username: &str, field: &str, value: Value) -> R
         row.set(at, value);
     }
     org.store.put(&object, id, row);
-    org.store.commit();
     Ok(id)
 }
 
 /// Freezes a user, who then cannot log in and whose sessions end, or unfreezes the user.
 pub(crate) fn set_frozen(org: &mut Org, username: &str, frozen: bool) -> Result<(), Error> {
     let id = org.user_named(username).ok_or_else(|| Error::Unknown { what: "user", name: username.to_owned() })?;
-    if frozen {
-        org.logins.frozen.insert(id);
-        org.logins.expire_sessions(id);
-    } else {
-        org.logins.frozen.remove(&id);
-    }
+    org.freeze(id, frozen);
+    org.store.commit();
     Ok(())
 }
 
+/// Licenses of a new org, which a test can change.
+const LICENSES: i64 = 1_000;
+const LICENSE: &str = "UserLicense";
+
 impl Org {
+    /// Freezes or unfreezes a user, and shows it in `UserLogin`; a frozen user's sessions end.
+    pub(crate) fn freeze(&mut self, user: RecordId, frozen: bool) {
+        if frozen {
+            self.logins.frozen.insert(user);
+            self.logins.expire_sessions(user);
+        } else {
+            self.logins.frozen.remove(&user);
+        }
+        let shown = self.rows_below("UserLogin", "UserId", user).first().and_then(|row| row.id());
+        if let Some(id) = shown {
+            self.set_fields("UserLogin", id, &[("IsFrozen", Value::Bool(frozen))]);
+        }
+    }
+
+    /// Adds the `UserLogin` of a user who has none.
+    pub(crate) fn add_user_login(&mut self, user: RecordId) {
+        if self.rows_below("UserLogin", "UserId", user).is_empty() {
+            let frozen = Value::Bool(self.logins.frozen.contains(&user));
+            self.insert_row(Some(user), "UserLogin", &[("UserId", Value::Id(user)), ("IsFrozen", frozen)]);
+        }
+    }
+
+    /// Sets the number of users who may be active at the same time.
+    pub(crate) fn set_licenses(&mut self, total: i64) {
+        let id = self.license();
+        self.set_fields(LICENSE, id, &[("TotalLicenses", Value::Int(total))]);
+        self.store.commit();
+    }
+
+    /// Counts the licenses of the active users; `LICENSE_LIMIT_EXCEEDED` when there are more users than licenses.
+    pub(crate) fn take_license(&mut self) -> Result<(), ApiError> {
+        let (id, used) = (self.license(), self.active_users());
+        let total = self.store.get(LICENSE, id).map(|row| self.value(LICENSE, row, "TotalLicenses").clone());
+        if matches!(total, Some(Value::Int(total)) if used > total) {
+            return Err(ApiError::new("LICENSE_LIMIT_EXCEEDED", "License Limit Exceeded").no_fields());
+        }
+        self.set_fields(LICENSE, id, &[("UsedLicenses", Value::Int(used))]);
+        Ok(())
+    }
+
+    /// Returns the org's license, which is created when it does not exist.
+    fn license(&mut self) -> RecordId {
+        let known = self.store.table(LICENSE).into_iter().flat_map(|table| table.rows()).find_map(|row| row.id());
+        known.unwrap_or_else(|| {
+            let fields = [
+                ("Name", Value::text("Salesforce")),
+                ("MasterLabel", Value::text("Salesforce")),
+                ("LicenseDefinitionKey", Value::text("SFDC")),
+                ("Status", Value::text("Active")),
+                ("TotalLicenses", Value::Int(LICENSES)),
+                ("UsedLicenses", Value::Int(0)),
+            ];
+            self.insert_row(None, LICENSE, &fields)
+        })
+    }
+
+    fn active_users(&self) -> i64 {
+        let users = self.store.table("User").into_iter().flat_map(|table| table.rows());
+        let active = users.filter(|row| *self.value("User", row, "IsActive") == Value::Bool(true)).count();
+        i64::try_from(active).unwrap_or(i64::MAX)
+    }
+
     /// Returns the profile of admins or of standard users, which is created when it does not exist.
     pub(crate) fn profile(&mut self, is_admin: bool) -> RecordId {
         self.profile_named(if is_admin { ADMIN_PROFILE } else { "Standard User" })

@@ -32,8 +32,9 @@ pub(crate) fn record_id(text: &str) -> Result<RecordId, Error> {
 impl Org {
     /// Returns a record as the data API renders it, with all its fields and without `attributes`.
     pub(crate) fn render_all(&self, object: &Object, row: &Row, version: &str) -> Map<String, Json> {
-        let render = |(at, field): (usize, &schema::Field)| (field.name.clone(), object.render_field(row, at, version));
-        object.fields.iter().enumerate().map(render).collect()
+        let render =
+            |(at, field): (usize, &schema::Field)| (field.name.clone(), self.render_field(object, row, at, version));
+        object.fields.iter().enumerate().filter(|(_, field)| !field.absent).map(render).collect()
     }
 
     /// Returns a record with the fields that the actor may read.

@@ -5,6 +5,7 @@ mod features;
 pub(crate) mod field;
 mod infer;
 mod object;
+mod query_flags;
 mod standard;
 
 use std::collections::HashMap;
@@ -44,7 +45,9 @@ impl Schema {
             self.order.push(object.name.clone());
         }
         // `ContentNote` has the key prefix of `ContentDocument`, to which the prefix belongs.
-        self.by_prefix.entry(object.key_prefix.clone()).or_insert_with(|| object.name.clone());
+        if !object.key_prefix.is_empty() {
+            self.by_prefix.entry(object.key_prefix.clone()).or_insert_with(|| object.name.clone());
+        }
         self.objects.insert(key, Arc::new(object));
     }
 
@@ -76,6 +79,27 @@ impl Schema {
         true
     }
 
+    /// Removes a field of an object; its place in the rows stays empty.
+    pub(crate) fn remove_field(&mut self, object: &str, field: &str) {
+        if let Some(object) = self.objects.get_mut(&object.to_ascii_lowercase()) {
+            Arc::make_mut(object).remove(field);
+            self.revision += 1;
+        }
+    }
+
+    /// Notes that clients see the schema differently, because permissions on fields have changed.
+    pub(crate) fn touch(&mut self) {
+        self.revision += 1;
+    }
+
+    /// Hides a field of an object from clients.
+    pub(crate) fn hide_field(&mut self, object: &str, field: &str) {
+        if let Some(object) = self.objects.get_mut(&object.to_ascii_lowercase()) {
+            Arc::make_mut(object).hide(field);
+            self.revision += 1;
+        }
+    }
+
     /// Adds a custom object with a `Name` and the next free key prefix; an existing object is not changed.
     pub(crate) fn add_custom_object(&mut self, name: &str) {
         if self.object(name).is_some() {
@@ -87,10 +111,17 @@ impl Schema {
             char::from_digit(u32::try_from(n % 36).unwrap_or_default(), 36).unwrap_or('0').to_ascii_uppercase()
         };
         let mut object = Object::new(name, &format!("a{}{}", digit(n / 36), digit(n)), true);
-        object.add(Field { length: 80, name_field: true, id_lookup: false, ..Field::new("Name", FieldKind::String) });
+        object.add(Field {
+            length: 80,
+            name_field: true,
+            id_lookup: true,
+            defaulted_on_create: true,
+            ..Field::new("Name", FieldKind::String)
+        });
         if self.multi_currency {
             object.add(field::currency());
         }
+        object.allow_queues();
         self.insert(object);
     }
 
@@ -105,7 +136,7 @@ impl Schema {
     pub(crate) fn restore(&mut self, saved: Vec<Object>) {
         for mut object in saved {
             let name = |(at, field): (usize, &Field)| (field.name.to_ascii_lowercase(), at);
-            object.positions = object.fields.iter().enumerate().map(name).collect();
+            object.positions = object.fields.iter().enumerate().filter(|(_, field)| !field.absent).map(name).collect();
             self.insert(object);
         }
         self.custom_objects = self.objects().filter(|object| object.custom()).count();
@@ -121,10 +152,23 @@ impl Schema {
         };
         self.objects()
             .flat_map(|object| object.fields.iter().enumerate().map(move |(at, field)| (object, at, field)))
-            .filter(|(_, _, field)| points(field) || any(field))
+            .filter(|(_, _, field)| !field.absent && (points(field) || any(field)))
+            .filter(|(object, at, field)| !is_superseded(object, *at, field, parent))
             .map(|(object, field, f)| ChildRelationship { object, field, name: f.child_relationship.as_deref() })
             .collect()
     }
+}
+
+/// Returns whether the object has another reference with the same child relationship, which points to `parent` alone: the
+/// activities of an account are those with its `AccountId`, not only those with its `WhatId`.
+fn is_superseded(object: &Object, at: usize, field: &Field, parent: &str) -> bool {
+    let same = |(other, known): (usize, &Field)| {
+        other != at
+            && known.child_relationship.is_some()
+            && known.child_relationship == field.child_relationship
+            && known.reference_to == [parent]
+    };
+    field.reference_to.len() > 1 && object.fields.iter().enumerate().any(same)
 }
 
 #[cfg(test)]

@@ -104,6 +104,7 @@ pub(crate) struct Mark(usize);
 pub(crate) struct Store {
     tables: HashMap<String, Table>,
     journal: Vec<Undo>,
+    revision: u64,
 }
 
 impl Store {
@@ -124,6 +125,7 @@ impl Store {
         }
         let Some(table) = self.tables.get_mut(&object.name) else { return };
         let before = table.put(object, id, Some(Arc::new(row)));
+        self.revision += 1;
         self.journal.push(Undo { object: Arc::clone(object), id, before });
     }
 
@@ -131,7 +133,13 @@ impl Store {
     pub(crate) fn purge(&mut self, object: &Arc<Object>, id: RecordId) {
         let Some(table) = self.tables.get_mut(&object.name) else { return };
         let before = table.put(object, id, None);
+        self.revision += 1;
         self.journal.push(Undo { object: Arc::clone(object), id, before });
+    }
+
+    /// Returns a number that grows with every change of a record.
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// Returns the current position in the journal.
@@ -141,6 +149,7 @@ impl Store {
 
     /// Undoes all changes since the mark.
     pub(crate) fn rollback(&mut self, mark: Mark) {
+        self.revision += 1;
         while self.journal.len() > mark.0 {
             let Some(undo) = self.journal.pop() else { return };
             if let Some(table) = self.tables.get_mut(&undo.object.name) {

@@ -55,6 +55,17 @@ pub(crate) fn versions() -> Json {
     RELEASES.iter().map(entry).collect()
 }
 
+/// Returns the oldest API version that the org serves.
+pub(crate) fn oldest() -> String {
+    RELEASES.first().map_or_else(String::new, |(number, _)| format!("{number}.0"))
+}
+
+/// Returns whether the text is an API version that Salesforce has retired: 30.0 and all before it.
+pub(crate) fn is_retired(version: &str) -> bool {
+    let number = version.strip_suffix(".0").and_then(|number| number.parse::<u32>().ok());
+    number.is_some_and(|number| number > 0 && RELEASES.first().is_some_and(|(oldest, _)| number < *oldest))
+}
+
 /// Returns whether the text is a served API version, for example `66.0`.
 pub(crate) fn is_version(version: &str) -> bool {
     version.strip_suffix(".0").and_then(|number| number.parse().ok()).is_some_and(known)

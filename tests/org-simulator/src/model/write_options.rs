@@ -1,5 +1,6 @@
 //! The write options that the headers of a request set.
 
+use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 
 /// The assignment rule for a new lead or case (`Sforce-Auto-Assign`).
@@ -21,38 +22,49 @@ pub(crate) struct WriteOptions {
     pub(crate) allow_duplicates: bool,
     /// Includes the fields of the existing records that a new one duplicates.
     pub(crate) duplicate_details: bool,
+    /// Finds only duplicates that the user may see; otherwise duplicate rules see all records.
+    pub(crate) duplicates_as_user: bool,
     /// API version of the request.
     pub(crate) version: u32,
 }
 
 impl Default for WriteOptions {
     fn default() -> Self {
-        Self { auto_assign: AutoAssign::Active, allow_duplicates: false, duplicate_details: false, version: 66 }
+        Self {
+            auto_assign: AutoAssign::Active,
+            allow_duplicates: false,
+            duplicate_details: false,
+            duplicates_as_user: false,
+            version: 66,
+        }
     }
 }
 
 impl WriteOptions {
-    /// Parses the headers `Sforce-Auto-Assign` and `Sforce-Duplicate-Rule-Header`.
-    pub(crate) fn read(version: u32, auto_assign: Option<&str>, duplicate_rule: Option<&str>) -> Self {
+    /// Parses the headers `Sforce-Auto-Assign` and `Sforce-Duplicate-Rule-Header`; an error when the first is neither a
+    /// truth value nor an id (SOAP API guide, `AssignmentRuleHeader`).
+    pub(crate) fn read(
+        version: u32,
+        auto_assign: Option<&str>,
+        duplicate_rule: Option<&str>,
+    ) -> Result<Self, ApiError> {
         let auto_assign = match auto_assign.map(str::trim) {
             None => AutoAssign::Active,
             Some(text) if text.eq_ignore_ascii_case("true") => AutoAssign::Active,
             Some(text) if text.eq_ignore_ascii_case("false") => AutoAssign::Off,
-            Some(text) => RecordId::parse(text).map_or_else(
-                || {
-                    tracing::warn!(value = text, "the simulator cannot parse this Sforce-Auto-Assign header");
-                    AutoAssign::Active
-                },
-                AutoAssign::Rule,
-            ),
+            Some(text) => {
+                let malformed = || ApiError::new("MALFORMED_ID", format!("malformed id {text}"));
+                RecordId::parse(text).map(AutoAssign::Rule).ok_or_else(malformed)?
+            }
         };
         let set = |name: &str| duplicate_rule.is_some_and(|header| is_set(header, name));
-        Self {
+        Ok(Self {
             auto_assign,
             allow_duplicates: set("allowSave"),
             duplicate_details: set("includeRecordDetails"),
+            duplicates_as_user: set("runAsCurrentUser"),
             version,
-        }
+        })
     }
 }
 
@@ -70,10 +82,12 @@ mod tests {
 
     #[test]
     fn headers_are_read_with_any_case_and_separator() {
-        let options = WriteOptions::read(66, Some("FALSE"), Some("allowSave=TRUE; includeRecordDetails=false"));
+        let read = |assign, rule| WriteOptions::read(66, assign, rule).unwrap();
+        let options = read(Some("FALSE"), Some("allowSave=TRUE; includeRecordDetails=false"));
         assert_eq!(options.auto_assign, AutoAssign::Off);
         assert!(options.allow_duplicates && !options.duplicate_details);
-        assert!(WriteOptions::read(66, None, Some("includeRecordDetails=true, allowSave=true")).allow_duplicates);
-        assert_eq!(WriteOptions::read(66, None, None), WriteOptions::default());
+        assert!(read(None, Some("includeRecordDetails=true, allowSave=true")).allow_duplicates);
+        assert_eq!(read(None, None), WriteOptions::default());
+        assert_eq!(WriteOptions::read(66, Some("maybe"), None).unwrap_err().code, "MALFORMED_ID");
     }
 }

@@ -83,7 +83,7 @@ async fn clock_settings_faults_and_messages_can_be_changed() {
     let context = TestContext::new().await;
     let clock = context.admin(Method::POST, "clock", Some(json!({"advance_seconds": 60}))).await;
     assert_eq!(clock.body["now"], "2026-11-22T10:01:00Z");
-    context.admin(Method::POST, "settings", Some(json!({"daily_api_limit": 7, "private": {"Lead": true}}))).await;
+    context.admin(Method::POST, "settings", Some(json!({"daily_api_limit": 7, "sharing": {"Lead": "private"}}))).await;
     assert_eq!(context.get("limits").await.header("sforce-limit-info"), "api-usage=1/7");
     let fault = json!({"path_prefix": "/services/data", "times": 1, "effect": {"kind": "unavailable"}});
     context.admin(Method::POST, "faults", Some(fault)).await;

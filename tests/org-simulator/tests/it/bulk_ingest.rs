@@ -74,7 +74,8 @@ async fn rows_succeed_and_fail_one_by_one() {
         format!("\"sf__Id\",\"sf__Created\",{header}\n\"{id}\",\"true\",\"Bulk, Inc.\",Prospect,12.5,\"two\nlines\"\n")
     );
     let missing = "\"\",\"REQUIRED_FIELD_MISSING:Required fields are missing: [Name]:Name --\",,Prospect,1,";
-    let kind = "INVALID_TYPE_ON_FIELD_IN_RECORD:Annual Revenue: value not of required type: nonsense:AnnualRevenue --";
+    let kind = "INVALID_FIELD:Failed to deserialize field at col 2. Due to, 'nonsense' is not a valid value for the type \
+                xsd:double:AnnualRevenue --";
     assert_eq!(
         results(&context, &job, "failedResults").await,
         format!("\"sf__Id\",\"sf__Error\",{header}\n{missing}\n\"\",\"{kind}\",Third,,nonsense,\n")
@@ -347,4 +348,31 @@ async fn twenty_thousand_rows_are_loaded_and_found_again() {
     let job = context.post("jobs/query", body).await.body["id"].as_str().unwrap().to_owned();
     let results = context.get(&format!("jobs/query/{job}/results")).await;
     assert_eq!(results.header("sforce-numberofrecords"), "20000");
+}
+
+#[tokio::test]
+async fn a_wrong_value_is_named_with_its_column_and_type() {
+    let context = TestContext::new().await;
+    let csv = "Name,StageName,CloseDate\nNoemi,Prospecting,2003-04-987654321987654321\n";
+    let job = load(&context, insert("Opportunity"), csv).await;
+    let failed = results(&context, &job, "failedResults").await;
+    let error = "INVALID_FIELD:Failed to deserialize field at col 2. Due to, '2003-04-987654321987654321' is not a valid value \
+                 for the type xsd:date:CloseDate --";
+    assert!(failed.contains(&format!("\"\",\"{error}\",Noemi,Prospecting,")), "{failed}");
+    for (field, value, kind) in [
+        ("NumberOfEmployees", "many", "xsd:int"),
+        ("AnnualRevenue", "1.000,5", "xsd:double"),
+        ("Ferry_Flag__c", "perhaps", "xsd:boolean"),
+        ("Ferry_Seen__c", "yesterday", "xsd:dateTime"),
+    ] {
+        let fields =
+            json!([{"name": "Ferry_Flag__c", "type": "boolean"}, {"name": "Ferry_Seen__c", "type": "datetime"}]);
+        context.admin(Method::POST, "objects", Some(json!({"name": "Account", "fields": fields}))).await;
+        let job = load(&context, insert("Account"), &format!("{field},Name\n\"{value}\",x\n")).await;
+        let failed = results(&context, &job, "failedResults").await;
+        assert!(
+            failed.contains(&format!("col 0. Due to, '{value}' is not a valid value for the type {kind}:{field} --")),
+            "{failed}"
+        );
+    }
 }

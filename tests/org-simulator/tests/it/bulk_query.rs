@@ -109,6 +109,21 @@ async fn a_client_has_to_poll_while_a_job_runs() {
 }
 
 #[tokio::test]
+async fn a_job_has_times_of_whole_seconds() {
+    let context = TestContext::new().await;
+    context.org.advance_clock(SignedDuration::from_millis(345));
+    let created = query_job(&context, "SELECT Id FROM Account").await.body;
+    let id = created["id"].as_str().unwrap().to_owned();
+    context.org.advance_clock(SignedDuration::from_millis(700));
+    let info = context.get(&format!("jobs/query/{id}")).await.body;
+    for body in [&created, &info] {
+        for name in ["createdDate", "systemModstamp"] {
+            assert!(body[name].as_str().unwrap().ends_with(".000+0000"), "{name}: {}", body[name]);
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_ended_job_cannot_be_aborted() {
     let context = TestContext::new().await;
     context.org.set_bulk(&BulkSettings { processing_ms: Some(60_000), ..BulkSettings::default() }).unwrap();

@@ -112,3 +112,47 @@ async fn more_than_two_hundred_or_no_records_are_rejected() {
     let none = context.call(Method::POST, "composite/sobjects", Some(json!({"records": []}))).await;
     assert_eq!((none.status, none.code()), (400, "REQUIRED_FIELD_MISSING"));
 }
+
+#[tokio::test]
+async fn an_update_without_an_id_fails_its_record() {
+    let context = TestContext::new().await;
+    let record = json!({"attributes": {"type": "Contact"}, "LastName": "a"});
+    let response = context.patch("composite/sobjects", json!({"records": [record]})).await;
+    let error =
+        json!({"statusCode": "MISSING_ARGUMENT", "message": "Id not specified in an update call", "fields": []});
+    assert_eq!((response.status, response.body), (200, json!([{"success": false, "errors": [error]}])));
+}
+
+#[tokio::test]
+async fn a_record_without_attributes_fails_alone() {
+    let context = TestContext::new().await;
+    let untyped = json!({"Id": "001000000000000000", "Name": "x"});
+    let body = json!({"allOrNone": false, "records": [untyped, account("typed")]});
+    let response = context.patch("composite/sobjects/Account/Id", body).await;
+    let message = "Nested object for polymorphic foreign key must have an attributes field before any other fields.";
+    let error = json!({"statusCode": "JSON_PARSER_ERROR", "message": message, "fields": []});
+    assert_eq!(
+        (response.status, &response.body[0]),
+        (200, &json!({"success": false, "created": false, "errors": [error]}))
+    );
+    assert_eq!((&response.body[1]["success"], &response.body[1]["created"]), (&json!(true), &json!(true)));
+    for (method, path) in [(Method::POST, "composite/sobjects"), (Method::PATCH, "composite/sobjects")] {
+        let failed = context.call(method, path, Some(json!({"records": [untyped]}))).await;
+        assert_eq!(failed.body[0]["errors"][0]["statusCode"], "JSON_PARSER_ERROR");
+    }
+}
+
+#[tokio::test]
+async fn every_failed_upsert_says_that_it_created_nothing() {
+    let context = TestContext::new().await;
+    let nameless = json!({"attributes": {"type": "Account"}, "Ferry_External_Id__c": "n-1"});
+    let named = json!({"attributes": {"type": "Account"}, "Ferry_External_Id__c": "n-2", "Name": "x"});
+    for all_or_none in [false, true] {
+        let body = json!({"allOrNone": all_or_none, "records": [nameless, named]});
+        let rows = context.patch("composite/sobjects/Account/Ferry_External_Id__c", body).await.body;
+        for row in rows.as_array().unwrap().iter().filter(|row| row["success"] == false) {
+            assert_eq!(row["created"], false, "{row}");
+        }
+        assert_eq!(rows[1]["success"], !all_or_none);
+    }
+}

@@ -214,3 +214,25 @@ async fn graphs_fail_one_by_one() {
     let query = json!({"graphs": [{"graphId": "q", "compositeRequest": [{"method": "GET", "url": "/services/data/v66.0/query?q=SELECT Id FROM Account", "referenceId": "q"}]}]});
     assert_eq!(context.post("composite/graph", query).await.body["graphs"][0]["isSuccessful"], false);
 }
+
+#[tokio::test]
+async fn a_part_has_the_headers_of_a_conditional_request() {
+    let context = TestContext::new().await;
+    let account = format!("sobjects/Account/{}", context.id_of("Account", "Fjordglass Optics").await);
+    let lead = context.post("sobjects/Lead", json!({"LastName": "x", "Company": "y"})).await.body["id"].clone();
+    let mut describe = part("GET", "sobjects", "all", &Value::Null);
+    describe["httpHeaders"] = json!({"If-Modified-Since": "Sun, 22 Nov 2037 10:00:00 GMT"});
+    let lead = part("GET", &format!("sobjects/Lead/{}", lead.as_str().unwrap()), "lead", &Value::Null);
+    let parts = json!([describe, part("GET", &account, "account", &Value::Null), lead]);
+
+    let body = context.post("composite", json!({"compositeRequest": parts})).await.body;
+
+    let parts = &body["compositeResponse"];
+    assert_eq!((&parts[0]["httpStatusCode"], &parts[0]["body"]), (&json!(304), &Value::Null));
+    assert_eq!(parts[1]["httpStatusCode"], 200);
+    for part in [&parts[0], &parts[1]] {
+        assert!(part["httpHeaders"]["ETag"].as_str().unwrap().starts_with('"'), "{part}");
+        assert!(part["httpHeaders"]["Last-Modified"].as_str().unwrap().ends_with(" GMT"), "{part}");
+    }
+    assert!(parts[2]["httpHeaders"].get("ETag").is_none(), "{}", parts[2]["httpHeaders"]);
+}

@@ -44,8 +44,39 @@ async fn a_record_is_read_and_written_conditionally() {
     context.org.advance_clock(SignedDuration::from_secs(5));
     assert_eq!(context.patch(&path, json!({"Phone": "2"})).await.status, 204);
     let unmodified = [("If-Unmodified-Since", modified.as_str())];
-    let refused = context.call_with(Method::DELETE, &path, None, &unmodified).await;
+    let phone = || Some(json!({"Phone": "3"}));
+    let refused = context.call_with(Method::PATCH, &path, phone(), &unmodified).await;
     assert_eq!((refused.status, refused.code()), (412, "PRECONDITION_FAILED"));
+    assert_eq!(context.call_with(Method::DELETE, &path, None, &unmodified).await.status, 204);
+}
+
+#[tokio::test]
+async fn a_condition_of_a_write_is_met_or_the_write_is_rejected() {
+    let context = TestContext::new().await;
+    let path = format!("sobjects/Account/{}", context.id_of("Account", "Fjordglass Optics").await);
+    let patch = async |name: &str, value: &str| {
+        context.call_with(Method::PATCH, &path, Some(json!({"Phone": "1"})), &[(name, value)]).await.status
+    };
+    // The day of the week is wrong, as in an example of the guide.
+    assert_eq!(patch("If-Unmodified-Since", "Tue, 10 Aug 2015 00:00:00 GMT").await, 412);
+    for (name, value) in
+        [("If-Unmodified-Since", "yesterday"), ("If-Match", "no-quotes"), ("If-None-Match", "\"a\", b")]
+    {
+        assert_eq!(patch(name, value).await, 400, "{name}: {value}");
+    }
+    assert_eq!(patch("If-Unmodified-Since", "Sun, 22 Nov 2037 10:00:00 GMT").await, 204);
+}
+
+#[tokio::test]
+async fn only_accounts_have_entity_tags() {
+    let context = TestContext::new().await;
+    let made = context.post("sobjects/Lead", json!({"LastName": "x", "Company": "y"})).await;
+    let path = format!("sobjects/Lead/{}", made.body["id"].as_str().unwrap());
+    let read = context.get(&path).await;
+    assert_eq!((read.header("etag"), read.header("last-modified")), ("", "Sun, 22 Nov 2026 10:00:00 GMT"));
+    let matching = context.call_with(Method::GET, &path, None, &[("If-Match", "\"other\"")]).await;
+    assert_eq!(matching.status, 200);
+    assert!(context.get("sobjects").await.header("etag").starts_with('"'));
 }
 
 #[tokio::test]

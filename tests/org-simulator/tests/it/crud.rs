@@ -66,6 +66,34 @@ async fn a_record_links_to_its_parent_and_children() {
 }
 
 #[tokio::test]
+async fn a_parent_is_changed_and_deleted_through_its_child() {
+    let context = TestContext::new().await;
+    let account = made(&context, "Account", json!({"Name": "Parent"})).await;
+    let contact = made(&context, "Contact", json!({"LastName": "Child", "AccountId": account})).await;
+    let path = format!("sobjects/Contact/{contact}/Account");
+    assert_eq!(context.patch(&path, json!({"Phone": "5"})).await.status, 204);
+    assert_eq!(context.org.record("Account", &account).unwrap()["Phone"], "5");
+    assert_eq!(context.patch(&path, json!({"Nope": "5"})).await.code(), "INVALID_FIELD");
+    let orphan = made(&context, "Contact", json!({"LastName": "Alone"})).await;
+    assert_eq!(context.patch(&format!("sobjects/Contact/{orphan}/Account"), json!({"Phone": "5"})).await.status, 404);
+    assert_eq!(context.delete(&path).await.status, 204);
+    assert_eq!(context.get(&format!("sobjects/Account/{account}")).await.code(), "ENTITY_IS_DELETED");
+}
+
+#[tokio::test]
+async fn a_custom_record_without_a_name_is_named_by_its_id() {
+    let context = TestContext::new().await;
+    context.admin(reqwest::Method::POST, "objects", Some(json!({"name": "Bare__c"}))).await;
+    let id = made(&context, "Bare__c", json!({})).await;
+    let path = format!("sobjects/Bare__c/{id}");
+    assert_eq!(context.get(&path).await.body["Name"], id[..15]);
+    assert_eq!(context.patch(&path, json!({"Name": "Given"})).await.status, 204);
+    assert_eq!(context.get(&path).await.body["Name"], "Given");
+    assert_eq!(context.patch(&path, json!({"Name": null})).await.status, 204);
+    assert_eq!(context.get(&path).await.body["Name"], id[..15]);
+}
+
+#[tokio::test]
 async fn an_address_is_read_as_one_and_written_by_its_parts() {
     let context = TestContext::new().await;
     let id = made(&context, "Account", json!({"Name": "x", "BillingCity": "Oslo", "BillingLatitude": 59.913})).await;

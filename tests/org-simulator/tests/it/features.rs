@@ -85,6 +85,10 @@ async fn records_of_a_multi_currency_org_have_a_currency() {
     assert_eq!((currency(None).await, currency(Some("EUR")).await), (json!("USD"), json!("EUR")));
     let refused = context.post("sobjects/Opportunity", body(Some("XXX"))).await;
     assert_eq!(refused.code(), "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST");
+    let types = context.query("SELECT IsoCode, ConversionRate FROM CurrencyType WHERE IsCorporate = true").await.body;
+    assert_eq!((&types["totalSize"], &types["records"][0]["IsoCode"]), (&json!(1), &json!("USD")));
+    let plain = TestContext::new().await;
+    assert_eq!(plain.query("SELECT IsoCode FROM CurrencyType").await.code(), "INVALID_TYPE");
 }
 
 #[tokio::test]

@@ -93,5 +93,8 @@ async fn unknown_and_hidden_fields_are_errors() {
         let body = ask(&context, selection).await;
         assert_eq!(body["data"], Value::Null, "{selection}");
         assert!(body["errors"][0]["message"].is_string(), "{selection}");
+        let syntax = body["errors"][0]["extensions"]["ErrorType"] == "InvalidSyntax";
+        let paths = body["errors"][0]["paths"].as_array().unwrap();
+        assert_eq!(paths.first().map(|name| name == "uiapi"), (!syntax).then_some(true), "{selection}: {body}");
     }
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
+mod activities;
 mod admin;
 mod admin_apps;
 mod bulk_ingest;
@@ -10,12 +11,16 @@ mod bulk_v1;
 mod client_certificate;
 mod collections;
 mod composite;
+mod computed_fields;
 mod conditional;
 mod crm_data;
 mod crud;
 mod faults;
 mod features;
+mod files;
 mod graphql;
+mod layouts;
+mod limits;
 mod list_views;
 mod notes;
 mod oauth;
@@ -35,9 +40,14 @@ mod query;
 mod recent_items;
 mod records;
 mod rules;
+mod sales;
+mod schema_changes;
+mod schema_flags;
 mod server;
 mod shapes;
+mod sharing;
 mod soap;
 mod state;
 mod support;
 mod ui_api;
+mod users;

@@ -198,7 +198,7 @@ async fn view_all_records_shows_private_records() {
     };
     let (accounts, leads) = (count(&context, "Account").await, count(&context, "Lead").await);
 
-    let granted = PermissionSet { system: Vec::new(), view_all: vec!["account".to_owned()] };
+    let granted = PermissionSet { view_all: vec!["account".to_owned()], ..PermissionSet::default() };
     context.org.assign_permission_set(CASEY, &granted).unwrap();
 
     assert!(count(&context, "Account").await > accounts);
@@ -207,7 +207,7 @@ async fn view_all_records_shows_private_records() {
     assert_eq!((found.as_array().unwrap().len(), &found[0]["SobjectType"]), (1, &json!("Account")));
     assert_eq!(rows(&context, &view_all(&context, JORDAN)).await, json!([]));
 
-    let granted = PermissionSet { system: vec!["ViewAllData".to_owned()], view_all: Vec::new() };
+    let granted = PermissionSet { system: vec!["ViewAllData".to_owned()], ..PermissionSet::default() };
     context.org.assign_permission_set(CASEY, &granted).unwrap();
     assert!(count(&context, "Lead").await > leads);
     assert_eq!(rows(&context, RIGHTS).await[0]["PermissionsViewAllData"], true);

@@ -1,4 +1,4 @@
-use org_simulator::{AssignmentRule, DuplicateRule, ValidationRule};
+use org_simulator::{AssignmentEntry, AssignmentRule, DuplicateAction, DuplicateRule, ValidationRule};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -14,14 +14,24 @@ fn positive_amount() -> ValidationRule {
     }
 }
 
-fn same_email(alert: bool) -> DuplicateRule {
+fn same_email(action: DuplicateAction) -> DuplicateRule {
     DuplicateRule {
         name: "Same_Email".into(),
         object: "Contact".into(),
         fields: vec!["Email".into()],
-        alert,
-        message: String::new(),
+        on_create: action,
+        on_edit: action,
+        ..DuplicateRule::default()
     }
+}
+
+fn lead_owner(condition: Option<&str>) -> AssignmentRule {
+    let entry = AssignmentEntry { owner: JORDAN.into(), condition: condition.map(str::to_owned) };
+    AssignmentRule { name: "Leads".into(), object: "Lead".into(), id: None, active: true, entries: vec![entry] }
+}
+
+fn user_id(context: &TestContext, username: &str) -> Value {
+    json!(context.org.users().into_iter().find(|user| user.username == username).unwrap().id)
 }
 
 fn opportunity(amount: i32) -> Value {
@@ -85,33 +95,45 @@ async fn allow_save_overrides_only_an_alerting_duplicate_rule() {
     let first = context.post("sobjects/Contact", json!({"LastName": "One", "Email": "same@example.com"})).await;
     let twin = || Some(json!({"LastName": "Two", "Email": "SAME@example.com"}));
     let allow = [("Sforce-Duplicate-Rule-Header", "allowSave=true; includeRecordDetails=false")];
-    context.org.set_duplicate_rule(&same_email(true)).unwrap();
+    context.org.set_duplicate_rule(&same_email(DuplicateAction::Alert)).unwrap();
 
     let refused = context.call(Method::POST, "sobjects/Contact", twin()).await;
     let saved = context.call_with(Method::POST, "sobjects/Contact", twin(), &allow).await;
 
     assert_eq!((refused.status, refused.code()), (400, "DUPLICATES_DETECTED"));
-    let result = &refused.body[0]["duplicateResut"];
+    let result = &refused.body[0]["duplicateResult"];
     assert_eq!((&result["allowSave"], &result["duplicateRule"]), (&json!(true), &json!("Same_Email")));
     assert_eq!(result["matchResults"][0]["matchRecords"][0]["record"]["Id"], first.body["id"]);
     assert!(refused.body[0].get("fields").is_none());
     assert_eq!(saved.status, 201);
-    context.org.set_duplicate_rule(&same_email(false)).unwrap();
+    context.org.set_duplicate_rule(&same_email(DuplicateAction::Block)).unwrap();
     assert_eq!(context.call_with(Method::POST, "sobjects/Contact", twin(), &allow).await.code(), "DUPLICATES_DETECTED");
     let unrelated = format!("sobjects/Contact/{}", first.body["id"].as_str().unwrap());
     assert_eq!(context.patch(&unrelated, json!({"Title": "x"})).await.status, 204);
 }
 
 #[tokio::test]
+async fn old_versions_misspell_the_key_of_a_duplicate() {
+    let context = TestContext::new().await;
+    context.org.set_duplicate_rule(&same_email(DuplicateAction::Block)).unwrap();
+    let twin = json!({"LastName": "One", "Email": "same@example.com"});
+    context.post("sobjects/Contact", twin.clone()).await;
+    for (version, key) in [("54.0", "duplicateResut"), ("56.0", "duplicateResut"), ("60.0", "duplicateResult")] {
+        let url = format!("{}/services/data/v{version}/sobjects/Contact", context.org.url());
+        let refused = context.plain(context.http.post(url).bearer_auth(context.token()).json(&twin)).await;
+        assert_eq!(
+            (refused.code(), refused.body[0][key]["duplicateRule"].as_str()),
+            ("DUPLICATES_DETECTED", Some("Same_Email")),
+            "{version}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_header_disables_the_assignment_rule() {
     let context = TestContext::new().await;
-    let rule = |condition: Option<&str>| AssignmentRule {
-        object: "Lead".into(),
-        owner: JORDAN.into(),
-        condition: condition.map(str::to_owned),
-    };
-    context.org.set_assignment_rule(&rule(Some("Country = 'Chile'"))).unwrap();
-    let id_of = |username: &str| context.org.users().into_iter().find(|u| u.username == username).unwrap().id;
+    context.org.set_assignment_rule(&lead_owner(Some("Country = 'Chile'"))).unwrap();
+    let id_of = |username: &str| user_id(&context, username);
     let lead = |country: &str| Some(json!({"LastName": "x", "Company": "y", "Country": country}));
     let owner = async |country: &str, headers: &[(&str, &str)]| {
         let made = context.call_with(Method::POST, "sobjects/Lead", lead(country), headers).await;
@@ -125,10 +147,194 @@ async fn a_header_disables_the_assignment_rule() {
     let response = context.post("composite", json!({"compositeRequest": [part]})).await;
     let id = response.body["compositeResponse"][0]["body"]["id"].as_str().unwrap().to_owned();
     assert_eq!(context.org.record("Lead", &id).unwrap()["OwnerId"], id_of(ADMIN));
-    assert!(context.org.set_assignment_rule(&AssignmentRule { object: "Account".into(), ..rule(None) }).is_err());
-    assert!(
-        context.org.set_assignment_rule(&AssignmentRule { owner: CASEY.replace("casey", "no"), ..rule(None) }).is_err()
+}
+
+#[tokio::test]
+async fn an_invalid_assignment_rule_is_rejected() {
+    let context = TestContext::new().await;
+    let rule = || lead_owner(None);
+    let nobody = AssignmentEntry { owner: CASEY.replace("casey", "no"), condition: None };
+    let unreadable = AssignmentEntry { owner: CASEY.into(), condition: Some("Nope = 1".into()) };
+    for invalid in [
+        AssignmentRule { object: "Account".into(), ..rule() },
+        AssignmentRule { entries: vec![nobody], ..rule() },
+        AssignmentRule { entries: vec![unreadable], ..rule() },
+        AssignmentRule { id: Some("001000000000001AAA".into()), ..rule() },
+    ] {
+        assert!(context.org.set_assignment_rule(&invalid).is_err(), "{invalid:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_update_assigns_by_the_active_rule_unless_told_not_to() {
+    let context = TestContext::new().await;
+    let made = context.post("sobjects/Lead", json!({"LastName": "x", "Company": "y"})).await;
+    let path = format!("sobjects/Lead/{}", made.body["id"].as_str().unwrap());
+    context.org.set_assignment_rule(&lead_owner(None)).unwrap();
+    let owner = async || context.get(&path).await.body["OwnerId"].clone();
+    let title = || Some(json!({"Title": "x"}));
+    context.call_with(Method::PATCH, &path, title(), &[("Sforce-Auto-Assign", "FALSE")]).await;
+    assert_eq!(owner().await, user_id(&context, ADMIN));
+    context.patch(&path, json!({"Title": "y"})).await;
+    assert_eq!(owner().await, user_id(&context, JORDAN));
+
+    let entry = AssignmentEntry { owner: CASEY.into(), condition: None };
+    let other = AssignmentRule { name: "Other".into(), entries: vec![entry], ..lead_owner(None) };
+    context.org.set_assignment_rule(&other).unwrap();
+    context.patch(&path, json!({"Title": "z"})).await;
+    assert_eq!(owner().await, user_id(&context, CASEY), "a new active rule replaces the active one");
+}
+
+#[tokio::test]
+async fn the_header_can_name_an_inactive_rule_by_its_id() {
+    let context = TestContext::new().await;
+    context.org.set_assignment_rule(&lead_owner(None)).unwrap();
+    let entries = json!([
+        {"owner": ADMIN, "condition": "Country = 'Peru'"},
+        {"owner": CASEY, "condition": "Country = 'Chile'"},
+        {"owner": ADMIN},
+    ]);
+    let other = json!({"name": "By country", "object": "Lead", "active": false, "entries": entries});
+    let id = context.admin(Method::POST, "assignment-rules", Some(other)).await.body["id"].as_str().unwrap().to_owned();
+    let create = async |assign: &str| {
+        let lead = json!({"LastName": "x", "Company": "y", "Country": "Chile"});
+        context.call_with(Method::POST, "sobjects/Lead", Some(lead), &[("Sforce-Auto-Assign", assign)]).await
+    };
+    let owner = async |assign: &str| {
+        let id = create(assign).await.body["id"].as_str().unwrap().to_owned();
+        context.org.record("Lead", &id).unwrap()["OwnerId"].clone()
+    };
+    assert_eq!(owner(&id).await, user_id(&context, CASEY));
+    assert_eq!(owner("TRUE").await, user_id(&context, JORDAN));
+    assert_eq!(create("01Q000000000009EAA").await.code(), "INVALID_CROSS_REFERENCE_KEY");
+    assert_eq!(create("maybe").await.code(), "MALFORMED_ID");
+    assert_eq!(context.admin(Method::DELETE, "rules/Leads", None).await.status, 200);
+    assert_eq!(owner("TRUE").await, user_id(&context, ADMIN));
+}
+
+#[tokio::test]
+async fn all_broken_validation_rules_are_reported_together() {
+    let context = TestContext::new().await;
+    let page = ValidationRule {
+        name: "Named".into(),
+        condition: "Name = 'x'".into(),
+        message: "Choose a better name.".into(),
+        field: None,
+        ..positive_amount()
+    };
+    context.org.set_validation_rule(&positive_amount()).unwrap();
+    context.org.set_validation_rule(&page).unwrap();
+    let code = "FIELD_CUSTOM_VALIDATION_EXCEPTION";
+    let refused = context.post("sobjects/Opportunity", opportunity(-1)).await;
+    let expected = json!([
+        {"message": "An amount cannot be negative.", "errorCode": code, "fields": ["Amount"]},
+        {"message": "Choose a better name.", "errorCode": code, "fields": []},
+    ]);
+    assert_eq!((refused.status, refused.body), (400, expected));
+    let mut record = opportunity(-1);
+    record["attributes"] = json!({"type": "Opportunity"});
+    let row = &context.post("composite/sobjects", json!({"records": [record]})).await.body[0];
+    assert_eq!((row["errors"].as_array().unwrap().len(), &row["errors"][1]["statusCode"]), (2, &json!(code)));
+}
+
+#[tokio::test]
+async fn a_duplicate_rule_has_an_action_for_each_operation() {
+    let context = TestContext::new().await;
+    let made = context.post("sobjects/Contact", json!({"LastName": "One", "Email": "same@example.com"})).await;
+    let other = context.post("sobjects/Contact", json!({"LastName": "Two", "Email": "other@example.com"})).await;
+    let other = format!("sobjects/Contact/{}", other.body["id"].as_str().unwrap());
+    let rule = json!({
+        "name": "Emails", "matching_rule": "Email_Match", "object": "Contact", "fields": ["Email"],
+        "on_create": "allow", "on_edit": "block", "condition": "LastName != 'Exempt'", "message": "Known.",
+    });
+    assert_eq!(context.admin(Method::POST, "duplicate-rules", Some(rule)).await.status, 200);
+    let twin = |name: &str| json!({"LastName": name, "Email": "same@example.com"});
+    assert_eq!(context.post("sobjects/Contact", twin("Three")).await.status, 201);
+    assert_eq!(context.patch(&other, twin("Exempt")).await.status, 204);
+    assert_eq!(context.patch(&other, json!({"LastName": "Two"})).await.status, 204, "no compared field has changed");
+    let refused = context.patch(&other, twin("Two")).await;
+    let result = &refused.body[0]["duplicateResult"];
+    assert_eq!((refused.code(), &refused.body[0]["message"]), ("DUPLICATES_DETECTED", &json!("Known.")));
+    assert_eq!(
+        (&result["matchResults"][0]["rule"], &result["matchResults"][0]["size"]),
+        (&json!("Email_Match"), &json!(2))
     );
+    assert_eq!(result["matchResults"][0]["matchRecords"][0]["record"]["Id"], made.body["id"]);
+    for unknown in [
+        json!({"name": "R", "object": "Contact", "fields": ["Email"], "alert": true}),
+        json!({"name": "R", "object": "Contact", "fields": []}),
+    ] {
+        assert_eq!(context.admin(Method::POST, "duplicate-rules", Some(unknown)).await.status, 400);
+    }
+}
+
+#[tokio::test]
+async fn a_rule_can_compare_leads_with_contacts() {
+    let context = TestContext::new().await;
+    let contact = context.post("sobjects/Contact", json!({"LastName": "One", "Email": "same@example.com"})).await;
+    let rule = DuplicateRule {
+        object: "Lead".into(),
+        match_object: Some("contact".into()),
+        ..same_email(DuplicateAction::Block)
+    };
+    context.org.set_duplicate_rule(&rule).unwrap();
+    let lead = json!({"LastName": "x", "Company": "y", "Email": "same@example.com"});
+    let refused = context.post("sobjects/Lead", lead).await;
+    let result = &refused.body[0]["duplicateResult"];
+    assert_eq!(
+        (&result["duplicateRuleEntityType"], &result["matchResults"][0]["entityType"]),
+        (&json!("Lead"), &json!("Contact"))
+    );
+    assert_eq!(result["matchResults"][0]["matchRecords"][0]["record"]["Id"], contact.body["id"]);
+    let impossible = DuplicateRule { match_object: Some("Account".into()), ..rule };
+    assert!(context.org.set_duplicate_rule(&impossible).is_err());
+}
+
+#[tokio::test]
+async fn the_header_decides_on_details_and_on_whose_eyes_are_used() {
+    let mut context = TestContext::new().await;
+    context.post("sobjects/Contact", json!({"LastName": "One", "Email": "same@example.com"})).await;
+    context.org.set_duplicate_rule(&same_email(DuplicateAction::Alert)).unwrap();
+    let create = async |context: &TestContext, header: &str| {
+        let twin = json!({"LastName": "Two", "Email": "same@example.com"});
+        let headers = [("Sforce-Duplicate-Rule-Header", header)];
+        context.call_with(Method::POST, "sobjects/Contact", Some(twin), &headers).await
+    };
+    let found = |refused: &Value| refused[0]["duplicateResult"]["matchResults"][0]["matchRecords"][0]["record"].clone();
+    let details = create(&context, "includeRecordDetails=true").await.body;
+    assert_eq!(found(&details)["LastName"], "One");
+    assert!(found(&create(&context, "includeRecordDetails=false").await.body).get("LastName").is_none());
+
+    context.admin(Method::POST, "settings", Some(json!({"sharing": {"Contact": "private"}}))).await;
+    context.log_in(CASEY);
+    let hidden = create(&context, "includeRecordDetails=true; runAsCurrentUser=false").await;
+    assert_eq!((hidden.code(), found(&hidden.body).get("LastName")), ("DUPLICATES_DETECTED", None));
+    assert_eq!(create(&context, "runAsCurrentUser=true").await.status, 201);
+}
+
+#[tokio::test]
+async fn duplicates_fail_rows_and_parts_like_other_errors() {
+    let context = TestContext::new().await;
+    let twin = || json!({"LastName": "One", "Email": "same@example.com"});
+    let existing = context.post("sobjects/Contact", twin()).await.body["id"].clone();
+    context.org.set_duplicate_rule(&same_email(DuplicateAction::Alert)).unwrap();
+    let mut record = twin();
+    record["attributes"] = json!({"type": "Contact"});
+    let rows = json!({"records": [record]});
+    // The guide's example of a failed row has the code and the message, and no details.
+    let error = json!({"statusCode": "DUPLICATES_DETECTED", "message": "Use one of these records?", "fields": []});
+    let failed = context.post("composite/sobjects", rows.clone()).await.body;
+    assert_eq!(failed[0], json!({"success": false, "errors": [error]}));
+    let allow = [("Sforce-Duplicate-Rule-Header", "allowSave=true")];
+    let saved = context.call_with(Method::POST, "composite/sobjects", Some(rows), &allow).await;
+    assert_eq!(saved.body[0]["success"], true);
+
+    let part =
+        json!({"method": "POST", "url": "/services/data/v66.0/sobjects/Contact", "referenceId": "c", "body": twin()});
+    let parts = context.post("composite", json!({"compositeRequest": [part]})).await.body;
+    let part = &parts["compositeResponse"][0];
+    let records = part["body"][0]["duplicateResult"]["matchResults"][0]["matchRecords"].as_array().unwrap();
+    assert_eq!((&part["httpStatusCode"], &records[0]["record"]["Id"]), (&json!(400), &existing));
 }
 
 #[tokio::test]
@@ -188,7 +394,7 @@ async fn a_wrong_method_is_rejected_with_the_allowed_ones() {
 #[tokio::test]
 async fn unsupported_resources_are_not_found() {
     let context = TestContext::new().await;
-    for path in ["tabs", "sobjects/Account/describe/layouts", "nothing"] {
+    for path in ["tabs", "sobjects/Account/describe/approvalLayouts", "nothing"] {
         let response = context.get(path).await;
         assert_eq!((response.status, response.code()), (404, "NOT_FOUND"), "{path}");
     }

@@ -102,3 +102,40 @@ async fn a_url_beyond_the_limit_is_rejected() {
     let response = context.get(&format!("limits?x={}", "y".repeat(16_400))).await;
     assert_eq!(response.status, 414);
 }
+
+#[tokio::test]
+async fn a_retired_version_is_gone() {
+    let context = TestContext::new().await;
+    let get = async |path: &str| {
+        let url = format!("{}/services/{path}", context.org.url());
+        let request = context.http.get(url).bearer_auth(context.token()).header("x-sfdc-session", context.token());
+        context.plain(request.header("content-type", "application/json")).await
+    };
+    for path in ["data/v30.0/sobjects", "data/v21.0/jobs/query", "data/v7.0/query?q=x"] {
+        let response = get(path).await;
+        assert_eq!((response.status, response.code()), (410, "UNSUPPORTED_API_VERSION"), "{path}");
+    }
+    for path in ["data/v99.0/sobjects", "data/v30/sobjects", "data/v0.0/sobjects"] {
+        assert_eq!(get(path).await.status, 404, "{path}");
+    }
+    let bulk = get("async/30.0/job/750000000000000AAA").await;
+    assert_eq!((bulk.status, &bulk.body["exceptionCode"]), (400, &json!("InvalidVersion")));
+    let soap = context.http.post(format!("{}/services/Soap/u/30.0", context.org.url())).body("<x/>");
+    let soap = context.plain(soap).await;
+    let text = String::from_utf8(soap.bytes).unwrap();
+    assert_eq!(soap.status, 500);
+    assert!(text.contains("<faultcode>sf:UNSUPPORTED_API_VERSION</faultcode>"), "{text}");
+}
+
+#[tokio::test]
+async fn an_object_without_records_is_not_counted() {
+    let context = TestContext::new().await;
+    assert_eq!(context.get("limits/recordCount?sObjects=Case").await.body, json!({"sObjects": []}));
+    let case = context.post("sobjects/Case", json!({"Subject": "x"})).await.body["id"].as_str().unwrap().to_owned();
+    assert_eq!(context.get("limits/recordCount?sObjects=Case").await.body["sObjects"][0]["count"], 1);
+    context.delete(&format!("sobjects/Case/{case}")).await;
+    assert_eq!(context.get("limits/recordCount?sObjects=Case").await.body, json!({"sObjects": []}));
+    let counted = context.get("limits/recordCount?sObjects=Case,Account").await.body;
+    assert_eq!(counted["sObjects"][0]["name"], "Account");
+    assert_eq!(counted["sObjects"].as_array().unwrap().len(), 1);
+}

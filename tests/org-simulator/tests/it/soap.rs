@@ -32,12 +32,29 @@ fn lead(context: &TestContext, more: Value) -> String {
     context.org.create_record(ADMIN, "Lead", &body).unwrap()
 }
 
+/// Returns the request with its elements in the order of the schema, which is that of their names.
 fn conversion(lead: &str, more: &str) -> String {
-    format!(
-        "<urn:convertLead><urn:leadConverts>{more}<urn:convertedStatus>Closed - Converted</urn:convertedStatus><urn:leadId>{lead}</urn:leadId>\
-         <urn:overwriteLeadSource>false</urn:overwriteLeadSource><urn:sendNotificationEmail>false</urn:sendNotificationEmail>\
-         </urn:leadConverts></urn:convertLead>"
-    )
+    let elements = format!(
+        "{more}<urn:convertedStatus>Closed - Converted</urn:convertedStatus><urn:leadId>{lead}</urn:leadId>\
+         <urn:overwriteLeadSource>false</urn:overwriteLeadSource><urn:sendNotificationEmail>false</urn:sendNotificationEmail>"
+    );
+    let mut elements: Vec<&str> = elements.split("<urn:").skip(1).collect();
+    elements.sort_unstable();
+    let elements: String = elements.iter().map(|element| format!("<urn:{element}")).collect();
+    format!("<urn:convertLead><urn:leadConverts>{elements}</urn:leadConverts></urn:convertLead>")
+}
+
+#[tokio::test]
+async fn the_elements_of_a_conversion_have_the_schemas_order() {
+    let context = TestContext::new().await;
+    let lead = lead(&context, json!({}));
+    let right = conversion(&lead, "<urn:doNotCreateOpportunity>true</urn:doNotCreateOpportunity>");
+    let status = "<urn:convertedStatus>Closed - Converted</urn:convertedStatus>";
+    let wrong = right.replacen(status, "", 1).replace("</urn:leadConverts>", &format!("{status}</urn:leadConverts>"));
+    let (code, fault) = soap_with(&context, "u/66.0", context.token(), &wrong).await;
+    assert_eq!(code, 500, "{fault}");
+    assert!(fault.contains("convertedStatus invalid at this location"), "{fault}");
+    assert_eq!(soap_with(&context, "u/66.0", context.token(), &right).await.0, 200);
 }
 
 #[tokio::test]
@@ -300,4 +317,83 @@ async fn records_are_created_changed_and_upserted() {
     );
     assert_eq!(element(&soap(&context, &upsert).await.1, "created"), "true");
     assert_eq!(element(&soap(&context, &upsert).await.1, "created"), "false");
+}
+
+#[tokio::test]
+async fn user_info_has_the_elements_of_the_wsdl_in_order() {
+    let context = TestContext::new().await;
+    let (_, info) = soap(&context, "<urn:getUserInfo/>").await;
+    let order = [
+        "accessibilityMode",
+        "chatterExternal",
+        "currencySymbol",
+        "orgAttachmentFileSizeLimit",
+        "orgDefaultCurrencyIsoCode",
+        "orgDefaultCurrencyLocale",
+        "orgDisallowHtmlAttachments",
+        "orgHasPersonAccounts",
+        "organizationId",
+        "organizationMultiCurrency",
+        "organizationName",
+        "profileId",
+        "roleId",
+        "sessionSecondsValid",
+        "userDefaultCurrencyIsoCode",
+        "userEmail",
+        "userFullName",
+        "userId",
+        "userLanguage",
+        "userLocale",
+        "userName",
+        "userTimeZone",
+        "userType",
+        "userUiSkin",
+    ];
+    let result = element(&info, "result");
+    let opened = result.split('<').map(|part| part.split([' ', '>', '/']).next().unwrap_or_default());
+    let names: Vec<&str> = opened.filter(|name| !name.is_empty()).collect();
+    assert_eq!(names, order);
+    assert_eq!((element(&info, "currencySymbol"), element(&info, "sessionSecondsValid")), ("$", "7200"));
+}
+
+#[tokio::test]
+async fn a_failed_record_says_what_was_not_done() {
+    let context = TestContext::new().await;
+    let record = "<urn:sObjects xsi:type=\"urn:sObject\"><type>Account</type><Phone>1</Phone></urn:sObjects>";
+    let (_, updated) = soap(&context, &format!("<urn:update>{record}</urn:update>")).await;
+    assert_eq!(element(&updated, "message"), "Id not specified in an update call");
+    let upsert = format!("<urn:upsert><urn:externalIDFieldName>Id</urn:externalIDFieldName>{record}</urn:upsert>");
+    let (_, upserted) = soap(&context, &upsert).await;
+    assert!(upserted.contains("<result><created>false</created><errors>"), "{upserted}");
+}
+
+#[tokio::test]
+async fn a_duplicate_is_an_error_of_its_own_type() {
+    let context = TestContext::new().await;
+    let existing = context.post("sobjects/Contact", json!({"LastName": "One", "Email": "same@example.com"})).await;
+    let rule = json!({"name": "Emails", "object": "Contact", "fields": ["Email"], "on_create": "alert"});
+    context.admin(reqwest::Method::POST, "duplicate-rules", Some(rule)).await;
+    let create = "<urn:create><urn:sObjects xsi:type=\"urn:sObject\"><type>Contact</type><LastName>Two</LastName>\
+                  <Email>same@example.com</Email></urn:sObjects></urn:create>";
+    let (_, refused) = soap(&context, create).await;
+    assert!(refused.contains("<errors xsi:type=\"DuplicateError\">"), "{refused}");
+    assert_eq!((element(&refused, "statusCode"), element(&refused, "allowSave")), ("DUPLICATES_DETECTED", "true"));
+    let id = existing.body["id"].as_str().unwrap();
+    assert!(
+        refused.contains(&format!(
+            "<record xsi:type=\"sf:sObject\"><sf:type>Contact</sf:type><sf:Id>{id}</sf:Id></record>"
+        )),
+        "{refused}"
+    );
+
+    let header = "<urn:DuplicateRuleHeader><urn:allowSave>true</urn:allowSave></urn:DuplicateRuleHeader>";
+    let envelope = format!(
+        "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\" xmlns:urn=\"urn:partner.soap.sforce.com\" \
+         xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"><s:Header><urn:SessionHeader><urn:sessionId>{}</urn:sessionId>\
+         </urn:SessionHeader>{header}</s:Header><s:Body>{create}</s:Body></s:Envelope>",
+        context.token()
+    );
+    let url = format!("{}/services/Soap/u/64.0", context.org.url());
+    let saved = context.plain(context.http.post(url).header("content-type", "text/xml").body(envelope)).await;
+    assert_eq!(element(&String::from_utf8(saved.bytes).unwrap(), "success"), "true");
 }

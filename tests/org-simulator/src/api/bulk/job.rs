@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use crate::model::bulk::job::{Head, Job, State, Work};
-use crate::model::datetime;
+use crate::model::datetime::{self, whole_seconds};
 use crate::model::errors::ApiError;
 
 /// Returns the error for a request that the job's state does not allow.
@@ -30,8 +30,8 @@ impl Job {
         set("operation", json!(operation));
         set("object", json!(self.head.object));
         set("createdById", json!(self.head.actor.user.as_str()));
-        set("createdDate", json!(datetime::rest(self.head.created)));
-        set("systemModstamp", json!(datetime::rest(self.head.changed)));
+        set("createdDate", json!(datetime::rest(whole_seconds(self.head.created))));
+        set("systemModstamp", json!(datetime::rest(whole_seconds(self.head.changed))));
         set("state", json!(self.head.state.name()));
         if let Work::Ingest(ingest) = &self.work {
             if let Some(key) = &ingest.external_id {

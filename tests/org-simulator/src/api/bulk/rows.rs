@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use serde_json::{Map, Value as Json};
 
+use crate::api::describe::soap_type;
 use crate::data::write::Upserted;
 use crate::model::bulk::columns::{Column, Columns, NULL};
 use crate::model::bulk::ingest::{Ingest, Operation, Outcome};
@@ -137,7 +138,7 @@ impl Writer<'_> {
     fn id(self, row: &[String], call: &str) -> Result<RecordId, ApiError> {
         let text = self.id_text(row).unwrap_or_default();
         if text.is_empty() {
-            return Err(ApiError::new("MISSING_ARGUMENT", format!("Id not specified in {call} call")));
+            return Err(ApiError::no_id(call));
         }
         let malformed = || {
             let message = format!("{} ID: id value of incorrect type: {text}", self.job.object);
@@ -146,7 +147,7 @@ impl Writer<'_> {
         RecordId::parse(text).ok_or_else(malformed)
     }
 
-    /// Rewords an error about a value's type as the SOAP API does, not as a JSON parser does.
+    /// Rewords an error about a value's type as the Bulk API does, not as a JSON parser does. Columns are counted from 0.
     fn reword_type_error(self, org: &Org, error: ApiError, body: &Map<String, Json>) -> ApiError {
         if error.code != "JSON_PARSER_ERROR" {
             return error;
@@ -158,16 +159,24 @@ impl Writer<'_> {
         });
         let Some((field, value)) = wrong else { return error };
         let text = value.as_str().unwrap_or_default();
-        let message = format!("{}: value not of required type: {text}", field.label);
-        ApiError::new("INVALID_TYPE_ON_FIELD_IN_RECORD", message).fields([&field.name])
+        let is_column = |column: &Column| matches!(column, Column::Field(name) if *name == field.name);
+        let at = self.columns.all.iter().position(is_column).unwrap_or_default();
+        let kind = soap_type(field.kind);
+        let message = format!(
+            "Failed to deserialize field at col {at}. Due to, '{text}' is not a valid value for the type {kind}"
+        );
+        ApiError::new("INVALID_FIELD", message).fields([&field.name])
     }
 }
 
-/// Formats `CODE:message:fields --`, the text of `sf__Error` (recorded).
+/// Formats `CODE:message:fields --` for each error, the text of `sf__Error` (recorded for one error).
 fn error_text(error: &ApiError) -> String {
-    let fields = error.fields.as_deref().unwrap_or_default().join(", ");
-    let gap = if fields.is_empty() { "" } else { " " };
-    format!("{}:{}:{fields}{gap}--", error.code, error.message)
+    let text = |error: &ApiError| {
+        let fields = error.fields.as_deref().unwrap_or_default().join(", ");
+        let gap = if fields.is_empty() { "" } else { " " };
+        format!("{}:{}:{fields}{gap}--", error.code, error.message)
+    };
+    error.all().map(text).collect()
 }
 
 impl Columns {

@@ -27,9 +27,10 @@ use crate::model::actor::Actor;
 use crate::model::bulk::csv::{LineEnding, Table, is_csv};
 use crate::model::bulk::job::Work;
 use crate::model::bulk::v1::AsyncJob;
+use crate::model::errors::retired_message;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
-use crate::model::versions::is_version;
+use crate::model::versions::{is_retired, is_version};
 use crate::wire;
 
 /// The largest batch, in bytes and records (limits guide, Bulk API).
@@ -73,7 +74,7 @@ fn authenticated(org: &mut Org, headers: &HeaderMap) -> Result<Actor, AsyncError
         if error.status == 401 { invalid() } else { AsyncError::new("FeatureNotEnabled", error.message) }
     })?;
     let now = org.clock.now();
-    if org.limits.take(now) {
+    if org.limits.take(now, 1) {
         Ok(actor)
     } else {
         Err(AsyncError::new("ExceededQuota", "TotalRequests Limit exceeded."))
@@ -90,6 +91,9 @@ fn no_job(id: &str) -> AsyncError {
 
 impl Call<'_> {
     pub(crate) fn dispatch(&self, org: &mut Org, method: &Method, path: &[&str]) -> Result<Response, AsyncError> {
+        if is_retired(self.version) {
+            return Err(AsyncError::new("InvalidVersion", retired_message(self.version)));
+        }
         if !is_version(self.version) {
             tracing::warn!(version = self.version, "the simulator does not support this version of Bulk API 1.0");
             return Err(AsyncError::new("InvalidUrl", format!("unknown version: {}", self.version)));

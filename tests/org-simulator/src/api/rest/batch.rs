@@ -37,7 +37,7 @@ pub(super) fn serve(org: &mut Org, actor: &Actor, call: &Call, dispatch: Dispatc
 /// counted for the first.
 fn response(org: &mut Org, actor: &Actor, call: &Call, counts: bool, dispatch: Dispatch) -> Response {
     let now = org.clock.now();
-    if counts && !org.limits.take(now) {
+    if counts && !org.limits.take(now, 1) {
         return ApiError::limit_exceeded().into();
     }
     let before = org.savepoint();

@@ -80,7 +80,7 @@ fn each(
 ) -> Result<Response, ApiError> {
     let records = records(call)?;
     let outcomes = attempt(org, records.iter(), |org, record| act(org, record));
-    Ok(finish(org, call, outcomes))
+    Ok(finish(org, call, outcomes, ApiError::result))
 }
 
 struct Attempted {
@@ -102,25 +102,29 @@ fn attempt<T>(org: &mut Org, items: impl Iterator<Item = T>, mut act: impl FnMut
     Attempted { start, outcomes }
 }
 
-/// Returns the results. With `allOrNone`, one failure rolls everything back, and the results of the other records say
-/// so.
-fn finish(org: &mut Org, call: &Call, attempted: Attempted) -> Response {
+/// Returns the results, those of failed records by `failure`. With `allOrNone`, one failure rolls everything back, and
+/// the results of the other records say so.
+fn finish(org: &mut Org, call: &Call, attempted: Attempted, failure: fn(&ApiError) -> Json) -> Response {
     let failed = attempted.outcomes.iter().any(Result::is_err);
     let halted = failed && all_or_none(call);
     if halted {
         org.rollback(&attempted.start);
     }
     let shown = |outcome: Outcome| match outcome {
-        Ok(_) if halted => ApiError::rolled_back().result(),
+        Ok(_) if halted => failure(&ApiError::rolled_back()),
         Ok(json) => json,
-        Err(error) => error.result(),
+        Err(error) => failure(&error),
     };
     Response::json(attempted.outcomes.into_iter().map(shown).collect())
 }
 
 fn type_of(record: &Map<String, Json>) -> Result<&str, ApiError> {
     let named = record.get("attributes").and_then(|attributes| attributes.get("type")).and_then(Json::as_str);
-    named.ok_or_else(|| ApiError::new("INVALID_INPUT", "attributes.type is required for each record"))
+    named.ok_or_else(|| {
+        ApiError::bad_json(
+            "Nested object for polymorphic foreign key must have an attributes field before any other fields.",
+        )
+    })
 }
 
 fn done(id: RecordId) -> Json {
@@ -134,11 +138,13 @@ fn create(org: &mut Org, actor: &Actor, record: &Map<String, Json>) -> Outcome {
 fn update(org: &mut Org, actor: &Actor, record: &Map<String, Json>) -> Outcome {
     let mut fields = record.clone();
     let key = fields.keys().find(|key| key.eq_ignore_ascii_case("id")).cloned();
-    let id = key.and_then(|key| fields.remove(&key));
-    let text = id.as_ref().and_then(Json::as_str).unwrap_or_default();
+    let id = key.and_then(|key| fields.remove(&key)).filter(|id| !id.is_null());
+    let object = type_of(record)?;
+    let id = id.ok_or_else(|| ApiError::no_id("an update"))?;
+    let text = id.as_str().unwrap_or_default();
     let id = RecordId::parse(text)
         .ok_or_else(|| ApiError::new("MALFORMED_ID", format!("malformed id {text}")).fields(["Id"]))?;
-    org.update(actor, type_of(record)?, id, &fields)?;
+    org.update(actor, object, id, &fields)?;
     Ok(done(id))
 }
 
@@ -162,7 +168,14 @@ fn upsert(org: &mut Org, actor: &Actor, call: &Call, (object, key): (&str, &str)
         }
         upsert_one(org, actor, (&known.name, key), (record, &value))
     });
-    Ok(finish(org, call, outcomes))
+    Ok(finish(org, call, outcomes, failed_upsert))
+}
+
+/// Returns the result of a failed upsert, which names `created` too.
+fn failed_upsert(error: &ApiError) -> Json {
+    let mut result = error.result();
+    result["created"] = Json::from(false);
+    result
 }
 
 fn upsert_one(
@@ -202,7 +215,7 @@ fn delete(org: &mut Org, actor: &Actor, call: &Call) -> Result<Response, ApiErro
         let object = org.schema.by_prefix(id.key_prefix()).ok_or_else(ApiError::not_found)?.name.clone();
         org.delete(actor, &object, id).map(|()| done(id))
     });
-    Ok(finish(org, call, outcomes))
+    Ok(finish(org, call, outcomes, ApiError::result))
 }
 
 /// Returns records by id, `null` for those that do not exist or that the user may not see.
@@ -231,6 +244,13 @@ fn retrieve(org: &Org, actor: &Actor, call: &Call, object: &str) -> Result<Respo
     }
     if ids.len() > MAX_RETRIEVED {
         return Err(ApiError::new("EXCEEDED_ID_LIMIT", format!("cannot retrieve more than {MAX_RETRIEVED} records")));
+    }
+    let is_unknown = |name: &&String| {
+        let seen = |at: usize| org.may_read_field(actor, object, &object.fields[at]);
+        !object.position(name.trim()).is_some_and(seen)
+    };
+    if let Some(name) = fields.iter().find(is_unknown) {
+        return Err(ApiError::no_column(name.trim(), &object.name));
     }
     let mut found = Vec::with_capacity(ids.len());
     for text in &ids {

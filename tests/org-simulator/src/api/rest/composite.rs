@@ -109,7 +109,13 @@ fn results_json(parts: &[Part], responses: Vec<Response>) -> Vec<Json> {
 }
 
 fn shown_part(reference: &str, response: Response) -> Json {
-    let headers = response.location.map_or_else(|| json!({}), |location| json!({"Location": location}));
+    let mut headers = Map::new();
+    headers.extend(response.location.map(|location| ("Location".to_owned(), Json::from(location))));
+    // The names as a recorded response has them; the header map of this server has lower-case names.
+    for (shown, name) in [("ETag", "etag"), ("Last-Modified", "last-modified")] {
+        let value = response.headers.iter().find(|(known, _)| *known == name);
+        headers.extend(value.map(|(_, value)| (shown.to_owned(), Json::from(value.as_str()))));
+    }
     let body = match response.body {
         Body::Json(json) => json,
         _ => Json::Null,
@@ -161,7 +167,7 @@ fn subrequest(part: &Part, known: &Results, is_supported: IsSupported) -> Result
     let body = part.request.get("body").map(|body| resolve_json(body, known)).transpose()?;
     let headers = part.request.get("httpHeaders").and_then(Json::as_object).into_iter().flatten();
     let headers = headers.filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)));
-    let call = Call::new(part.text("method"), &url, body).ok_or_else(ApiError::not_found)?.with_headers(headers);
+    let call = Call::new(part.text("method"), &url, body).ok_or_else(|| Call::refusal(&url))?.with_headers(headers);
     if is_supported(&call) {
         return Ok(call);
     }

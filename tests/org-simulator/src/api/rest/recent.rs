@@ -46,7 +46,7 @@ pub(crate) fn items<'a>(org: &'a Org, actor: &'a Actor, version: &'a str) -> imp
         let at = object.name_field()?;
         let name = &object.fields[at].name;
         let item = json!({
-            "attributes": attributes(object, id, version), "Id": id.as_str(), name.as_str(): object.render_field(row, at, version),
+            "attributes": attributes(object, id, version), "Id": id.as_str(), name.as_str(): org.render_field(object, row, at, version),
         });
         Some((&**object, item))
     })

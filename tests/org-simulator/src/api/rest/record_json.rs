@@ -30,6 +30,9 @@ pub(super) fn fetch(
 
 pub(super) fn state(org: &Org, object: &Object, row: &Row) -> State {
     let changed = row.get(schema::MODSTAMP).as_instant().unwrap_or_default();
+    if object.name != "Account" {
+        return State::untagged(changed);
+    }
     State::of(&Json::Object(org.render_all(object, row, "66.0")), changed)
 }
 
@@ -57,7 +60,7 @@ pub(super) fn named_fields<'a>(
     for name in names.map(str::trim).chain(["Id"]) {
         let seen = |at: &usize| org.may_read_field(actor, object, &object.fields[*at]);
         let at = object.position(name).filter(seen).ok_or_else(|| ApiError::no_column(name, &object.name))?;
-        fields.insert(object.fields[at].name.clone(), object.render_field(row, at, version));
+        fields.insert(object.fields[at].name.clone(), org.render_field(object, row, at, version));
     }
     Ok(fields)
 }

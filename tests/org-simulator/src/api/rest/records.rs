@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{conditional, recent, relationships, replicate, upsert};
+use super::{conditional, layouts, recent, relationships, replicate, upsert};
 use crate::api::call::{Body, Call, Response, unknown};
 use crate::api::rest::record_json::{fetch, known_id, state};
 use crate::api::{describe, list_views};
@@ -31,10 +31,11 @@ pub(super) fn serve(
             ))
         }
         ("GET", ["describe"]) => {
-            let changed = conditional::schema_changed(org);
+            let changed = org.schema_changed();
             let body = describe::describe_object(org, actor, &object, &call.version);
             Ok(conditional::not_modified_since(call, changed, Response::json(body)))
         }
+        ("GET", ["describe", rest @ ..]) => layouts::serve(org, actor, call, (&object, rest)),
         ("GET", ["updated"]) => replicate::updated(org, actor, call, &object),
         ("GET", ["deleted"]) => replicate::deleted(org, actor, call, &object),
         (_, ["listviews", rest @ ..]) => list_views::serve(org, actor, call, (&object, rest)),
@@ -57,11 +58,13 @@ pub(super) fn serve(
         }
         ("DELETE", [id]) => {
             let id = known_id(id)?;
-            check_conditions(org, call, &object, id)?;
             org.delete(actor, &object.name, id)?;
             Ok(Response::no_content())
         }
         ("GET", [id, below]) if is_record(&object, id) => content(org, actor, call, (&object, id, below)),
+        ("PATCH" | "DELETE", [id, below]) if is_record(&object, id) => {
+            relationships::change_parent(org, actor, call, (&object, known_id(id)?, below))
+        }
         (_, [key, value]) => upsert::serve(org, actor, call, (&object, key, value)),
         _ => Err(unknown(call)),
     }
@@ -73,8 +76,9 @@ fn create(org: &mut Org, actor: &Actor, call: &Call, object: &Object) -> Result<
     Ok(Response::json(json!({"id": id.as_str(), "success": true, "errors": []})).status(201).at(call, &object.name, id))
 }
 
-/// Returns an error when the record does not meet the request's conditions.
-pub(crate) fn check_conditions(org: &Org, call: &Call, object: &Object, id: RecordId) -> Result<(), ApiError> {
+/// Returns an error when the record does not meet the conditions of a change.
+pub(super) fn check_conditions(org: &Org, call: &Call, object: &Object, id: RecordId) -> Result<(), ApiError> {
+    conditional::check_headers(call)?;
     match org.store.get(&object.name, id) {
         Some(row) if conditional::has_condition(call) => state(org, object, row).check_conditions(call),
         _ => Ok(()),

@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::api::call::Call;
 use crate::model::access::Permission;
 use crate::model::actor::Actor;
-use crate::model::bulk::Allowance;
+use crate::model::limits::Allowance;
 use crate::model::org::Org;
 
 /// Returns the body of `GET /services/data/vNN.0`: the resources, and the identity of the user.
@@ -20,6 +20,7 @@ pub(super) fn resources(org: &Org, actor: &Actor, call: &Call) -> Json {
         "recent",
         "search",
         "sobjects",
+        "tooling",
         "ui-api",
     ];
     let mut all: Map<String, Json> = names
@@ -31,12 +32,11 @@ pub(super) fn resources(org: &Org, actor: &Actor, call: &Call) -> Json {
 }
 
 pub(super) fn limits(org: &Org) -> Json {
-    let remaining = org.limits.max.saturating_sub(org.limits.used());
     let (now, result_kb) = (org.clock.now(), &org.bulk.result_kb);
     let daily = |allowance: &Allowance| json!({"Max": allowance.max, "Remaining": allowance.remaining(now)});
     json!({
         "ConcurrentAsyncGetReportInstances": {"Max": 200, "Remaining": 200},
-        "DailyApiRequests": {"Max": org.limits.max, "Remaining": remaining},
+        "DailyApiRequests": daily(&org.limits),
         "DailyBulkApiBatches": daily(&org.bulk.batches),
         "DailyBulkV2QueryFileStorageMB": {"Max": result_kb.max / 1_024, "Remaining": result_kb.remaining(now) / 1_024},
         "DailyBulkV2QueryJobs": daily(&org.bulk.query_jobs),
@@ -47,6 +47,7 @@ pub(super) fn limits(org: &Org) -> Json {
     })
 }
 
+/// Returns the numbers of live records; an object without records is left out.
 pub(super) fn record_count(org: &Org, actor: &Actor, call: &Call) -> Json {
     let requested: Option<Vec<&str>> =
         call.parameter("sObjects").map(|names| names.split(',').map(str::trim).collect());
@@ -56,7 +57,9 @@ pub(super) fn record_count(org: &Org, actor: &Actor, call: &Call) -> Json {
         .schema
         .objects()
         .filter(|object| selected(&object.name) && org.has_permission(actor, Permission::Read, object))
-        .map(|object| json!({"count": org.store.table(&object.name).map_or(0, crate::model::store::Table::live), "name": object.name}))
+        .filter_map(|object| org.store.table(&object.name).map(|table| (table.live(), &object.name)))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, name)| json!({"count": count, "name": name}))
         .collect();
     json!({"sObjects": counts})
 }

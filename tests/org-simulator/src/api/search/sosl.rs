@@ -137,10 +137,15 @@ impl<'a> Reader<'a> {
 /// Parses a search.
 pub(super) fn parse(text: &str) -> Result<Search, ApiError> {
     let mut reader = Reader { text, offset: 0 };
-    if !reader.takes("FIND") || !reader.takes_symbol('{') {
+    if !reader.takes("FIND") {
         return Err(reader.unexpected());
     }
-    let Some(find) = reader.up_to('{', '}') else { return Err(reader.unexpected()) };
+    let find = if reader.takes_symbol('{') { reader.up_to('{', '}') } else { None };
+    let find = find.ok_or_else(|| {
+        // The text that Salesforce's command line tests expect, without a position.
+        let message = "No search term found. The search term must be enclosed in braces.";
+        ApiError::new("MALFORMED_SEARCH", message)
+    })?;
     let mut search = Search { text: find.to_owned(), group: Group::All, objects: Vec::new(), limit: None };
     if reader.takes("IN") {
         let named = Group::named(reader.word());
@@ -217,7 +222,9 @@ mod tests {
             message("FIND {name} IN ALL TYPE RETURNING Account(name)")
                 .ends_with("ERROR at Row:1:Column:19\nMalformed search token: TYPE")
         );
-        assert!(message("FIND name").ends_with("ERROR at Row:1:Column:5\nunexpected token: name"));
+        for text in ["FIND name", "FIND {name", "FIND 'name' IN ALL FIELDS"] {
+            assert_eq!(message(text), "No search term found. The search term must be enclosed in braces.", "{text}");
+        }
         assert!(message("FIND {name} RETURNING").ends_with("unexpected token: <EOF>"));
         assert!(message("FIND {name} LIMIT many").ends_with("unexpected token: many"));
     }

@@ -10,6 +10,8 @@ use crate::model::org::Org;
 use crate::model::store::Row;
 
 const LAST_VERSION: u32 = 64;
+/// The largest attachment in bytes, as recorded responses of new orgs have it.
+const MAX_ATTACHMENT: &str = "5242880";
 
 /// Opens a session for a username and a password with the security token appended.
 pub(super) fn login(org: &mut Org, (wsdl, version): (Wsdl, u32), call: &Element) -> Result<String, Fault> {
@@ -41,21 +43,31 @@ fn is_sandbox(org: &Org) -> bool {
     row.is_some_and(|row| *org.value("Organization", row, "IsSandbox") == crate::model::value::Value::Bool(true))
 }
 
-/// Returns the elements of `GetUserInfoResult` that the org has data for.
+/// Returns the elements of `GetUserInfoResult`, in the order of the WSDL. An org with several currencies has no symbol and
+/// no code of its own, and its users have a currency each (SOAP API guide, `getUserInfo`).
 pub(super) fn user_info(org: &Org, user: RecordId) -> String {
     let row = org.store.get("User", user);
     let of = |field: &str| row.map_or("", |row: &std::sync::Arc<Row>| org.value("User", row, field).as_text());
     let id = |field: &str| row.and_then(|row| org.value("User", row, field).as_id());
     let name = org.store.get("Organization", org.id).map_or("", |row| org.value("Organization", row, "Name").as_text());
+    let multi_currency = org.features.multi_currency;
+    let seconds = org.logins.session_life.as_secs().to_string();
     [
         tag("accessibilityMode", "false"),
-        tag("orgDefaultCurrencyIsoCode", "USD"),
+        tag("chatterExternal", "false"),
+        tag_or_nil("currencySymbol", (!multi_currency).then_some("$")),
+        tag("orgAttachmentFileSizeLimit", MAX_ATTACHMENT),
+        tag_or_nil("orgDefaultCurrencyIsoCode", (!multi_currency).then_some("USD")),
+        tag("orgDefaultCurrencyLocale", "en_US"),
+        tag("orgDisallowHtmlAttachments", "false"),
         tag("orgHasPersonAccounts", if org.features.person_accounts { "true" } else { "false" }),
         tag("organizationId", org.id.as_str()),
-        tag("organizationMultiCurrency", if org.features.multi_currency { "true" } else { "false" }),
+        tag("organizationMultiCurrency", if multi_currency { "true" } else { "false" }),
         tag("organizationName", name),
         tag("profileId", id("ProfileId").as_ref().map_or("", RecordId::as_str)),
         tag_or_nil("roleId", None),
+        tag("sessionSecondsValid", &seconds),
+        tag_or_nil("userDefaultCurrencyIsoCode", multi_currency.then_some("USD")),
         tag("userEmail", of("Email")),
         tag("userFullName", of("Name")),
         tag("userId", user.as_str()),
@@ -64,6 +76,7 @@ pub(super) fn user_info(org: &Org, user: RecordId) -> String {
         tag("userName", of("Username")),
         tag("userTimeZone", of("TimeZoneSidKey")),
         tag("userType", of("UserType")),
+        tag("userUiSkin", "Theme3"),
     ]
     .concat()
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::login;
-use super::response::{Fault, errors, result};
+use super::response::{Fault, errors, failed_upsert, result};
 use super::xml::{Element, tag, tag_or_nil};
 use crate::api::soap::call::Call;
 use crate::data::write::{LeadConvert, Upserted};
@@ -29,7 +29,9 @@ pub(super) fn serve(org: &mut Org, call: &Call<'_>) -> Result<String, Fault> {
             let now = crate::model::datetime::soap(org.clock.now());
             Ok(format!("<result>{}</result>", tag("timestamp", &now)))
         }
-        "convertLead" => each(org, call, ("leadConverts", MAX_CONVERSIONS), convert),
+        "convertLead" => {
+            ordered_conversions(call).and_then(|()| each(org, call, ("leadConverts", MAX_CONVERSIONS), convert))
+        }
         "merge" => each(org, call, ("request", MAX_RECORDS), merge),
         "create" => each(org, call, ("sObjects", MAX_RECORDS), |org, actor, record| {
             let (object, fields) = sobject(record)?;
@@ -38,7 +40,9 @@ pub(super) fn serve(org: &mut Org, call: &Call<'_>) -> Result<String, Fault> {
         "update" => each(org, call, ("sObjects", MAX_RECORDS), update),
         "upsert" => {
             let key = operation.value("externalIDFieldName").unwrap_or("Id").to_owned();
-            each(org, call, ("sObjects", MAX_RECORDS), |org, actor, record| upsert(org, actor, record, &key))
+            let outcomes =
+                attempt(org, call, ("sObjects", MAX_RECORDS), |org, actor, record| upsert(org, actor, record, &key))?;
+            Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|error| failed_upsert(&error))).collect())
         }
         "delete" => each(org, call, ("ids", MAX_RECORDS), |org, actor, id| {
             let (id, object) = known(org, &id.text)?;
@@ -64,13 +68,62 @@ pub(super) fn serve(org: &mut Org, call: &Call<'_>) -> Result<String, Fault> {
     }
 }
 
-/// Applies an operation to each item, each in a transaction of its own unless the header sets all or none.
+/// The elements of a lead conversion, in the order of the schema.
+const CONVERSION: [&str; 15] = [
+    "accountId",
+    "accountRecord",
+    "bypassAccountDedupeCheck",
+    "bypassContactDedupeCheck",
+    "contactId",
+    "contactRecord",
+    "convertedStatus",
+    "doNotCreateOpportunity",
+    "leadId",
+    "opportunityId",
+    "opportunityName",
+    "opportunityRecord",
+    "overwriteLeadSource",
+    "ownerId",
+    "sendNotificationEmail",
+];
+
+/// Refuses conversions whose elements are not in the order of the schema. The text is that of public reports.
+fn ordered_conversions(call: &Call<'_>) -> Result<(), Fault> {
+    let place = |name: &str| CONVERSION.iter().position(|known| *known == name);
+    for request in call.operation.all("leadConverts") {
+        let mut last = 0;
+        for element in &request.children {
+            match place(&element.name).filter(|place| *place >= last) {
+                Some(place) => last = place,
+                None => {
+                    let namespace = format!("urn:{}.soap.sforce.com", call.wsdl.name());
+                    let message = format!("Element {{{namespace}}}{} invalid at this location", element.name);
+                    return Err(Fault::new("UNKNOWN_EXCEPTION", message));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Applies an operation to each item, and returns the results as one text.
 fn each(
+    org: &mut Org,
+    call: &Call<'_>,
+    items: (&str, usize),
+    act: impl FnMut(&mut Org, &Actor, &Element) -> Result<String, ApiError>,
+) -> Result<String, Fault> {
+    let outcomes = attempt(org, call, items, act)?;
+    Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|error| result(&Err(error)))).collect())
+}
+
+/// Applies an operation to each item, each in a transaction of its own unless the header sets all or none.
+fn attempt(
     org: &mut Org,
     call: &Call<'_>,
     (name, most): (&str, usize),
     mut act: impl FnMut(&mut Org, &Actor, &Element) -> Result<String, ApiError>,
-) -> Result<String, Fault> {
+) -> Result<Vec<Result<String, ApiError>>, Fault> {
     let items: Vec<&Element> = call.operation.all(name).collect();
     if items.len() > most {
         let message = format!("record limit reached. cannot submit more than {most} records into this call");
@@ -94,7 +147,7 @@ fn each(
         }
     }
     org.store.commit();
-    Ok(results.into_iter().map(|outcome| outcome.unwrap_or_else(|error| result(&Err(error)))).collect())
+    Ok(results)
 }
 
 /// Parses an id and returns the object of its key prefix.
@@ -144,7 +197,8 @@ fn taken(fields: &mut Map<String, Json>, name: &str) -> Option<Json> {
 
 fn update(org: &mut Org, actor: &Actor, record: &Element) -> Result<String, ApiError> {
     let (object, mut fields) = sobject(record)?;
-    let id = id(taken(&mut fields, "Id").as_ref().and_then(Json::as_str).unwrap_or_default())?;
+    let given = taken(&mut fields, "Id").filter(|id| !id.is_null()).ok_or_else(|| ApiError::no_id("an update"))?;
+    let id = id(given.as_str().unwrap_or_default())?;
     org.update(actor, &object, id, &fields)?;
     Ok(result(&Ok(id)))
 }

@@ -1,9 +1,12 @@
 //! The responses of the SOAP API: results and faults.
 
+use serde_json::{Map, Value as Json};
+
 use super::xml::tag;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
+use crate::model::value::plain;
 
 /// Partner (`u`) or enterprise (`c`) WSDL, which have different namespaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +79,7 @@ impl From<ApiError> for Fault {
 pub(super) fn envelope(org: &Org, wsdl: Wsdl, operation: &str, content: &str) -> String {
     let limit = format!(
         "<LimitInfoHeader><limitInfo><current>{}</current><limit>{}</limit><type>API REQUESTS</type></limitInfo></LimitInfoHeader>",
-        org.limits.used(),
+        org.limits.used(org.clock.now()),
         org.limits.max
     );
     format!(
@@ -88,11 +91,42 @@ pub(super) fn envelope(org: &Org, wsdl: Wsdl, operation: &str, content: &str) ->
     )
 }
 
-/// Returns the `errors` element of a result.
+/// Returns the `errors` elements of a result; that of a duplicate rule is a `DuplicateError`.
 pub(super) fn errors(error: &ApiError) -> String {
-    let fields: String = error.fields.iter().flatten().map(|field| tag("fields", field)).collect();
-    let rest = tag("message", &error.message) + &tag("statusCode", error.code);
-    format!("<errors>{fields}{rest}</errors>")
+    let one = |error: &ApiError| {
+        let fields: String = error.fields.iter().flatten().map(|field| tag("fields", field)).collect();
+        let rest = tag("message", &error.message) + &tag("statusCode", error.code);
+        match &error.more {
+            Some(more) => {
+                let details = element("duplicateResult", &more.1);
+                format!("<errors xsi:type=\"DuplicateError\">{fields}{rest}{details}</errors>")
+            }
+            None => format!("<errors>{fields}{rest}</errors>"),
+        }
+    };
+    error.all().map(one).collect()
+}
+
+/// Returns JSON as elements: a list as repeated ones, and a record with its type and its fields.
+fn element(name: &str, json: &Json) -> String {
+    let children = |map: &Map<String, Json>| map.iter().map(|(name, value)| element(name, value)).collect::<String>();
+    match json {
+        Json::Array(items) => items.iter().map(|item| element(name, item)).collect(),
+        Json::Object(map) => match map.get("attributes").and_then(|attributes| attributes["type"].as_str()) {
+            Some(kind) => {
+                let fields = map.iter().filter(|(_, value)| !value.is_object() && !value.is_null());
+                let fields: String = fields.map(|(name, value)| tag(&format!("sf:{name}"), &plain(value))).collect();
+                format!("<{name} xsi:type=\"sf:sObject\">{}{fields}</{name}>", tag("sf:type", kind))
+            }
+            None => format!("<{name}>{}</{name}>", children(map)),
+        },
+        other => tag(name, &plain(other)),
+    }
+}
+
+/// Returns the result of a failed upsert, which begins with `created`.
+pub(super) fn failed_upsert(error: &ApiError) -> String {
+    result(&Err(error.clone())).replacen("<result>", "<result><created>false</created>", 1)
 }
 
 /// Returns a result with an id or with an error.

@@ -7,7 +7,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::info::object_info;
-use super::layout::CreateLayout;
+use super::layout::{Layout, Mode};
 use super::picklists::available_record_type;
 use super::records;
 use crate::api::call::Call;
@@ -17,7 +17,6 @@ use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::org::Org;
 use crate::model::record_types::MASTER_RECORD_TYPE;
-use crate::model::schema::Access;
 use crate::model::value::Value;
 
 /// Relationships that every record includes; they are empty in a new one.
@@ -30,7 +29,7 @@ pub(super) fn create(org: &Org, actor: &Actor, call: &Call, name: &str) -> Resul
         let message = format!("The value {other} of formFactor is none of Large, Medium, Small");
         return Err(ApiError::new("INVALID_QUERY_PARAMETER", message));
     }
-    if object.access == Access::ReadOnly {
+    if !object.access.creates() {
         return Err(unsupported(name));
     }
     org.check_permission(actor, Permission::Create, &object)?;
@@ -41,7 +40,7 @@ pub(super) fn create(org: &Org, actor: &Actor, call: &Call, name: &str) -> Resul
             row.set(at, if id.as_str() == MASTER_RECORD_TYPE { Value::Null } else { Value::Id(id) });
         }
     }
-    let layout = CreateLayout::of(org, actor, &object);
+    let layout = Layout::of(org, actor, &object, Mode::Create);
     let mut paths: Vec<String> = AUTHORS.map(str::to_owned).to_vec();
     let mut infos = vec![object.clone()];
     infos.extend(org.schema.object("User").cloned());

@@ -35,11 +35,11 @@ pub(super) fn object_info(org: &Org, actor: &Actor, object: &Object) -> Json {
         .map(child_info)
         .collect();
     let writeable = object.access == Access::Full;
-    let may = |permission| writeable && org.has_permission(actor, permission, object);
+    let may = |permission| org.has_permission(actor, permission, object);
     with_etag(json!({
         "apiName": object.name, "childRelationships": children, "createable": may(Permission::Create), "custom": object.custom(),
         "defaultRecordTypeId": default, "deletable": may(Permission::Delete), "dependentFields": dependent_fields(object), "feedEnabled": false, "fields": fields,
-        "keyPrefix": object.key_prefix, "label": object.label, "labelPlural": object.label_plural, "layoutable": writeable,
+        "keyPrefix": object.described_prefix(), "label": object.label, "labelPlural": object.label_plural, "layoutable": writeable,
         "mruEnabled": writeable, "nameFields": name_fields(object), "queryable": true, "recordTypeInfos": infos,
         "searchable": object.has_owner, "themeInfo": {"color": "7F8DE1", "iconUrl": ""}, "updateable": may(Permission::Edit),
     }))
@@ -82,7 +82,7 @@ fn child_info(child: &crate::model::schema::ChildRelationship<'_>) -> Json {
 }
 
 fn field_info(org: &Org, actor: &Actor, object: &Object, field: &Field) -> Json {
-    let writeable = object.access == Access::Full && org.may_edit_field(actor, object, field);
+    let writeable = object.access != Access::ReadOnly && org.may_edit_field(actor, object, field);
     let controller = field.dependency.as_ref().map(|dependency| dependency.controller.as_str());
     let controllers: Vec<&str> = controller.into_iter().collect();
     let targets: Vec<Json> = field
@@ -94,12 +94,12 @@ fn field_info(org: &Org, actor: &Actor, object: &Object, field: &Field) -> Json 
     json!({
         "apiName": field.name, "calculated": field.calculated, "compound": false, "compoundComponentName": null, "compoundFieldName": null,
         "controllerName": controller, "controllingFields": controllers, "createable": field.createable && writeable, "custom": field.custom,
-        "dataType": data_type(field.kind), "extraTypeInfo": null, "filterable": field.kind != FieldKind::Base64, "filteredLookupInfo": null,
+        "dataType": data_type(field.kind), "extraTypeInfo": null, "filterable": field.query_flags().filterable, "filteredLookupInfo": null,
         "highScaleNumber": false, "htmlFormatted": false, "inlineHelpText": null, "label": field.label, "length": field.length,
-        "nameField": field.name_field, "polymorphicForeignKey": field.kind == FieldKind::Reference && field.reference_to.len() != 1,
+        "nameField": field.name_field, "polymorphicForeignKey": field.is_polymorphic(),
         "precision": field.precision, "reference": field.kind == FieldKind::Reference, "referenceTargetField": null,
         "referenceToInfos": targets, "relationshipName": field.relationship, "required": field.required(), "scale": field.scale,
-        "searchPrefilterable": field.kind == FieldKind::Reference, "sortable": field.kind != FieldKind::Base64, "unique": field.unique,
+        "searchPrefilterable": field.kind == FieldKind::Reference, "sortable": field.query_flags().sortable, "unique": field.unique,
         "updateable": field.updateable && writeable,
     })
 }

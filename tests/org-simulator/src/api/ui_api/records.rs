@@ -1,4 +1,4 @@
-//! Single records: each value together with its display value.
+//! Records, alone and in batches: each value together with its display value.
 //!
 //! Without layouts, "all fields of the layout" are the fields that a user can set, and the users who created and
 //! changed the record.
@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
-use crate::api::call::{Call, Response, unknown};
+use crate::api::call::{Body, Call, Response, unknown};
 use crate::api::ui_api::etag::with_etag;
 use crate::api::ui_api::objects::known;
 use crate::model::actor::Actor;
@@ -31,6 +31,7 @@ pub(super) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) ->
             let id = org.create(actor, &object.name, &fields_of(body))?;
             record_json(org, actor, &object, id, call).map(|json| Response::json(json).status(201))
         }
+        ("GET", ["batch", ids]) => batch(org, actor, call, ids),
         ("GET", [id]) => {
             let (object, id) = found(org, actor, id)?;
             record_json(org, actor, &object, id, call).map(Response::json)
@@ -46,6 +47,45 @@ pub(super) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) ->
             Ok(Response::no_content())
         }
         _ => Err(unknown(call)),
+    }
+}
+
+/// Records in a batch. The guide names no number; this is that of other requests.
+const MAX_BATCH: usize = 200;
+
+/// Returns several records, each with a status of its own (UI API guide, "Get a Batch of Records"). A field with the name
+/// of another object in front is left out.
+fn batch(org: &Org, actor: &Actor, call: &Call, ids: &str) -> Result<Response, ApiError> {
+    let ids: Vec<&str> = ids.split(',').map(str::trim).filter(|id| !id.is_empty()).collect();
+    if ids.is_empty() || ids.len() > MAX_BATCH {
+        return Err(ApiError::new("INVALID_PARAMETER_VALUE", format!("between 1 and {MAX_BATCH} ids are expected")));
+    }
+    let one = |id: &str| {
+        let (object, id) = found(org, actor, id)?;
+        let mut call = call.clone();
+        for (_, paths) in call.query.iter_mut().filter(|(name, _)| matches!(name.as_str(), "fields" | "optionalFields"))
+        {
+            let theirs: Vec<&str> = paths.split(',').filter(|path| belongs(org, &object, path)).collect();
+            *paths = theirs.join(",");
+        }
+        record_json(org, actor, &object, id, &call)
+    };
+    let results: Vec<Response> = ids.iter().map(|id| one(id).map_or_else(Response::from, Response::json)).collect();
+    let failed = results.iter().any(|result| result.status >= 400);
+    let shown = results.into_iter().map(|result| {
+        let body = if let Body::Json(body) = result.body { body } else { Json::Null };
+        json!({"result": body, "statusCode": result.status})
+    });
+    Ok(Response::json(json!({"hasErrors": failed, "results": shown.collect::<Vec<_>>()})))
+}
+
+/// Returns whether a path of a batch is about the object: it has no object's name in front, or this object's.
+fn belongs(org: &Org, object: &Object, path: &str) -> bool {
+    match path.trim().split_once('.') {
+        Some((first, _)) => {
+            first == object.name || object.relationship(first).is_some() || org.schema.object(first).is_none()
+        }
+        None => true,
     }
 }
 
@@ -153,7 +193,7 @@ impl<'a> Record<'a> {
     fn layout(&self, fields: &mut Map<String, Json>) {
         let settable = |field: &&Field| {
             AUDIT.contains(&field.name.as_str())
-                || (self.object.access == Access::Full && (field.createable || field.name_field))
+                || (self.object.access != Access::ReadOnly && (field.createable || field.name_field))
         };
         let seen = self.object.fields.iter().filter(|field| self.org.may_read_field(self.actor, self.object, field));
         for field in seen.filter(settable) {
@@ -206,7 +246,7 @@ impl<'a> Record<'a> {
                 // Only the value of a blob depends on the record's id, and no blob field has a default.
                 value.json(Place { version, object, field, id: self.actor.user })
             }
-            _ => self.object.render_field(self.row, at, &self.call.version),
+            _ => self.org.render_field(self.object, self.row, at, &self.call.version),
         }
     }
 }

@@ -5,6 +5,7 @@ use jiff::civil::Date;
 
 use super::date_function::DateFunction;
 use super::date_literal::DateLiteral;
+use super::distance::Center;
 
 /// A path to a field, possibly of a parent: `Name`, `Account.Owner.Name`.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,6 +13,16 @@ pub(super) struct Path {
     pub(super) names: Vec<String>,
     /// Byte offset in the query.
     pub(super) offset: usize,
+}
+
+impl Path {
+    /// Returns the path of another field of the same record.
+    pub(super) fn sibling(&self, name: &str) -> Self {
+        let mut names = self.names.clone();
+        names.pop();
+        names.push(name.to_owned());
+        Self { names, offset: self.offset }
+    }
 }
 
 /// An aggregate function of one field.
@@ -46,12 +57,16 @@ pub(super) enum Expression {
     Field(Path),
     /// `CALENDAR_YEAR(CloseDate)`, also around `convertTimezone(...)`.
     Date(DateFunction, Path),
+    /// `DISTANCE(BillingAddress, GEOLOCATION(37.775, -122.418), 'mi')`.
+    Distance(Path, Center),
     /// `SUM(Amount)`.
     Aggregate(Aggregate, Path),
     /// `toLabel(StageName)`.
     Label(Path),
     /// `FORMAT(Amount)`, also around `convertCurrency(...)`.
     Format(Path),
+    /// `FORMAT(MIN(CloseDate))`.
+    FormatOf(Aggregate, Path),
     /// `convertCurrency(Amount)`.
     Currency(Path),
     /// `GROUPING(StageName)`: 1 in subtotal rows that leave the field out.
@@ -63,9 +78,11 @@ impl Expression {
         match self {
             Self::Field(path)
             | Self::Date(_, path)
+            | Self::Distance(path, _)
             | Self::Aggregate(_, path)
             | Self::Label(path)
             | Self::Format(path)
+            | Self::FormatOf(_, path)
             | Self::Currency(path)
             | Self::Grouping(path) => path,
         }
@@ -178,11 +195,20 @@ pub(super) struct Groups {
     pub(super) by: Vec<Expression>,
 }
 
+/// A parent after FROM, with its alias.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Join {
+    pub(super) path: Path,
+    pub(super) alias: String,
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Select {
     pub(super) items: Vec<Item>,
     pub(super) from: Path,
     pub(super) alias: Option<String>,
+    /// Parents with an alias of their own, as in `FROM Contact c, c.Account a`.
+    pub(super) joins: Vec<Join>,
     /// `USING SCOPE`, with the position of the scope's name.
     pub(super) scope: Option<Path>,
     pub(super) condition: Option<Condition>,
@@ -196,5 +222,5 @@ pub(super) struct Select {
 
 /// Returns whether an entry of the SELECT list is an aggregate.
 pub(crate) fn is_aggregate(item: &Item) -> bool {
-    matches!(item, Item::Value { expression: Expression::Aggregate(..), .. })
+    matches!(item, Item::Value { expression: Expression::Aggregate(..) | Expression::FormatOf(..), .. })
 }

@@ -21,7 +21,8 @@ pub(crate) fn metadata(org: &Org, actor: &Actor, text: &str) -> Result<Json, Api
         Output::Count => Vec::new(),
         Output::Rows(projection) => of_rows(&plan.object, projection),
         Output::Groups(_) => {
-            let scope = Scope { org, actor, object: &plan.object, alias: select.alias.as_deref(), text };
+            let scope =
+                Scope { org, actor, object: &plan.object, alias: select.alias.as_deref(), joins: &select.joins, text };
             of_groups(scope, &select)?
         }
     };
@@ -96,7 +97,7 @@ fn of_groups(scope: Scope<'_>, select: &Select) -> Result<Vec<Json>, ApiError> {
         let Item::Value { expression, alias, .. } = item else { continue };
         let found = scope.resolve(expression.path())?;
         let function = match expression {
-            Expression::Aggregate(function, _) => Some(function.name()),
+            Expression::Aggregate(function, _) | Expression::FormatOf(function, _) => Some(function.name()),
             Expression::Date(function, _) => date_name(*function),
             Expression::Grouping(_) => Some("GROUPING"),
             _ => None,

@@ -46,11 +46,18 @@ pub(super) fn filter<S>(
         Condition::Not(part) => filter(scope, part, left).map(|part| Filter::Not(Box::new(part))),
         Condition::Compare { left: expression, operator, literal } => {
             let left = left(expression)?;
+            let is_distance = matches!(expression, Expression::Distance(..));
+            if is_distance && !matches!(operator, Operator::Less | Operator::Greater) {
+                return Err(bad_operator(scope, &left));
+            }
             let test = compared(scope, &left, *operator, literal)?;
             Ok(Filter::Test { source: left.source, test })
         }
         Condition::In { left: expression, negated, list } => {
             let left = left(expression)?;
+            if matches!(expression, Expression::Distance(..)) {
+                return Err(bad_operator(scope, &left));
+            }
             let set = match list {
                 List::Literals(literals) => listed(scope, &left, literals)?,
                 List::Select(select) => semi_join::set(scope, left.field.as_ref(), (expression.path(), select))?,
@@ -106,6 +113,12 @@ fn compared<S>(scope: Scope<'_>, left: &LeftSide<S>, operator: Operator, literal
             Operator::NotEqual => Test::Outside(start, end),
             Operator::Equal | Operator::Like => Test::Within(start, end),
         });
+    }
+    let text = left.kind.is_none_or(|kind| kind.is_text() || matches!(kind, FieldKind::Id | FieldKind::Reference));
+    if ordered && text && matches!(literal, Literal::Text(text) if text.is_empty()) {
+        // Every value is greater than the empty text, and none is less.
+        let above = matches!(operator, Operator::Greater | Operator::GreaterOrEqual);
+        return Ok(if above { Test::NotEqual(Value::Null) } else { Test::In(Set::default()) });
     }
     let value = operand(scope, left, literal)?;
     Ok(match operator {

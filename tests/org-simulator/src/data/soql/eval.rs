@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::compare;
-use crate::data::soql::plan::{self, Column, Plan, SortKey, Source};
+use crate::data::soql::plan::{self, Column, Function, Plan, SortKey, Source};
 use crate::model::actor::Actor;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
@@ -104,6 +104,7 @@ fn sorted<'a>(view: View<'a>, rows: Vec<&'a Arc<Row>>, order: &[SortKey]) -> Vec
 pub(super) fn value_at<'a>(view: View<'a>, row: &'a Row, column: &Column) -> Cow<'a, Value> {
     match column {
         Column::Own(at) => Cow::Borrowed(row.get(*at)),
+        Column::Computed { object, at } => view.org.field_value(object, row, *at),
         Column::Parent { at, object, rest } => {
             let parent = row.get(*at).as_id().and_then(|id| view.record(object, id));
             parent.map_or(Cow::Borrowed(NULL), |parent| value_at(view, parent, rest))
@@ -127,8 +128,12 @@ pub(super) fn polymorphic_field<'a>(object: &Object, row: &'a Row, field: &str) 
 impl Source {
     pub(super) fn value<'a>(&self, view: View<'a>, row: &'a Row) -> Cow<'a, Value> {
         let value = value_at(view, row, &self.column);
-        match self.function {
-            Some(function) => Cow::Owned(function.of(&value)),
+        match &self.function {
+            Some(Function::Date(function)) => Cow::Owned(function.of(&value)),
+            Some(Function::Distance(longitude, center)) => {
+                let place = value.as_number().zip(value_at(view, row, longitude).as_number());
+                Cow::Owned(place.map_or(Value::Null, |(north, east)| Value::Double(center.distance(north, east))))
+            }
             None => value,
         }
     }

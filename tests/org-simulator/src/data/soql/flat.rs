@@ -52,7 +52,7 @@ pub(crate) fn rows(org: &Org, actor: &Actor, text: &str, all_rows: bool) -> Resu
     let select = super::grammar::parse(text)?;
     check_flat(&select)?;
     let plan = Plan::new(org, actor, &select, text)?;
-    let scope = Scope { org, actor, object: &plan.object, alias: select.alias.as_deref(), text };
+    let scope = Scope { org, actor, object: &plan.object, alias: select.alias.as_deref(), joins: &select.joins, text };
     let (mut header, mut columns) = (Vec::new(), Vec::new());
     for item in &select.items {
         match item {
@@ -70,7 +70,7 @@ pub(crate) fn rows(org: &Org, actor: &Actor, text: &str, all_rows: bool) -> Resu
                     let wanted = *set == FieldSet::All || field.custom == (*set == FieldSet::Custom);
                     if wanted && !field.kind.is_compound() && org.may_read_field(actor, &plan.object, field) {
                         header.push(field.name.clone());
-                        columns.push(Column::Own(at));
+                        columns.push(Column::own(&plan.object, at));
                     }
                 }
             }

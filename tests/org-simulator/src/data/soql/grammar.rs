@@ -1,7 +1,7 @@
 //! The grammar of SOQL (SOQL and SOSL reference, "SELECT").
 //!
 //! ```text
-//! SELECT item [, item]* FROM object [alias] [USING SCOPE scope] [WHERE condition] [WITH mode]
+//! SELECT item [, item]* FROM object [alias] [, alias.parent alias]* [USING SCOPE scope] [WHERE condition] [WITH mode]
 //! [GROUP BY [ROLLUP|CUBE (] field, ... [)] [HAVING condition]]
 //! [ORDER BY field [ASC|DESC] [NULLS FIRST|LAST], ...] [LIMIT n] [OFFSET n] [FOR VIEW|REFERENCE|UPDATE] [ALL ROWS]
 //! ```

@@ -9,14 +9,15 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json, json};
 
 use super::ast::{Aggregate, Expression, Grouping};
+use super::format;
 use super::scope::Scope;
 use crate::data::soql::ast::{Item, Order, Select};
 use crate::data::soql::compare;
 use crate::data::soql::condition::{self, LeftSide};
 use crate::data::soql::eval::{self, View};
 use crate::data::soql::groups::tally::key_of;
-use crate::data::soql::plan::{Call, Cell, GroupPlan, Resolved, Sort, Source};
-use crate::data::soql::planner::{check_sortable, is_long, picklist_order, resolve_source};
+use crate::data::soql::plan::{Call, Cell, Function, GroupPlan, Resolved, Shown, Sort, Source};
+use crate::data::soql::planner::{check_sortable, picklist_order, resolve_source};
 use crate::model::errors::ApiError;
 use crate::model::schema::{Field, FieldKind};
 use crate::model::store::Row;
@@ -36,7 +37,7 @@ struct Group {
 
 impl Group {
     fn new(keys: Vec<Value>, kept: &[bool], calls: &[Call]) -> Self {
-        let tallies = calls.iter().map(|call| Tally::new(call.function, call.whole)).collect();
+        let tallies = calls.iter().map(Tally::new).collect();
         Self { keys, kept: kept.to_vec(), tallies }
     }
 
@@ -50,47 +51,36 @@ impl Group {
 }
 
 fn group_key(scope: Scope<'_>, expression: &Expression) -> Result<(Source, Resolved), ApiError> {
+    if matches!(expression, Expression::Distance(..)) {
+        let message = "unexpected token: 'DISTANCE'";
+        return Err(scope.error_at("MALFORMED_QUERY", expression.path().offset, message));
+    }
     let (source, found, _) = resolve_source(scope, expression)?;
-    if source.function.is_none() && found.field().is_some_and(|field| !is_groupable(field)) {
+    if source.function.is_none() && found.field().is_some_and(|field| !field.query_flags().groupable) {
         let message = format!("field '{}' can not be grouped in a query call", found.last_name());
-        return Err(scope.error_at("INVALID_FIELD", expression.path().offset, &message));
+        return Err(scope.error_at("MALFORMED_QUERY", expression.path().offset, &message));
     }
     Ok((source, found))
 }
 
-/// Returns whether a field can be grouped, as recorded describes say.
-fn is_groupable(field: &Field) -> bool {
-    !is_long(field)
-        && !matches!(
-            field.kind,
-            FieldKind::Double
-                | FieldKind::Currency
-                | FieldKind::Percent
-                | FieldKind::DateTime
-                | FieldKind::MultiPicklist
-        )
-}
-
-/// Rejects functions that the type of their field does not support (SOQL reference, "Support for field types in
-/// aggregate functions").
+/// Rejects functions that the field or its type does not support (SOQL reference, "Support for field types in aggregate
+/// functions").
 fn check_supported(scope: Scope<'_>, function: Aggregate, found: &Resolved, offset: usize) -> Result<(), ApiError> {
     let Some(field) = found.field() else { return Ok(()) };
-    let supported = match function {
-        Aggregate::Count | Aggregate::CountDistinct => !is_long(field) && field.kind != FieldKind::Boolean,
-        Aggregate::Sum | Aggregate::Avg => field.kind.is_number(),
-        Aggregate::Min | Aggregate::Max => {
-            let other = matches!(
-                field.kind,
-                FieldKind::Id | FieldKind::Reference | FieldKind::Boolean | FieldKind::MultiPicklist
-            );
-            !is_long(field) && !other
-        }
-    };
-    if supported {
+    let numbers_only = matches!(function, Aggregate::Sum | Aggregate::Avg);
+    if field.query_flags().aggregatable && (field.kind.is_number() || !numbers_only) {
         return Ok(());
     }
     let message = format!("field {} does not support aggregate operator {}", found.last_name(), function.name());
-    Err(scope.error_at("INVALID_FIELD", offset, &message))
+    Err(scope.error_at("MALFORMED_QUERY", offset, &message))
+}
+
+/// Returns the definition by which the result of a function is formatted: counts are whole numbers.
+fn formatted(field: &Field, function: Aggregate) -> Field {
+    match function {
+        Aggregate::Count | Aggregate::CountDistinct => Field::new(&field.name, FieldKind::Int),
+        _ => field.clone(),
+    }
 }
 
 impl GroupPlan {
@@ -127,22 +117,27 @@ impl GroupPlan {
             return Err(scope.error_at("MALFORMED_QUERY", offset, &message));
         };
         let (cell, found) = self.cell(scope, expression)?;
+        let format = match expression {
+            Expression::Format(_) => found.field().cloned(),
+            Expression::FormatOf(function, _) => found.field().map(|field| formatted(field, *function)),
+            _ => None,
+        };
         let name = match (alias, expression) {
             (Some(alias), _) => alias.clone(),
             (None, Expression::Field(_) | Expression::Label(_)) => found.last_name().to_owned(),
-            (None, _) => format!("expr{}", self.shown.iter().filter(|(name, _)| is_numbered(name)).count()),
+            (None, _) => format!("expr{}", self.shown.iter().filter(|shown| is_numbered(&shown.name)).count()),
         };
-        if self.shown.iter().any(|(known, _)| known.eq_ignore_ascii_case(&name)) {
+        if self.shown.iter().any(|shown| shown.name.eq_ignore_ascii_case(&name)) {
             return Err(scope.error_at("MALFORMED_QUERY", *offset, &format!("duplicate alias: {name}")));
         }
-        self.shown.push((name, cell));
+        self.shown.push(Shown { name, cell, format });
         Ok(())
     }
 
     /// Returns the cell of an expression; adds a new aggregate to the plan.
     fn cell(&mut self, scope: Scope<'_>, expression: &Expression) -> Result<(Cell, Resolved), ApiError> {
         let path = expression.path();
-        if let Expression::Aggregate(function, _) = expression {
+        if let Expression::Aggregate(function, _) | Expression::FormatOf(function, _) = expression {
             let found = scope.resolve(path)?;
             check_supported(scope, *function, &found, path.offset)?;
             return Ok((Cell::Call(self.call(*function, &found)), found));
@@ -150,7 +145,9 @@ impl GroupPlan {
         let is_grouping = matches!(expression, Expression::Grouping(_));
         let plain = Expression::Field(path.clone());
         let (source, found, _) = resolve_source(scope, if is_grouping { &plain } else { expression })?;
-        let same = |(key, known): &(Source, Resolved)| known.name == found.name && key.function == source.function;
+        let same = |(key, known): &(Source, Resolved)| {
+            known.name == found.name && Function::is_same_date(key.function.as_ref(), source.function.as_ref())
+        };
         let Some(at) = self.keys.iter().position(same) else {
             let message = format!("Field must be grouped or aggregated: {}", found.name);
             return Err(scope.error_at("MALFORMED_QUERY", path.offset, &message));
@@ -165,7 +162,8 @@ impl GroupPlan {
         }
         let source = Source { column: found.column.clone(), function: None };
         let whole = found.kind() == Some(FieldKind::Int);
-        self.calls.push(Call { function, source, whole, name: found.name.clone() });
+        let picklist = picklist_order(found);
+        self.calls.push(Call { function, source, whole, name: found.name.clone(), picklist });
         self.calls.len() - 1
     }
 
@@ -243,7 +241,7 @@ impl GroupPlan {
                 groups.len() - 1
             });
             for (call, tally) in self.calls.iter().zip(&mut groups[place].tallies) {
-                tally.add(&call.source.value(view, row));
+                tally.add(call, &call.source.value(view, row));
             }
         }
         groups
@@ -252,9 +250,11 @@ impl GroupPlan {
     fn json(&self, view: View<'_>, group: &Group) -> Json {
         let mut shown = Map::new();
         shown.insert("attributes".to_owned(), json!({"type": "AggregateResult"}));
-        for (name, cell) in &self.shown {
+        for Shown { name, cell, format } in &self.shown {
+            let value = group.value(*cell);
             let place = Place { version: "", object: "AggregateResult", field: name, id: view.org.id };
-            shown.insert(name.clone(), group.value(*cell).json(place));
+            let json = format.as_ref().map_or_else(|| value.json(place), |field| format::text(field, &value));
+            shown.insert(name.clone(), json);
         }
         Json::Object(shown)
     }

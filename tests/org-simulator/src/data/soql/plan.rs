@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::data::soql::ast::{Aggregate, Grouping};
 use crate::data::soql::date_function::DateFunction;
+use crate::data::soql::distance::Center;
 use crate::data::soql::filter::Filter;
 use crate::model::schema::{Field, FieldKind, Object};
 
@@ -29,11 +30,30 @@ pub(crate) struct Plan {
     pub(crate) offset: usize,
 }
 
-/// A value of a row, possibly through a date function.
+/// A function of a row's value.
+#[derive(Clone, Debug)]
+pub(super) enum Function {
+    Date(DateFunction),
+    /// The value is a latitude; the longitude is beside it.
+    Distance(Column, Center),
+}
+
+impl Function {
+    /// Returns whether both are the same date function.
+    pub(super) fn is_same_date(a: Option<&Self>, b: Option<&Self>) -> bool {
+        match (a, b) {
+            (None, None) => true,
+            (Some(Self::Date(a)), Some(Self::Date(b))) => a == b,
+            _ => false,
+        }
+    }
+}
+
+/// A value of a row, possibly through a function.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
     pub(crate) column: Column,
-    pub(super) function: Option<DateFunction>,
+    pub(super) function: Option<Function>,
 }
 
 #[derive(Clone, Debug)]
@@ -49,6 +69,11 @@ pub(crate) struct SortKey {
 #[derive(Clone, Debug)]
 pub(crate) enum Column {
     Own(usize),
+    /// A field of the row that is computed when it is read.
+    Computed {
+        object: Arc<Object>,
+        at: usize,
+    },
     /// A field of the record that the reference at `at` points to.
     Parent {
         at: usize,
@@ -60,6 +85,16 @@ pub(crate) enum Column {
         at: usize,
         field: String,
     },
+}
+
+impl Column {
+    /// Returns the column of an object's own field.
+    pub(super) fn own(object: &Arc<Object>, at: usize) -> Self {
+        match object.fields.get(at).and_then(|field| field.computed.as_ref()) {
+            Some(_) => Self::Computed { object: Arc::clone(object), at },
+            None => Self::Own(at),
+        }
+    }
 }
 
 /// A resolved path.
@@ -150,12 +185,23 @@ pub(crate) enum Cell {
     Grouping(usize),
 }
 
+/// An entry of the SELECT list of a grouped query.
+#[derive(Clone, Debug)]
+pub(crate) struct Shown {
+    pub(crate) name: String,
+    pub(crate) cell: Cell,
+    /// The field as whose value `FORMAT()` shows the cell.
+    pub(crate) format: Option<Field>,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(super) function: Aggregate,
     pub(crate) source: Source,
     pub(crate) whole: bool,
     pub(crate) name: String,
+    /// The lower-case values of a picklist, in their order.
+    pub(crate) picklist: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -172,7 +218,7 @@ pub(crate) struct GroupPlan {
     pub(crate) keys: Vec<(Source, Resolved)>,
     pub(crate) calls: Vec<Call>,
     pub(super) grouping: Grouping,
-    pub(crate) shown: Vec<(String, Cell)>,
+    pub(crate) shown: Vec<Shown>,
     pub(super) having: Option<Filter<Cell>>,
     pub(crate) order: Vec<Sort>,
 }

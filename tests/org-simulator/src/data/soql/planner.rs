@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use crate::data::soql::ast::{Condition, Expression, Item, List, Literal, Operator, Order, Path, Select};
+use crate::data::soql::activity_lists;
+use crate::data::soql::ast::{Condition, Expression, Item, List, Literal, Operator, Order, Path, Select, is_aggregate};
 use crate::data::soql::condition::{self, LeftSide, kind_of};
 use crate::data::soql::eval::View;
-use crate::data::soql::plan::{GroupPlan, Output, Plan, Projection, Resolved, SortKey, Source};
+use crate::data::soql::plan::{Function, GroupPlan, Output, Plan, Projection, Resolved, SortKey, Source};
 use crate::data::soql::scope::{Scope, queried};
 use crate::data::soql::semi_join;
 use crate::model::actor::Actor;
@@ -16,8 +17,6 @@ use crate::model::schema::{Field, FieldKind};
 
 const MAX_OFFSET: usize = 2_000;
 const MAX_LIMIT_OF_FIELDS: usize = 200;
-/// Text areas longer than this cannot be filtered, sorted or grouped.
-const MAX_PLAIN_TEXT: usize = 255;
 
 impl<'a> Scope<'a> {
     pub(super) fn view(self) -> View<'a> {
@@ -27,9 +26,8 @@ impl<'a> Scope<'a> {
 
 /// Returns whether the query returns groups of rows.
 pub(super) fn groups(select: &Select) -> bool {
-    let aggregates = |item: &Item| {
-        matches!(item, Item::Value { expression: Expression::Aggregate(..) | Expression::Grouping(_), .. })
-    };
+    let aggregates =
+        |item: &Item| is_aggregate(item) || matches!(item, Item::Value { expression: Expression::Grouping(_), .. });
     select.groups.is_some() || select.having.is_some() || select.items.iter().any(aggregates)
 }
 
@@ -80,21 +78,12 @@ fn restricts_document(condition: &Condition) -> bool {
     }
 }
 
-/// Returns whether the field is a long text, a file or a compound, which conditions, ORDER BY and GROUP BY do not
-/// allow.
-pub(super) fn is_long(field: &Field) -> bool {
-    field.kind == FieldKind::Base64
-        || field.kind.is_compound()
-        || field.kind == FieldKind::TextArea && field.length > MAX_PLAIN_TEXT
-}
-
 /// Resolves the left side of a comparison in WHERE.
 fn row_value(scope: Scope<'_>, expression: &Expression) -> Result<LeftSide<Source>, ApiError> {
     let path = expression.path();
     let (source, found, kind) = resolve_source(scope, expression)?;
-    if found.field().is_some_and(is_long) {
-        let message = format!("field '{}' can not be filtered in a query call", found.last_name());
-        return Err(scope.error_at("INVALID_FIELD", path.offset, &message));
+    if !matches!(expression, Expression::Distance(..)) {
+        check_filterable(scope, &found, path.offset)?;
     }
     let name = found.last_name().to_owned();
     let field = matches!(expression, Expression::Field(_)).then_some(found);
@@ -119,9 +108,22 @@ pub(super) fn resolve_source(
                 let message = format!("field '{}' is not a date or a date with time", found.last_name());
                 return Err(scope.error_at("INVALID_FIELD", path.offset, &message));
             }
-            Ok((Source { column, function: Some(*function) }, found, Some(kind_of(*function))))
+            Ok((Source { column, function: Some(Function::Date(*function)) }, found, Some(kind_of(*function))))
         }
-        Expression::Aggregate(function, _) => {
+        Expression::Distance(_, center) => {
+            let Some((north, east)) = found.field().and_then(Field::coordinates) else {
+                let message = format!("field '{}' is not a location or an address", found.last_name());
+                return Err(scope.error_at("INVALID_FIELD", path.offset, &message));
+            };
+            let longitude = scope.resolve(&path.sibling(&east))?.column;
+            let column = scope.resolve(&path.sibling(&north))?.column;
+            Ok((
+                Source { column, function: Some(Function::Distance(longitude, *center)) },
+                found,
+                Some(FieldKind::Double),
+            ))
+        }
+        Expression::Aggregate(function, _) | Expression::FormatOf(function, _) => {
             let message = format!("aggregate function {} is not allowed here", function.name());
             Err(scope.error_at("MALFORMED_QUERY", path.offset, &message))
         }
@@ -135,18 +137,34 @@ pub(super) fn picklist_order(found: &Resolved) -> Vec<String> {
     values.into_iter().flatten().map(|entry| entry.value.to_lowercase()).collect()
 }
 
+/// Rejects fields that cannot be filtered by a comparison of their value.
+fn check_filterable(scope: Scope<'_>, found: &Resolved, offset: usize) -> Result<(), ApiError> {
+    let Some(field) = found.field() else { return Ok(()) };
+    let message = match field.kind {
+        FieldKind::Address => "Address fields can only be filtered using Distance expressions".to_owned(),
+        FieldKind::Location => "Geolocation fields can only be filtered using Distance expressions".to_owned(),
+        _ if !field.query_flags().filterable => {
+            format!("field '{}' can not be filtered in a query call", found.last_name())
+        }
+        _ => return Ok(()),
+    };
+    Err(scope.error_at("INVALID_FIELD", offset, &message))
+}
+
 /// Rejects fields that cannot be sorted.
 pub(super) fn check_sortable(scope: Scope<'_>, found: &Resolved, offset: usize) -> Result<(), ApiError> {
-    if found.field().is_some_and(|field| is_long(field) || field.kind == FieldKind::MultiPicklist) {
+    if found.field().is_some_and(|field| !field.query_flags().sortable) {
         let message = format!("field '{}' can not be sorted in a query call", found.last_name());
-        return Err(scope.error_at("INVALID_FIELD", offset, &message));
+        return Err(scope.error_at("MALFORMED_QUERY", offset, &message));
     }
     Ok(())
 }
 
 fn sort_key(scope: Scope<'_>, order: &Order) -> Result<SortKey, ApiError> {
     let (source, found, _) = resolve_source(scope, &order.expression)?;
-    check_sortable(scope, &found, order.expression.path().offset)?;
+    if !matches!(order.expression, Expression::Distance(..)) {
+        check_sortable(scope, &found, order.expression.path().offset)?;
+    }
     let picklist = if source.function.is_none() { picklist_order(&found) } else { Vec::new() };
     Ok(SortKey { source, picklist, descending: order.descending, nulls_last: order.nulls_last })
 }
@@ -158,7 +176,8 @@ impl Plan {
         if object.name == "ContentDocumentLink" && !select.condition.as_ref().is_some_and(restricts_document) {
             return Err(ApiError::new("MALFORMED_QUERY", DOCUMENT_LINK_RESTRICTION));
         }
-        let scope = Scope { org, actor, object: &object, alias: select.alias.as_deref(), text };
+        let scope = Scope { org, actor, object: &object, alias: select.alias.as_deref(), joins: &select.joins, text };
+        scope.check_joins()?;
         if !groups(select) {
             return Self::of(scope, select);
         }
@@ -172,6 +191,7 @@ impl Plan {
             let message = "only root queries support aggregate expressions";
             return Err(scope.error_at("MALFORMED_QUERY", select.from.offset, message));
         }
+        activity_lists::check(scope, select)?;
         let output = match select.items.as_slice() {
             [Item::Count(_)] => Output::Count,
             items => {

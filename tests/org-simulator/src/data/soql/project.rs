@@ -28,7 +28,8 @@ fn children(scope: Scope<'_>, select: &Select) -> Result<Entry, ApiError> {
             && scope.org.may_read_field(scope.actor, child.object, &child.object.fields[child.field])
     });
     let child = child.ok_or_else(|| unknown_children(scope, &select.from, &relationship))?;
-    let inner = Scope { object: child.object, alias: select.alias.as_deref(), ..scope };
+    let inner = Scope { object: child.object, alias: select.alias.as_deref(), joins: &select.joins, ..scope };
+    inner.check_joins()?;
     let plan = Plan::of(inner, select)?;
     Ok(Entry::Children { name: child.name.unwrap_or_default().to_owned(), at: child.field, plan: Box::new(plan) })
 }
@@ -85,7 +86,11 @@ impl Projection {
                 let formatted = matches!(expression, Expression::Format(_));
                 self.add(scope, &found.column, (&names, alias, formatted), offset)
             }
-            Expression::Date(..) | Expression::Aggregate(..) | Expression::Grouping(_) => {
+            Expression::Date(..)
+            | Expression::Distance(..)
+            | Expression::Aggregate(..)
+            | Expression::FormatOf(..)
+            | Expression::Grouping(_) => {
                 let message = format!("Field must be grouped or aggregated: {}", found.name);
                 Err(scope.error_at("MALFORMED_QUERY", path.offset, &message))
             }
@@ -102,7 +107,7 @@ impl Projection {
     ) -> Result<(), ApiError> {
         let name = |at: usize| names.get(at).copied().unwrap_or_default().to_owned();
         match column {
-            Column::Own(at) => {
+            Column::Own(at) | Column::Computed { at, .. } => {
                 let entry = Entry::Field { name: alias.map_or_else(|| name(0), str::to_owned), at: *at, formatted };
                 self.push(scope, entry, offset)
             }

@@ -105,9 +105,9 @@ impl<'a> Renderer<'a, '_> {
             let (name, json) = match entry {
                 Entry::Field { name, at, formatted } => {
                     let field = &object.fields[*at];
-                    let value = row.get(*at);
-                    let json = || object.render_field(row, *at, self.options.version);
-                    (name, if *formatted { format::text(field, value) } else { json() })
+                    let org = self.view.org;
+                    let json = || org.render_field(object, row, *at, self.options.version);
+                    (name, if *formatted { format::text(field, &org.field_value(object, row, *at)) } else { json() })
                 }
                 Entry::Parent { name, at, object, projection } => {
                     (name, self.parent(object, projection, row.get(*at).as_id()))

@@ -1,11 +1,13 @@
 //! Name resolution: paths against the schema, as far as the actor's profile permits.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::ast::Path;
+use super::ast::{Join, Path};
 use super::pointer;
 use crate::data::soql::plan::{Column, Resolved};
 use crate::model::access::Permission;
+use crate::model::activity_views::is_activity_view;
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::org::Org;
@@ -37,6 +39,8 @@ pub(super) struct Scope<'a> {
     pub(super) actor: &'a Actor,
     pub(super) object: &'a Arc<Object>,
     pub(super) alias: Option<&'a str>,
+    /// Parents with aliases of their own.
+    pub(super) joins: &'a [Join],
     pub(super) text: &'a str,
 }
 
@@ -46,6 +50,10 @@ pub(super) fn queried(org: &Org, actor: &Actor, from: &Path, text: &str) -> Resu
         [name] => org.schema.object(name).filter(|object| org.has_permission(actor, Permission::Read, object)),
         _ => None,
     };
+    if let Some(object) = known.filter(|object| is_activity_view(&object.name)) {
+        let message = format!("entity type {} does not support query", object.name);
+        return Err(pointer::at("INVALID_TYPE_FOR_OPERATION", text, from.offset, &message));
+    }
     known.cloned().ok_or_else(|| {
         let message = ApiError::invalid_type(&from.names.join(".")).message;
         pointer::at("INVALID_TYPE", text, from.offset, &message)
@@ -55,7 +63,7 @@ pub(super) fn queried(org: &Org, actor: &Actor, from: &Path, text: &str) -> Resu
 impl<'a> Scope<'a> {
     /// Returns the scope of the same query with another object.
     pub(super) fn with(self, object: &'a Arc<Object>) -> Self {
-        Self { object, alias: None, ..self }
+        Self { object, alias: None, joins: &[], ..self }
     }
 
     pub(super) fn error_at(self, code: &'static str, offset: usize, message: &str) -> ApiError {
@@ -82,12 +90,39 @@ impl<'a> Scope<'a> {
         self.error_at("INVALID_FIELD", path.offset, &message)
     }
 
-    /// Returns the names of a path without a leading name or alias of the queried object.
-    pub(super) fn names(self, path: &Path) -> &[String] {
+    /// Returns the names of a path from the queried object on: without its name or alias, and with the relationships that
+    /// the alias of a parent stands for.
+    pub(super) fn names(self, path: &Path) -> Cow<'_, [String]> {
         match path.names.as_slice() {
-            [first, rest @ ..] if !rest.is_empty() && self.is_called(first) => rest,
-            names => names,
+            [first, rest @ ..] if !rest.is_empty() && self.is_called(first) => Cow::Borrowed(rest),
+            [first, rest @ ..] if !rest.is_empty() => match self.joined(first) {
+                Some(join) => Cow::Owned([&self.names(&join.path), rest].concat()),
+                None => Cow::Borrowed(&path.names),
+            },
+            names => Cow::Borrowed(names),
         }
+    }
+
+    /// Returns the parent with an alias; a parent's own path may begin with the alias of an earlier one only.
+    fn joined(self, alias: &str) -> Option<&'a Join> {
+        self.joins.iter().find(|join| join.alias.eq_ignore_ascii_case(alias))
+    }
+
+    /// Rejects parents after FROM that the object does not have.
+    pub(super) fn check_joins(self) -> Result<(), ApiError> {
+        for (at, join) in self.joins.iter().enumerate() {
+            let earlier = Self { joins: &self.joins[..at], ..self };
+            let first = join.path.names.first().map_or("", String::as_str);
+            if join.path.names.len() < 2 || !self.is_called(first) && earlier.joined(first).is_none() {
+                let message = ApiError::invalid_type(&join.path.names.join(".")).message;
+                return Err(self.error_at("INVALID_TYPE", join.path.offset, &message));
+            }
+            earlier.resolve(&Path {
+                names: [&join.path.names[..], &["Id".to_owned()]].concat(),
+                offset: join.path.offset,
+            })?;
+        }
+        Ok(())
     }
 
     fn is_called(self, name: &str) -> bool {
@@ -102,7 +137,7 @@ impl<'a> Scope<'a> {
             let message = "Relationship paths are limited to 5 levels of parents";
             return Err(self.error_at("INVALID_FIELD", path.offset, message));
         }
-        self.follow(path, names)
+        self.follow(path, &names)
     }
 
     fn follow(self, path: &Path, names: &[String]) -> Result<Resolved, ApiError> {
@@ -111,7 +146,7 @@ impl<'a> Scope<'a> {
             [name] => {
                 let at = self.readable(name).ok_or_else(|| self.unknown_field(path, name))?;
                 let name = self.object.fields[at].name.clone();
-                Ok(Resolved { column: Column::Own(at), name, home: Some((Arc::clone(self.object), at)) })
+                Ok(Resolved { column: Column::own(self.object, at), name, home: Some((Arc::clone(self.object), at)) })
             }
             [relationship, rest @ ..] => self.follow_up(path, relationship, rest),
         }
@@ -157,9 +192,7 @@ impl<'a> Scope<'a> {
 
     /// Returns the object that a reference points to; `None` when it may point to several objects.
     pub(super) fn parent(self, at: usize) -> Option<Arc<Object>> {
-        match self.object.fields.get(at)?.reference_to.as_slice() {
-            [one] => self.org.schema.object(one).cloned(),
-            _ => None,
-        }
+        let field = self.object.fields.get(at).filter(|field| !field.is_polymorphic())?;
+        self.org.schema.object(field.reference_to.first()?).cloned()
     }
 }

@@ -64,7 +64,7 @@ pub(super) fn set(
         return Err(outer.error_at("MALFORMED_QUERY", path.offset, &message));
     };
     let object = scope::queried(outer.org, outer.actor, &select.from, outer.text)?;
-    let inner = Scope { object: &object, alias: select.alias.as_deref(), ..outer };
+    let inner = Scope { object: &object, alias: select.alias.as_deref(), joins: &select.joins, ..outer };
     let found = inner.resolve(selected)?;
     if !is_id(&found) {
         let message = format!("Semi join sub-selects can only query id fields, cannot use: '{}'", found.name);

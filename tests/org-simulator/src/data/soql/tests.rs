@@ -4,7 +4,8 @@ use super::*;
 use crate::Clock;
 use crate::data::seed::{self, Seed};
 use crate::model::org::Org;
-use crate::model::{access, people};
+use crate::model::people;
+use crate::model::sharing::SharingDefault;
 
 pub(super) fn org() -> Org {
     let mut org =
@@ -153,7 +154,7 @@ fn invalid_queries_get_salesforces_codes() {
 #[test]
 fn a_rep_sees_only_own_records_of_a_private_object() {
     let mut org = org();
-    access::set_private(&mut org, "Account", true).unwrap();
+    org.set_sharing_default("Account", SharingDefault::Private).unwrap();
     let rep = people::actor(&org, "casey@larkspur.example").unwrap();
     let fields = Map::from_iter([("Name".to_owned(), json!("Casey's own"))]);
     org.create(&rep, "Account", &fields).unwrap();
@@ -235,7 +236,7 @@ fn error_texts_are_those_of_salesforce() {
         ("SELECT FIELDS(CUSTOM) FROM Account LIMIT 201", "The SOQL FIELDS function must have a LIMIT of at most 200"),
         (
             "SELECT Id FROM Account WHERE BillingAddress = null",
-            "field 'BillingAddress' can not be filtered in a query call",
+            "Address fields can only be filtered using Distance expressions",
         ),
         ("SELECT Id FROM Account OFFSET 2001", "Maximum SOQL offset allowed is 2000"),
         ("SELECT Id FROM Account ALL ROWS", "ALL ROWS not allowed in this context"),
@@ -390,7 +391,7 @@ fn hidden_objects_and_fields_do_not_exist() {
 #[test]
 fn counts_include_only_visible_records() {
     let mut org = org();
-    access::set_private(&mut org, "Account", true).unwrap();
+    org.set_sharing_default("Account", SharingDefault::Private).unwrap();
     let rep = people::actor(&org, "casey@larkspur.example").unwrap();
     assert_eq!(run(&org, &rep, "SELECT COUNT() FROM Account", false).unwrap().total(), 0);
     assert_eq!(seen_by(&mut org, &rep, "SELECT COUNT(Id) n FROM Account")[0]["n"], 0);

@@ -143,7 +143,7 @@ fn check_reference(
         let message = "operation performed with inactive user";
         return Err(ApiError::new("INACTIVE_OWNER_OR_USER", message).fields(["OwnerId"]));
     }
-    if actor.is_some_and(|actor| !org.may_see(actor, target, row)) {
+    if actor.is_some_and(|actor| !org.may_refer(actor, (object, &field.name), (target, row))) {
         return Err(ApiError::no_access_to_reference(id));
     }
     Ok(value)
@@ -165,13 +165,16 @@ fn record_type(org: &Org, actor: Option<&Actor>, object: &Object, id: RecordId) 
     }
 }
 
-/// Rejects a record without a required field; the error names all missing fields.
-pub(super) fn check_required(object: &Object, row: &Row) -> Result<(), ApiError> {
+/// Rejects a record without a required field, or one in which the caller has emptied a field that is never null; the
+/// error names all missing fields.
+pub(super) fn check_required(object: &Object, row: &Row, changed: &[usize]) -> Result<(), ApiError> {
+    let emptied =
+        |at: usize, field: &Field| !field.nillable && field.kind != FieldKind::Boolean && changed.contains(&at);
     let missing: Vec<&str> = object
         .fields
         .iter()
         .enumerate()
-        .filter(|(at, f)| f.required() && row.get(*at).is_null())
+        .filter(|(at, f)| row.get(*at).is_null() && (f.required() || emptied(*at, f)))
         .map(|(_, f)| f.name.as_str())
         .collect();
     if missing.is_empty() {
@@ -194,17 +197,6 @@ pub(super) fn check_unique(org: &Org, object: &Object, row: &Row, own: Option<Re
                 format!("duplicate value found: {} duplicates value on record with id: {}", field.name, other.short());
             return Err(ApiError::new("DUPLICATE_VALUE", message).no_fields());
         }
-    }
-    Ok(())
-}
-
-/// Rejects combinations of values that are not allowed.
-pub(super) fn check_combination(object: &Object, row: &Row) -> Result<(), ApiError> {
-    let id = |field| object.position(field).and_then(|at| row.get(at).as_id());
-    let about_lead = object.name == "Task" && id("WhoId").is_some_and(|who| who.key_prefix() == "00Q");
-    if about_lead && id("WhatId").is_some() {
-        let message = "Related To ID: for an activity about a lead, this must be empty";
-        return Err(ApiError::new("FIELD_INTEGRITY_EXCEPTION", message).fields(["WhatId"]));
     }
     Ok(())
 }

@@ -6,8 +6,9 @@ use jiff::ToSpan as _;
 use jiff::civil::Date;
 use serde_json::{Map, Value as Json};
 
+use super::check::Purpose;
 use super::person_account::person_type;
-use super::rules;
+use super::{duplicates, rules};
 use crate::model::access::Permission;
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
@@ -305,7 +306,8 @@ impl Org {
         }
         self.stamp_changed(&mut row, actor.user);
         self.store.put(&object, request.lead, row);
-        rules::check_rules(self, actor, &object, request.lead, &changed)?;
+        rules::check_valid(self, &object, request.lead)?;
+        duplicates::check(self, actor, &object, request.lead, (Purpose::Update, &changed))?;
         self.notify(actor, "Lead", request.lead);
         self.move_tasks(actor, request.lead, done)
     }

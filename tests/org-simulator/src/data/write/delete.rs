@@ -5,21 +5,86 @@ use std::sync::Arc;
 use super::recycle_bin::not_in_bin;
 use crate::data::notes::may_change;
 use crate::model::access::Permission;
+use crate::model::activity_views::is_activity_view;
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
-use crate::model::schema::{self, Object};
+use crate::model::schema::{self, Field, Object};
 use crate::model::value::Value;
 
 /// Records that are deleted with their parent: parent object, child object, child's reference.
-const CASCADES: [(&str, &str, &str); 6] = [
+const CASCADES: [(&str, &str, &str); 70] = [
     ("Account", "Contact", "AccountId"),
     ("Account", "Opportunity", "AccountId"),
-    ("Opportunity", "OpportunityContactRole", "OpportunityId"),
+    ("Account", "AccountContactRelation", "AccountId"),
+    ("Account", "AccountShare", "AccountId"),
+    ("Account", "AccountTeamMember", "AccountId"),
+    ("Account", "ActivityHistory", "AccountId"),
+    ("Account", "Attachment", "ParentId"),
+    ("Account", "ContentDocumentLink", "LinkedEntityId"),
+    ("Account", "Event", "WhatId"),
+    ("Account", "Note", "ParentId"),
+    ("Account", "OpenActivity", "AccountId"),
+    ("Account", "Task", "WhatId"),
+    ("Campaign", "CampaignMember", "CampaignId"),
+    ("Campaign", "CampaignMemberStatus", "CampaignId"),
+    ("Campaign", "Attachment", "ParentId"),
+    ("Campaign", "Event", "WhatId"),
+    ("Campaign", "Task", "WhatId"),
+    ("Case", "ActivityHistory", "WhatId"),
+    ("Case", "Attachment", "ParentId"),
+    ("Case", "ContentDocumentLink", "LinkedEntityId"),
+    ("Case", "CaseShare", "CaseId"),
+    ("Case", "EmailMessage", "ParentId"),
+    ("Case", "Event", "WhatId"),
+    ("Case", "OpenActivity", "WhatId"),
+    ("Case", "Task", "WhatId"),
+    ("Contact", "AccountContactRelation", "ContactId"),
+    ("Contact", "ActivityHistory", "WhoId"),
+    ("Contact", "Attachment", "ParentId"),
+    ("Contact", "ContentDocumentLink", "LinkedEntityId"),
+    ("Contact", "CampaignMember", "ContactId"),
+    ("Contact", "ContactShare", "ContactId"),
+    ("Contact", "EmailMessageRelation", "RelationId"),
+    ("Contact", "Event", "WhoId"),
+    ("Contact", "EventRelation", "RelationId"),
+    ("Contact", "Note", "ParentId"),
+    ("Contact", "OpenActivity", "WhoId"),
     ("Contact", "OpportunityContactRole", "ContactId"),
+    ("Contact", "Task", "WhoId"),
+    ("Contact", "TaskRelation", "RelationId"),
     ("ContentDocument", "ContentDocumentLink", "ContentDocumentId"),
     ("ContentDocument", "ContentVersion", "ContentDocumentId"),
+    ("EmailMessage", "EmailMessageRelation", "EmailMessageId"),
+    ("Event", "EventRelation", "EventId"),
+    ("Group", "GroupMember", "GroupId"),
+    ("Lead", "ActivityHistory", "WhoId"),
+    ("Lead", "Attachment", "ParentId"),
+    ("Lead", "ContentDocumentLink", "LinkedEntityId"),
+    ("Lead", "CampaignMember", "LeadId"),
+    ("Lead", "EmailMessageRelation", "RelationId"),
+    ("Lead", "Event", "WhoId"),
+    ("Lead", "EventRelation", "RelationId"),
+    ("Lead", "LeadShare", "LeadId"),
+    ("Lead", "Note", "ParentId"),
+    ("Lead", "OpenActivity", "WhoId"),
+    ("Lead", "Task", "WhoId"),
+    ("Lead", "TaskRelation", "RelationId"),
+    ("Opportunity", "ActivityHistory", "WhatId"),
+    ("Opportunity", "Attachment", "ParentId"),
+    ("Opportunity", "ContentDocumentLink", "LinkedEntityId"),
+    ("Opportunity", "Event", "WhatId"),
+    ("Opportunity", "Note", "ParentId"),
+    ("Opportunity", "OpenActivity", "WhatId"),
+    ("Opportunity", "OpportunityContactRole", "OpportunityId"),
+    ("Opportunity", "OpportunityFieldHistory", "OpportunityId"),
+    ("Opportunity", "OpportunityHistory", "OpportunityId"),
+    ("Opportunity", "OpportunityLineItem", "OpportunityId"),
+    ("Opportunity", "OpportunityShare", "OpportunityId"),
+    ("Opportunity", "OpportunityTeamMember", "OpportunityId"),
+    ("Opportunity", "Task", "WhatId"),
+    ("Task", "TaskRelation", "TaskId"),
 ];
 
 /// Records that prevent the deletion of their parent: parent object, child object, child's reference, name in the
@@ -40,12 +105,15 @@ pub(crate) fn restricts_delete(parent: &str, child: &str, field: &str) -> bool {
 impl Org {
     /// Moves a record, with its dependent records, to the recycle bin.
     pub(crate) fn delete(&mut self, actor: &Actor, object: &str, id: RecordId) -> Result<(), ApiError> {
-        // Every document here is a note, and the rules of notes apply to it.
-        let is_note = object == "ContentDocument" && self.schema.object("ContentNote").is_some();
+        // The document of a note is deleted as that note.
+        let is_note = object == "ContentDocument" && self.store.get("ContentNote", id).is_some();
         let object = self.object_for(actor, if is_note { "ContentNote" } else { object })?;
         let row = self.find_writeable(actor, &object, id)?;
         self.check_permission(actor, Permission::Delete, &object)?;
-        if object.name == "ContentNote" {
+        if !self.may_delete(actor, &object, row) {
+            return Err(ApiError::no_access());
+        }
+        if matches!(object.name.as_str(), "ContentNote" | "ContentDocument") {
             may_change(actor, row)?;
         }
         self.check_unreferenced(&object, id)?;
@@ -101,6 +169,7 @@ impl Org {
         }
         self.stamp_changed(&mut row, actor.user);
         self.store.put(object, id, row);
+        self.after_delete(actor, object, id);
         if deleted {
             self.bin.add(id, with);
         }
@@ -117,11 +186,29 @@ impl Org {
         for (_, child, reference) in CASCADES.iter().filter(|(parent, _, _)| *parent == object.name) {
             let Some(child) = self.schema.object(child) else { continue };
             let Some(at) = child.position(reference) else { continue };
+            if deleting && child.fields.get(at).is_some_and(Field::indexed) {
+                let theirs = self.rows_below(&child.name, reference, id);
+                found.push((Arc::clone(child), theirs.iter().filter_map(|row| row.id()).collect()));
+                continue;
+            }
+            if is_activity_view(&child.name) {
+                continue; // Their rows follow the tasks and events.
+            }
             let rows = self.store.table(&child.name).into_iter().flat_map(|table| table.rows());
             let theirs = rows.filter(|row| row.is_deleted() != deleting && row.get(at).as_id() == Some(id));
             let theirs =
                 theirs.filter(|row| deleting || row.id().is_some_and(|child| self.bin.was_deleted_with(child, id)));
             found.push((Arc::clone(child), theirs.filter_map(|row| row.id()).collect()));
+        }
+        for child in self.schema.children_of(&object.name) {
+            if !child.object.fields.get(child.field).is_some_and(|field| field.master_detail) {
+                continue;
+            }
+            let rows = self.store.table(&child.object.name).into_iter().flat_map(|table| table.rows());
+            let theirs = rows.filter(|row| row.is_deleted() != deleting && row.get(child.field).as_id() == Some(id));
+            let theirs =
+                theirs.filter(|row| deleting || row.id().is_some_and(|below| self.bin.was_deleted_with(below, id)));
+            found.push((Arc::clone(child.object), theirs.filter_map(|row| row.id()).collect()));
         }
         // A note and its document are two objects for the same record.
         for twin in ["ContentNote", "ContentDocument"] {

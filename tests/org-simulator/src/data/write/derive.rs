@@ -1,5 +1,11 @@
 //! Fields that Salesforce computes from others when a record is saved.
 
+mod products;
+
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
+
+use crate::model::activity_views::midnight;
 use crate::model::org::Org;
 use crate::model::schema::Object;
 use crate::model::store::Row;
@@ -8,14 +14,34 @@ use crate::model::value::Value;
 /// Sets the computed fields of a record; `changed` are the positions that the caller has written.
 pub(super) fn derive(org: &Org, object: &Object, before: Option<&Row>, row: &mut Row, changed: &[usize]) {
     let mut record = Record { object, before, row, changed };
+    if object.custom() {
+        name_by_id(&mut record);
+    }
     match object.name.as_str() {
-        "Contact" | "Lead" | "User" => person_name(&mut record),
+        "User" => user(&mut record),
+        "Contact" | "Lead" => person_name(&mut record),
         "Account" if *record.get("IsPersonAccount") == Value::Bool(true) => person_name(&mut record),
         "Opportunity" => opportunity(org, &mut record),
         "Task" => task(org, &mut record),
+        "Event" => event(org, &mut record),
+        "TaskRelation" | "EventRelation" => relation(org, &mut record),
+        "EmailMessageRelation" => email_relation(org, &mut record),
+        "CampaignMember" => campaign_member(org, &mut record),
+        "PricebookEntry" => products::price(org, &mut record),
+        "OpportunityLineItem" => products::line_item(org, &mut record),
+        "Attachment" => attachment(&mut record),
         "Case" => case(org, &mut record),
         "ContentDocumentLink" => link(&mut record),
         _ => {}
+    }
+}
+
+/// Gives a custom record without a name its own 15-character id as the name.
+fn name_by_id(record: &mut Record<'_>) {
+    let is_text = record.object.field("Name").is_some_and(|field| field.auto_number.is_none());
+    if is_text && record.get("Name").is_null() {
+        let name = record.row.id().map_or(Value::Null, |id| Value::text(id.short()));
+        record.set("Name", name);
     }
 }
 
@@ -54,7 +80,24 @@ fn person_name(record: &mut Record<'_>) {
     record.set("Name", Value::text(name));
 }
 
+/// Sets the values that a new user gets: active, of the type Standard, with the nickname from the username.
+fn user(record: &mut Record<'_>) {
+    person_name(record);
+    if record.before.is_some() {
+        return;
+    }
+    record.set("UserType", Value::text("Standard"));
+    if !record.was_given("IsActive") {
+        record.set("IsActive", Value::Bool(true));
+    }
+    if record.get("CommunityNickname").is_null() {
+        let nickname = record.get("Username").as_text().split('@').next().unwrap_or_default().to_owned();
+        record.set("CommunityNickname", Value::text(nickname));
+    }
+}
+
 fn opportunity(org: &Org, record: &mut Record<'_>) {
+    keep_amount_of_products(record);
     if record.differs("StageName") {
         stage(org, record);
         record.set("LastStageChangeDate", Value::Instant(org.stamp()));
@@ -101,12 +144,128 @@ fn task(org: &Org, record: &mut Record<'_>) {
         record.set("IsClosed", Value::Bool(closed));
         record.set("CompletedDateTime", if closed { Value::Instant(org.stamp()) } else { Value::Null });
     }
-    let account = record.get("WhatId").as_id().and_then(|what| match what.key_prefix() {
-        "001" => Some(what),
-        "006" => org.store.get("Opportunity", what).and_then(|row| org.value("Opportunity", row, "AccountId").as_id()),
+    activity_account(org, record);
+}
+
+/// Sets the account of an activity: that of the related account or opportunity, or else that of the contact.
+fn activity_account(org: &Org, record: &mut Record<'_>) {
+    let account_of =
+        |object: &str, id| org.store.get(object, id).map(|row| org.value(object, row, "AccountId").clone());
+    let what = record.get("WhatId").as_id().and_then(|what| match what.key_prefix() {
+        "001" => Some(Value::Id(what)),
+        "006" => account_of("Opportunity", what),
         _ => None,
     });
-    record.set("AccountId", account.map_or(Value::Null, Value::Id));
+    let who = record.get("WhoId").as_id().filter(|who| who.key_prefix() == "003");
+    let account = what.or_else(|| account_of("Contact", who?));
+    record.set("AccountId", account.unwrap_or(Value::Null));
+}
+
+/// Keeps the amount of an opportunity with products, which is their total: a change of it is ignored.
+fn keep_amount_of_products(record: &mut Record<'_>) {
+    let amount = record.object.position("Amount").zip(record.before).map(|(at, before)| before.get(at).clone());
+    if let Some(amount) = amount.filter(|_| *record.get("HasOpportunityLineItem") == Value::Bool(true)) {
+        record.set("Amount", amount);
+    }
+}
+
+/// Sets the times of an event from those that are given: the end or the duration, and the start or the day.
+fn event(org: &Org, record: &mut Record<'_>) {
+    activity_account(org, record);
+    let all_day = *record.get("IsAllDayEvent") == Value::Bool(true);
+    let day = record.get("ActivityDate").clone();
+    let given = if record.was_given("ActivityDateTime") { "ActivityDateTime" } else { "StartDateTime" };
+    let mut start = record.get(given).clone();
+    if let (true, Value::Date(day)) = (all_day && (start.is_null() || record.was_given("ActivityDate")), &day) {
+        start = Value::Instant(midnight(*day));
+    }
+    let Value::Instant(from) = start else { return };
+    let minutes = match record.get("DurationInMinutes") {
+        Value::Int(minutes) if record.was_given("DurationInMinutes") => Some(*minutes),
+        // The event moves: it keeps its duration unless its end is given.
+        Value::Int(minutes) if !record.was_given("EndDateTime") => Some(*minutes),
+        _ => match record.get("EndDateTime") {
+            Value::Instant(end) => Some(end.duration_since(from).as_mins()),
+            _ => all_day.then_some(24 * 60),
+        },
+    };
+    record.set("StartDateTime", Value::Instant(from));
+    record.set("ActivityDateTime", if all_day { Value::Null } else { Value::Instant(from) });
+    record.set("ActivityDate", Value::Date(TimeZone::UTC.to_datetime(from).date()));
+    if let Some(minutes) = minutes {
+        let end = from.saturating_add(SignedDuration::from_mins(minutes)).unwrap_or(from);
+        record.set("DurationInMinutes", Value::Int(minutes));
+        record.set("EndDateTime", Value::Instant(end));
+        record.set("EndDate", Value::Date(TimeZone::UTC.to_datetime(end).date()));
+    }
+}
+
+fn relation(org: &Org, record: &mut Record<'_>) {
+    let Some(to) = record.get("RelationId").as_id() else { return };
+    let is_what = !matches!(to.key_prefix(), "003" | "00Q" | "005");
+    let invitee = *record.get("IsInvitee") == Value::Bool(true);
+    record.set("IsWhat", Value::Bool(is_what));
+    record.set("IsParent", Value::Bool(!invitee));
+    if !invitee {
+        record.set("Status", Value::Null);
+    }
+    let account = match to.key_prefix() {
+        "001" => Value::Id(to),
+        "003" => org.store.get("Contact", to).map_or(Value::Null, |row| org.value("Contact", row, "AccountId").clone()),
+        _ => Value::Null,
+    };
+    record.set("AccountId", account);
+}
+
+fn email_relation(org: &Org, record: &mut Record<'_>) {
+    let Some((object, row)) = record.get("RelationId").as_id().and_then(|id| org.live_record(id)) else { return };
+    record.set("RelationObjectType", Value::text(object.name.as_str()));
+    if record.get("RelationAddress").is_null() {
+        record.set("RelationAddress", org.value(&object.name, row, "Email").clone());
+    }
+}
+
+/// Copies the name and address of the lead or contact, and the account's or company's name.
+fn campaign_member(org: &Org, record: &mut Record<'_>) {
+    let (object, company) =
+        if record.get("ContactId").is_null() { ("Lead", "Company") } else { ("Contact", "AccountId") };
+    let Some(id) = record.get(&format!("{object}Id")).as_id() else { return };
+    let Some(row) = org.store.get(object, id) else { return };
+    for field in ["Name", "FirstName", "LastName", "Title", "Email", "Phone", "LeadSource"] {
+        record.set(field, org.value(object, row, field).clone());
+    }
+    let company = match org.value(object, row, company) {
+        Value::Id(account) => {
+            org.store.get("Account", *account).map_or(Value::Null, |row| org.value("Account", row, "Name").clone())
+        }
+        company => company.clone(),
+    };
+    record.set("CompanyOrAccount", company);
+    record.set("LeadOrContactId", Value::Id(id));
+    record.set("LeadOrContactOwnerId", org.value(object, row, "OwnerId").clone());
+    record.set("Type", Value::text(object));
+    let responded = responded(org, record);
+    if responded && record.get("FirstRespondedDate").is_null() {
+        record.set("FirstRespondedDate", Value::Date(TimeZone::UTC.to_datetime(org.stamp()).date()));
+    }
+    record.set("HasResponded", Value::Bool(responded));
+}
+
+/// Returns whether the member's status counts as a response to its campaign.
+fn responded(org: &Org, record: &Record<'_>) -> bool {
+    let object = "CampaignMemberStatus";
+    let statuses = record.get("CampaignId").as_id().map(|campaign| org.rows_below(object, "CampaignId", campaign));
+    let own = |row: &Row| org.value(object, row, "Label") == record.get("Status");
+    let statuses = statuses.unwrap_or_default();
+    statuses.iter().any(|row| own(row) && *org.value(object, row, "HasResponded") == Value::Bool(true))
+}
+
+fn attachment(record: &mut Record<'_>) {
+    let length = match record.get("Body") {
+        Value::Blob(bytes) => i64::try_from(bytes.len()).unwrap_or(i64::MAX),
+        _ => return,
+    };
+    record.set("BodyLength", Value::Int(length));
 }
 
 fn case(org: &Org, record: &mut Record<'_>) {

@@ -1,21 +1,16 @@
-//! Applies the org's rules to a record: validation, duplicates, assignment and locks.
+//! Applies the org's rules to a record: validation, assignment and locks.
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value as Json, json};
-
-use crate::data::soql::attributes;
+use super::check::Purpose;
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
-use crate::model::rules::DuplicateRule;
+use crate::model::rules::AssignmentRule;
 use crate::model::schema::{self, Field, FieldKind, Object};
-use crate::model::store::Row;
 use crate::model::value::Value;
 use crate::model::write_options::AutoAssign;
-
-const DUPLICATE: &str = "Use one of these records?";
 
 /// Returns `UNABLE_TO_LOCK_ROW` when another transaction has locked the record.
 pub(super) fn check_unlocked(org: &Org, id: RecordId) -> Result<(), ApiError> {
@@ -36,93 +31,62 @@ pub(super) fn check_parents_unlocked(org: &Org, object: &Object, changes: &[(usi
     parents.filter_map(|(_, value)| value.as_id()).try_for_each(|id| check_unlocked(org, id))
 }
 
-/// Checks a record that has just been written against the org's validation and duplicate rules.
-pub(super) fn check_rules(
-    org: &Org,
-    actor: &Actor,
-    object: &Object,
-    id: RecordId,
-    changed: &[usize],
-) -> Result<(), ApiError> {
+/// Checks a record that has just been written against the org's validation rules, and returns the errors of all that it
+/// breaks.
+pub(super) fn check_valid(org: &Org, object: &Object, id: RecordId) -> Result<(), ApiError> {
+    let mut errors = Vec::new();
     for rule in org.rules.validation.iter().filter(|rule| rule.object == object.name) {
         if org.meets(&object.name, id, &rule.condition)? {
-            return Err(ApiError::new("FIELD_CUSTOM_VALIDATION_EXCEPTION", &*rule.message).fields(&rule.field));
+            errors.push(ApiError::new("FIELD_CUSTOM_VALIDATION_EXCEPTION", &*rule.message).fields(&rule.field));
         }
     }
-    let Some(row) = org.store.get(&object.name, id) else { return Ok(()) };
-    for rule in org.rules.duplicate.iter().filter(|rule| rule.object == object.name) {
-        let positions: Vec<usize> = rule.fields.iter().filter_map(|name| object.position(name)).collect();
-        let may_save = rule.alert && actor.write.allow_duplicates;
-        if may_save || !positions.iter().any(|at| changed.contains(at)) {
-            continue;
-        }
-        let same = find_duplicates(org, object, row, &positions);
-        if !same.is_empty() {
-            return Err(duplicates_detected(org, actor, object, rule, &same));
-        }
+    if errors.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let first = errors.remove(0);
+    Err(ApiError { also: errors, ..first })
 }
 
-/// Returns other live records with the same values as `row` in all these fields, none of which may be null.
-fn find_duplicates<'a>(org: &'a Org, object: &Object, row: &Row, positions: &[usize]) -> Vec<&'a Arc<Row>> {
-    let alike = |a: &Value, b: &Value| match (a, b) {
-        (Value::Text(a), Value::Text(b)) => a.eq_ignore_ascii_case(b),
-        (a, b) => !a.is_null() && a == b,
-    };
-    let rows = org.store.table(&object.name).into_iter().flat_map(|table| table.rows());
-    rows.filter(|other| !other.is_deleted() && other.id() != row.id())
-        .filter(|other| positions.iter().all(|at| alike(other.get(*at), row.get(*at))))
-        .collect()
-}
-
-/// Returns the error with Salesforce's details of the duplicates. The key is spelt `duplicateResut` (recorded
-/// response).
-fn duplicates_detected(
-    org: &Org,
+/// Sets the owner of a lead or case by the assignment rule of the request. The active rule runs on creates and updates, a
+/// rule that the request names on creates (REST API guide, assignment rule header).
+pub(super) fn assign(
+    org: &mut Org,
     actor: &Actor,
-    object: &Object,
-    rule: &DuplicateRule,
-    same: &[&Arc<Row>],
-) -> ApiError {
-    let version = format!("{}.0", actor.write.version);
-    let record = |row: &&Arc<Row>| -> Option<Json> {
-        let id = row.id()?;
-        let mut record = Map::from_iter([("attributes".to_owned(), attributes(object, id, &version))]);
-        record.insert("Id".to_owned(), Json::from(id.as_str()));
-        if actor.write.duplicate_details {
-            record.extend(org.render_for(actor, object, row, &version));
-        }
-        Some(json!({"additionalInformation": [], "fieldDiffs": [], "matchConfidence": 100.0, "record": record}))
-    };
-    let records: Vec<Json> = same.iter().filter_map(record).collect();
-    let message = if rule.message.is_empty() { DUPLICATE } else { &rule.message };
-    let result = json!({
-        "allowSave": rule.alert, "duplicateRule": rule.name, "duplicateRuleEntityType": object.name, "errorMessage": message,
-        "matchResults": [{
-            "entityType": object.name, "errors": [], "matchEngine": "ExactMatchEngine", "matchRecords": records,
-            "rule": rule.name, "size": same.len(), "success": true,
-        }],
-    });
-    ApiError::new("DUPLICATES_DETECTED", message).with("duplicateResut", result)
-}
-
-/// Sets the owner of a new lead or case by the active assignment rule.
-pub(super) fn assign(org: &mut Org, actor: &Actor, object: &Arc<Object>, id: RecordId) -> Result<(), ApiError> {
-    let Some(rule) = org.rules.assignment.iter().find(|rule| rule.object == object.name) else { return Ok(()) };
-    match actor.write.auto_assign {
-        AutoAssign::Off => return Ok(()),
-        AutoAssign::Rule(named) => {
-            tracing::warn!(%named, "the simulator has one assignment rule for each object, without an id, and runs that rule")
-        }
-        AutoAssign::Active => {}
+    object: &Arc<Object>,
+    id: RecordId,
+    purpose: Purpose,
+) -> Result<(), ApiError> {
+    if !matches!(object.name.as_str(), "Lead" | "Case") {
+        return Ok(());
     }
-    let concerned = rule.condition.as_deref().map_or(Ok(true), |condition| org.meets(&object.name, id, condition))?;
-    let owner = org.user_named(&rule.owner).filter(|_| concerned);
-    if let Some((owner, row)) = owner.zip(org.store.get(&object.name, id)) {
+    let mut rules = org.rules.assignment.iter().filter(|rule| rule.object == object.name);
+    let rule = match actor.write.auto_assign {
+        AutoAssign::Off => None,
+        AutoAssign::Active => rules.find(|rule| rule.active),
+        AutoAssign::Rule(_) if purpose == Purpose::Update => None,
+        // The error is unverified.
+        AutoAssign::Rule(named) => {
+            Some(rules.find(|rule| rule.id.as_deref() == Some(named.as_str())).ok_or_else(|| {
+                ApiError::new("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id").no_fields()
+            })?)
+        }
+    };
+    let Some(owner) = rule.map(|rule| owner(org, rule, id)).transpose()?.flatten() else { return Ok(()) };
+    if let Some(row) = org.store.get(&object.name, id) {
         let mut row = (**row).clone();
         row.set(schema::OWNER, Value::Id(owner));
         org.store.put(object, id, row);
     }
     Ok(())
+}
+
+/// Returns the owner of the first entry that a record meets.
+fn owner(org: &Org, rule: &AssignmentRule, id: RecordId) -> Result<Option<RecordId>, ApiError> {
+    for entry in &rule.entries {
+        let condition = entry.condition.as_deref();
+        if condition.map_or(Ok(true), |condition| org.meets(&rule.object, id, condition))? {
+            return Ok(org.user_named(&entry.owner));
+        }
+    }
+    Ok(None)
 }

@@ -44,12 +44,12 @@ impl Simulator {
         self.shared.org().set_duplicate_rule(rule)
     }
 
-    /// Sets the active assignment rule of leads or of cases.
-    pub fn set_assignment_rule(&self, rule: &AssignmentRule) -> Result<(), Error> {
-        self.shared.org().set_assignment_rule(rule)
+    /// Sets an assignment rule of leads or of cases, replacing one with the same name, and returns its id.
+    pub fn set_assignment_rule(&self, rule: &AssignmentRule) -> Result<String, Error> {
+        self.shared.org().set_assignment_rule(rule).map(|id| id.as_str().to_owned())
     }
 
-    /// Removes a validation or duplicate rule by its name, or an object's assignment rule by the object's name.
+    /// Removes the rules with that name.
     pub fn remove_rule(&self, name: &str) -> Result<(), Error> {
         let removed = self.shared.org().rules.remove(name);
         removed.then_some(()).ok_or_else(|| Error::Unknown { what: "rule", name: name.to_owned() })

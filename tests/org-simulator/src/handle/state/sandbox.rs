@@ -3,7 +3,7 @@
 use super::SavedOrg;
 use crate::model::ids::IdSource;
 use crate::model::kind::OrgKind;
-use crate::model::limits::ApiLimits;
+use crate::model::limits::Allowance;
 use crate::model::value::Value;
 
 impl SavedOrg {
@@ -13,7 +13,7 @@ impl SavedOrg {
     pub(crate) fn into_sandbox(mut self, name: &str, number: u32) -> Self {
         let mut ids = IdSource::of_org(number);
         self.id = ids.next("00D");
-        (self.ids, self.kind, self.limits) = (ids, OrgKind::Sandbox, ApiLimits::of(OrgKind::Sandbox));
+        (self.ids, self.kind, self.limits) = (ids, OrgKind::Sandbox, Allowance::of_api_calls(OrgKind::Sandbox));
         self.random = self.random.fork(&number.to_string());
         self.logins = self.logins.without_logins(self.random.fork("logins"));
         self.outbox = self.outbox.without_queue();

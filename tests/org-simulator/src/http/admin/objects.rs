@@ -3,21 +3,27 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
-use axum::routing::post;
+use axum::extract::{Path, State};
+use axum::routing::{patch, post};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::Body;
 use crate::Error;
-use crate::http::admin::response::{Outcome, ok};
+use crate::http::admin::response::{Outcome, done, ok};
 use crate::identity::realm::Shared;
+use crate::model::computed::{Computed, Formula, Rollup, check_formula, check_rollup};
 use crate::model::org::Org;
 use crate::model::schema::{Dependency, Field, FieldKind, Object, PicklistValue, relationship_of};
 use crate::model::value::Value;
 
+/// The length of a text formula, as describe shows it.
+const FORMULA_TEXT: usize = 1_300;
+
 pub(super) fn routes() -> Router<Shared> {
-    Router::new().route("/objects", post(add_object))
+    Router::new()
+        .route("/objects", post(add_object))
+        .route("/objects/{object}/fields/{field}", patch(retype).delete(remove))
 }
 
 #[derive(Deserialize)]
@@ -40,11 +46,18 @@ struct FieldRequest {
     reference_to: Vec<String>,
     picklist: Vec<String>,
     restricted: bool,
+    /// The name of the child relationship of a reference, without `__r` (`Engagements` for `Engagements__r`).
+    child_relationship: Option<String>,
     dependency: Option<Dependency>,
     /// The default value of a new record.
     default: Option<Json>,
     /// The display format of an auto-number field: `A-{0000}`.
     auto_number: Option<String>,
+    /// The text of a formula.
+    formula: Option<String>,
+    rollup: Option<Rollup>,
+    /// Makes the records details of those that the reference names.
+    master_detail: bool,
 }
 
 impl Default for FieldRequest {
@@ -61,9 +74,13 @@ impl Default for FieldRequest {
             reference_to,
             picklist,
             restricted: false,
+            child_relationship: None,
             dependency: None,
             default: None,
             auto_number: None,
+            formula: None,
+            rollup: None,
+            master_detail: false,
         }
     }
 }
@@ -92,8 +109,78 @@ impl FieldRequest {
         if kind == FieldKind::Reference {
             field.relationship = Some(relationship_of(&self.name));
             field.reference_to.clone_from(&self.reference_to);
+            field.child_relationship = self.child_relationship.as_ref().map(|name| format!("{name}__r"));
         }
+        if self.master_detail {
+            if kind != FieldKind::Reference || self.reference_to.len() != 1 {
+                return Err(self.invalid("a master-detail field is a reference to one object"));
+            }
+            (field.master_detail, field.nillable, field.updateable) = (true, false, false);
+        }
+        self.compute(&mut field)?;
         Ok(field)
+    }
+}
+
+impl FieldRequest {
+    fn invalid(&self, reason: impl Into<String>) -> Error {
+        Error::Invalid { what: "field", reason: format!("{}: {}", self.name, reason.into()) }
+    }
+
+    /// Makes the field a formula or a roll-up summary, if it is one.
+    fn compute(&self, field: &mut Field) -> Result<(), Error> {
+        let computed = match (&self.formula, &self.rollup) {
+            (None, None) => return Ok(()),
+            (Some(text), None) => Computed::Formula(Formula::parse(text).map_err(|reason| self.invalid(reason))?),
+            (None, Some(rollup)) => Computed::Rollup(rollup.clone()),
+            (Some(_), Some(_)) => return Err(self.invalid("a field is a formula or a roll-up summary, not both")),
+        };
+        let stored =
+            self.required || self.unique || self.external_id || self.default.is_some() || self.auto_number.is_some();
+        if stored {
+            return Err(self.invalid("a computed field cannot be required, unique, an external id or have a default"));
+        }
+        if field.kind == FieldKind::String && self.length.is_none() {
+            field.length = FORMULA_TEXT;
+        }
+        (field.createable, field.updateable, field.calculated) = (false, false, true);
+        (field.defaulted_on_create, field.default) = (false, Value::Null);
+        field.computed = Some(Box::new(computed));
+        Ok(())
+    }
+
+    /// Checks a computed field against the object and those it reads.
+    fn check_computed(&self, org: &Org, object: &Object, field: &Field) -> Result<(), Error> {
+        let known = object.field(&field.name);
+        let was_computed = known.map(|known| known.computed.is_some());
+        let checked = match field.computed.as_deref() {
+            None if was_computed == Some(true) => Err("a formula stays one".to_owned()),
+            None => Ok(()),
+            Some(_) if was_computed == Some(false) => Err("a stored field does not become a formula".to_owned()),
+            Some(computed) if computed.uses(org, object, &object.name, &field.name) => {
+                Err("the formula refers to itself".to_owned())
+            }
+            Some(Computed::Formula(formula)) => check_formula(org, object, field, formula),
+            Some(Computed::Rollup(rollup)) => check_rollup(org, object, field, rollup),
+        };
+        checked.map_err(|reason| self.invalid(reason))?;
+        match field.computed.as_ref().filter(|computed| !computed.is_deterministic(object)) {
+            Some(_) => self.check_not_summarized(org, object),
+            None => Ok(()),
+        }
+    }
+
+    /// Rejects a formula that depends on other records or on the day, where a roll-up summary reads it.
+    fn check_not_summarized(&self, org: &Org, object: &Object) -> Result<(), Error> {
+        for other in org.schema.objects() {
+            for field in &other.fields {
+                let summary = field.computed.as_deref().filter(|computed| matches!(computed, Computed::Rollup(_)));
+                if summary.is_some_and(|summary| summary.uses(org, other, &object.name, &self.name)) {
+                    return Err(self.invalid(format!("{}.{} summarizes it", other.name, field.name)));
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -101,6 +188,29 @@ impl FieldRequest {
 async fn add_object(State(shared): State<Shared>, Body(request): Body<ObjectRequest>) -> Outcome {
     let object = define(&mut shared.org(), &request)?;
     Ok(ok(json!({"name": object.name, "key_prefix": object.key_prefix})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Retype {
+    r#type: String,
+    length: Option<usize>,
+}
+
+/// Changes the type of a custom field; values that the new type cannot hold are lost.
+async fn retype(
+    State(shared): State<Shared>,
+    Path((object, field)): Path<(String, String)>,
+    Body(request): Body<Retype>,
+) -> Outcome {
+    shared.org().retype_field(&object, &field, &request.r#type, request.length)?;
+    Ok(done("retype"))
+}
+
+/// Removes a custom field with its values.
+async fn remove(State(shared): State<Shared>, Path((object, field)): Path<(String, String)>) -> Outcome {
+    shared.org().remove_field(&object, &field)?;
+    Ok(done("remove"))
 }
 
 /// Defines an object from the body of a request.
@@ -114,10 +224,25 @@ fn define(org: &mut Org, request: &ObjectRequest) -> Result<Arc<Object>, Error> 
     if request.name.ends_with("__c") {
         org.schema.add_custom_object(&request.name);
     }
-    for field in &request.fields {
-        org.schema.add_field(&request.name, field.field()?);
+    for requested in &request.fields {
+        let mut field = requested.field()?;
+        let object = org.object(&request.name)?;
+        field.summarized = object.field(&field.name).is_some_and(|known| known.summarized);
+        requested.check_computed(org, &object, &field)?;
+        for part in field.custom_parts() {
+            org.schema.add_field(&request.name, part);
+        }
+        if let Some(Computed::Rollup(rollup)) = field.computed.as_deref() {
+            org.summarize(&rollup.object, &rollup.reference);
+        }
+        if field.master_detail {
+            org.schema.hide_field(&request.name, "OwnerId");
+        }
+        org.schema.add_field(&request.name, field);
     }
     let object = org.object(&request.name)?;
     org.store.reindex(&object);
+    org.list_entities();
+    org.schema_changed();
     Ok(object)
 }

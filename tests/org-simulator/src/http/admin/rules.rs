@@ -17,6 +17,7 @@ use crate::model::access::ObjectPermissions;
 use crate::model::ids::RecordId;
 use crate::model::records;
 use crate::model::rules::{AssignmentRule, DuplicateRule, ValidationRule};
+use crate::model::sharing::SharingRule;
 
 /// Returns the routes, relative to `/_simulator`.
 pub(crate) fn routes() -> Router<Shared> {
@@ -24,6 +25,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/validation-rules", post(set_validation_rule))
         .route("/duplicate-rules", post(set_duplicate_rule))
         .route("/assignment-rules", post(set_assignment_rule))
+        .route("/sharing-rules", post(set_sharing_rule))
         .route("/rules", get(rules))
         .route("/rules/{name}", delete(remove_rule))
         .route("/locks/{id}", post(lock).delete(unlock))
@@ -36,6 +38,7 @@ async fn rules(State(shared): State<Shared>) -> Response {
     let locks: Vec<&str> = rules.locked.iter().map(RecordId::as_str).collect();
     let body = json!({
         "validation_rules": rules.validation, "duplicate_rules": rules.duplicate, "assignment_rules": rules.assignment, "locks": locks,
+        "sharing_rules": org.sharing.rules,
     });
     ok(body)
 }
@@ -51,13 +54,19 @@ async fn set_duplicate_rule(State(shared): State<Shared>, Body(rule): Body<Dupli
 }
 
 async fn set_assignment_rule(State(shared): State<Shared>, Body(rule): Body<AssignmentRule>) -> Outcome {
-    shared.org().set_assignment_rule(&rule)?;
-    Ok(done("assignment rule"))
+    let id = shared.org().set_assignment_rule(&rule)?;
+    Ok(ok(json!({"id": id.as_str()})))
 }
 
-/// Removes a validation or duplicate rule by its name, or the assignment rule of an object by the object's name.
+async fn set_sharing_rule(State(shared): State<Shared>, Body(rule): Body<SharingRule>) -> Outcome {
+    shared.org().set_sharing_rule(&rule)?;
+    Ok(done("sharing rule"))
+}
+
+/// Removes the rules with that name.
 async fn remove_rule(State(shared): State<Shared>, Path(name): Path<String>) -> Outcome {
-    if shared.org().rules.remove(&name) {
+    let mut org = shared.org();
+    if org.rules.remove(&name) | org.remove_sharing_rule(&name) {
         return Ok(done("rule"));
     }
     Err(Error::Unknown { what: "rule", name })

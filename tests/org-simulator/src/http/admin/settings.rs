@@ -1,5 +1,7 @@
 //! The clock and the settings of the org.
 
+use std::collections::BTreeMap;
+
 use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
@@ -11,7 +13,8 @@ use serde_json::json;
 use super::Body;
 use crate::http::admin::response::{Outcome, done, ok};
 use crate::identity::realm::Shared;
-use crate::model::{access, edition};
+use crate::model::edition;
+use crate::model::sharing::SharingDefault;
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/clock", post(advance_clock)).route("/settings", post(change_settings))
@@ -37,11 +40,15 @@ struct Settings {
     token_processing_ms: Option<u64>,
     package_install_ms: Option<u64>,
     daily_api_limit: Option<u64>,
+    long_requests: Option<usize>,
     edition: Option<String>,
     #[serde(default)]
     bulk: crate::BulkSettings,
+    /// The organization-wide default of objects.
     #[serde(default)]
-    private: std::collections::BTreeMap<String, bool>,
+    sharing: BTreeMap<String, SharingDefault>,
+    /// The number of users who may be active at the same time.
+    licenses: Option<u32>,
 }
 
 async fn change_settings(State(shared): State<Shared>, Body(settings): Body<Settings>) -> Outcome {
@@ -62,11 +69,17 @@ async fn change_settings(State(shared): State<Shared>, Body(settings): Body<Sett
     if let Some(max) = settings.daily_api_limit {
         org.limits.max = max;
     }
+    if let Some(max) = settings.long_requests {
+        org.running.max = max;
+    }
     if let Some(edition) = &settings.edition {
         edition::set_edition(&mut org, edition);
     }
-    for (object, private) in &settings.private {
-        access::set_private(&mut org, object, *private)?;
+    for (object, default) in &settings.sharing {
+        org.set_sharing_default(object, *default)?;
+    }
+    if let Some(licenses) = settings.licenses {
+        org.set_licenses(licenses.into());
     }
     Ok(done("settings"))
 }

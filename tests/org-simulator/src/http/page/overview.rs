@@ -24,7 +24,7 @@ pub(super) async fn home(State(shared): State<Shared>) -> Html<String> {
         ("Org", format!("<code>{}</code>, {}", org.id, org.kind)),
         ("Address", format!("<code>{}</code>", escaped(&org.base_url))),
         ("Its time", crate::model::datetime::soap(now)),
-        ("API calls", format!("{} of {} in 24 hours", org.limits.used(), org.limits.max)),
+        ("API calls", format!("{} of {} in 24 hours", org.limits.used(org.clock.now()), org.limits.max)),
     ]);
     let users = people::users(&org).into_iter().map(|user| {
         let id = crate::model::ids::RecordId::parse(&user.id);

@@ -30,15 +30,18 @@ pub(crate) async fn faulty(State(shared): State<Shared>, request: Request, next:
     if path.starts_with("/_simulator") {
         return next.run(request).await;
     }
-    let (effect, user) = {
+    let (running, effect, user) = {
         let mut org = shared.org();
         let now = org.clock.now();
         let token = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token = token.and_then(|value| value.strip_prefix("Bearer "));
         let user = token.and_then(|token| org.logins.owner(token, now));
-        (org.faults.take(&method, &path, now), user)
+        let running = if path.starts_with("/services/data/") { Some(org.running.start(now)) } else { None };
+        let effect = if matches!(running, Some(None)) { None } else { org.faults.take(&method, &path, now) };
+        (running, effect, user)
     };
     let response = match effect {
+        None if matches!(running, Some(None)) => data_error(&shared, ApiError::too_many_at_once()),
         None => next.run(request).await,
         Some(effect) => apply_to_body(&shared, effect, request, next).await,
     };

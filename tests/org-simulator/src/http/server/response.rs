@@ -47,7 +47,10 @@ pub(crate) fn into_http(reply: call::Response, limits: &str) -> Response {
 
 /// Returns an error of the data API, with the use of the org's API limit.
 pub(crate) fn data_error(shared: &Shared, error: ApiError) -> Response {
-    let limits = shared.org().limits.header();
+    let limits = {
+        let org = shared.org();
+        org.limits.header(org.clock.now())
+    };
     into_http(error.into(), &limits)
 }
 

@@ -69,11 +69,13 @@ fn fields_of(org: &Org, object: &Object, row: &Row, (names, reader): (&[String],
     names.dedup();
     let mut xml = String::new();
     for name in names {
-        let Some(field) = object.field(name) else { continue };
+        let Some((at, field)) = object.position(name).and_then(|at| Some((at, object.fields.get(at)?))) else {
+            continue;
+        };
         if reader.is_some_and(|actor| !org.may_read_field(&actor, object, field)) {
             continue;
         }
-        if let Some(text) = org.value(&object.name, row, name).soap() {
+        if let Some(text) = org.field_value(object, row, at).soap() {
             let _ = writeln!(xml, "     <sf:{name}>{}</sf:{name}>", escaped(&text));
         }
     }

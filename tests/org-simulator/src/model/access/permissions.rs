@@ -10,7 +10,8 @@ use crate::model::profiles::ObjectLimits;
 use crate::model::schema::Object;
 use crate::model::store::Row;
 
-/// The restrictions of a profile on an object and its fields. The default restricts nothing.
+/// The permissions of a profile on an object and its fields. The default restricts nothing, and grants no access to records
+/// beyond their sharing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "these are a profile's own check boxes")]
@@ -29,6 +30,10 @@ pub struct ObjectPermissions {
     pub locked_fields: Vec<String>,
     /// Record types that cannot be assigned, by developer name or id.
     pub hidden_record_types: Vec<String>,
+    /// Grants View All Records.
+    pub view_all: bool,
+    /// Grants Modify All Records, which includes View All Records.
+    pub modify_all: bool,
 }
 
 impl Org {
@@ -60,6 +65,12 @@ impl Org {
             hidden_record_types: types.collect::<Result<_, _>>()?,
         };
         *self.profiles.limits_mut(profile, &object.name) = limits;
+        if let Some(set) = self.set_of_profile(profile) {
+            self.set_all_records(set, &object.name, (permissions.view_all, permissions.modify_all));
+            self.store.commit();
+        }
+        self.schema.touch();
+        self.schema_changed();
         Ok(())
     }
 

@@ -32,6 +32,21 @@ impl Field {
     }
 }
 
+impl Field {
+    /// Returns the fields that a custom geolocation field has for its coordinates.
+    pub(crate) fn custom_parts(&self) -> Vec<Self> {
+        let parts = if self.kind == FieldKind::Location { self.parts() } else { Vec::new() };
+        let part = |(name, _): (String, _)| Self { precision: 18, scale: 15, ..Self::new(&name, FieldKind::Double) };
+        parts.into_iter().map(part).collect()
+    }
+
+    /// Returns the names of the fields with the latitude and the longitude of a compound field.
+    pub(crate) fn coordinates(&self) -> Option<(String, String)> {
+        let named = |key: &str| self.parts().into_iter().find(|(_, known)| *known == key).map(|(name, _)| name);
+        named("latitude").zip(named("longitude"))
+    }
+}
+
 impl Object {
     /// Returns the value of a field as the data API renders it.
     pub(crate) fn render_field(&self, row: &Row, at: usize, version: &str) -> Json {

@@ -30,6 +30,9 @@ impl Schema {
         if !features.enhanced_notes {
             self.remove("ContentNote");
         }
+        if !features.multi_currency {
+            self.remove("CurrencyType");
+        }
         if features.multi_currency {
             self.multi_currency = true;
             let names: Vec<String> = self.objects().filter(|o| has_currency(o)).map(|o| o.name.clone()).collect();
@@ -77,9 +80,19 @@ impl Schema {
     }
 }
 
+/// Objects that clients write and whose records have no currency.
+const WITHOUT_CURRENCY: [&str; 6] =
+    ["Attachment", "CampaignMemberStatus", "EmailMessage", "EmailMessageRelation", "EventRelation", "Note"];
+
 /// Returns whether records of the object have a currency in an org with several currencies.
 pub(super) fn has_currency(object: &Object) -> bool {
-    object.access == Access::Full && !object.name.starts_with("Content")
+    let name = object.name.as_str();
+    object.access == Access::Full
+        && !object.setup
+        && !name.starts_with("Content")
+        && !name.ends_with("Share")
+        && name != "TaskRelation"
+        && !WITHOUT_CURRENCY.contains(&name)
 }
 
 #[cfg(test)]

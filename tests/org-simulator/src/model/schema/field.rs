@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::query_flags::QueryFlags;
+use crate::model::computed::Computed;
 use crate::model::value::Value;
 
 /// The type of a field, as describe names it.
@@ -134,6 +136,24 @@ pub(crate) struct Field {
     pub(crate) default: Value,
     /// The display format of an auto-number field: `A-{0000}`.
     pub(crate) auto_number: Option<String>,
+    /// References that are indexed, so that the rows of a parent are found without a scan.
+    #[serde(default)]
+    pub(crate) indexed_reference: bool,
+    /// The source of a value that is not stored.
+    #[serde(default)]
+    pub(crate) computed: Option<Box<Computed>>,
+    /// The record is a detail of the record that the field refers to, and is deleted with it.
+    #[serde(default)]
+    pub(crate) master_detail: bool,
+    /// A roll-up summary finds the details by this reference.
+    #[serde(default)]
+    pub(crate) summarized: bool,
+    /// The field's own flags, where they differ from those of its type.
+    #[serde(default)]
+    pub(crate) query_flags: Option<QueryFlags>,
+    /// The field does not exist for clients: it only keeps its place in the rows.
+    #[serde(default)]
+    pub(crate) absent: bool,
 }
 
 impl Field {
@@ -164,6 +184,12 @@ impl Field {
             relationship: None,
             child_relationship: None,
             auto_number: None,
+            indexed_reference: false,
+            computed: None,
+            master_detail: false,
+            summarized: false,
+            query_flags: None,
+            absent: false,
             default: if kind == FieldKind::Boolean { Value::Bool(false) } else { Value::Null },
         }
     }
@@ -173,9 +199,9 @@ impl Field {
         self.createable && !self.nillable && !self.defaulted_on_create
     }
 
-    /// Returns whether values are indexed, so that upserts, uniqueness and the links of a document need no scan.
+    /// Returns whether values are indexed, so that upserts, uniqueness and the rows of a parent need no scan.
     pub(crate) fn indexed(&self) -> bool {
-        self.is_key() && self.kind != FieldKind::Id || self.name == "ContentDocumentId"
+        self.is_key() && self.kind != FieldKind::Id || self.summarized || self.indexed_reference
     }
 
     /// Returns whether the field can identify a record: an external id or another lookup key.
@@ -232,7 +258,8 @@ pub(super) fn label_of(name: &str) -> String {
     label
 }
 
-const CURRENCIES: [&str; 3] = ["USD", "EUR", "GBP"];
+/// The active currencies of an org with several currencies; the first is the corporate currency.
+pub(crate) const CURRENCIES: [&str; 3] = ["USD", "EUR", "GBP"];
 
 /// Returns the field `CurrencyIsoCode`.
 pub(crate) fn currency() -> Field {

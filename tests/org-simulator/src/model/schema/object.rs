@@ -31,6 +31,28 @@ pub(crate) enum Access {
     Full,
     /// Read only: setup objects, and objects whose records Salesforce maintains.
     ReadOnly,
+    /// Create and delete, such as the members of a group.
+    NoUpdate,
+    /// Create and change, such as users.
+    NoDelete,
+    /// Change only.
+    UpdateOnly,
+    /// Delete only, such as the documents of files, which are created with their versions.
+    DeleteOnly,
+}
+
+impl Access {
+    pub(crate) fn creates(self) -> bool {
+        matches!(self, Self::Full | Self::NoUpdate | Self::NoDelete)
+    }
+
+    pub(crate) fn updates(self) -> bool {
+        matches!(self, Self::Full | Self::NoDelete | Self::UpdateOnly)
+    }
+
+    pub(crate) fn deletes(self) -> bool {
+        matches!(self, Self::Full | Self::NoUpdate | Self::DeleteOnly)
+    }
 }
 
 /// One object.
@@ -41,6 +63,9 @@ pub(crate) struct Object {
     pub(crate) label_plural: String,
     pub(crate) key_prefix: String,
     pub(crate) access: Access,
+    /// Only administrators create, change and delete the records.
+    #[serde(default)]
+    pub(crate) setup: bool,
     pub(crate) has_owner: bool,
     pub(crate) fields: Vec<Field>,
     #[serde(skip)]
@@ -56,6 +81,7 @@ impl Object {
             label_plural: label_of(name) + "s",
             key_prefix: key_prefix.to_owned(),
             access: Access::Full,
+            setup: false,
             has_owner,
             fields: Vec::new(),
             positions: HashMap::new(),
@@ -64,6 +90,11 @@ impl Object {
             object.add(field);
         }
         object
+    }
+
+    /// Returns the key prefix; `None` if the records have no ids of their own.
+    pub(crate) fn described_prefix(&self) -> Option<&str> {
+        Some(self.key_prefix.as_str()).filter(|prefix| !prefix.is_empty())
     }
 
     pub(crate) fn custom(&self) -> bool {
@@ -78,6 +109,28 @@ impl Object {
         } else {
             self.positions.insert(key, self.fields.len());
             self.fields.push(field);
+        }
+    }
+
+    /// Lets queues own records.
+    pub(super) fn allow_queues(&mut self) {
+        if let Some(owner) = self.has_owner.then(|| self.fields.get_mut(OWNER)).flatten() {
+            owner.reference_to = vec!["Group".to_owned(), "User".to_owned()];
+        }
+    }
+
+    /// Removes a field for clients; its place in the rows stays empty.
+    pub(crate) fn hide(&mut self, name: &str) {
+        if let Some(at) = self.positions.remove(&name.to_ascii_lowercase()) {
+            self.fields[at].absent = true;
+        }
+    }
+
+    /// Forgets the definition of a field; its place in the rows is not used again.
+    pub(super) fn remove(&mut self, name: &str) {
+        if let Some(at) = self.positions.remove(&name.to_ascii_lowercase()) {
+            let nothing = Field { absent: true, ..Field::new("", FieldKind::String).read_only() };
+            self.fields[at] = nothing;
         }
     }
 

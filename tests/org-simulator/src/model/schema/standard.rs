@@ -1,15 +1,31 @@
-//! Parses `standard.txt`, the list of standard objects.
+//! Parses the lists of standard objects in the folder `standard`.
 //!
-//! Words after a field: `required`, `readonly`, `createonly`, `defaulted`, `nillable`, `name`, `idlookup`, `external`,
-//! `unique`, `restricted`, `auto={0000}`, `to=Object,Object`, `rel=Name`, `children=Name`, `values=Set`.
+//! - `values NAME first | second*`: a set of picklist values, of which the one with `*` is the default.
+//! - `object NAME PREFIX "Label" "Plural"`: an object; the prefix is `-` if its records have no ids of their own. Words
+//!   after it: `owner`, `queues` (may own the records), `fixedowner` (never changed), `recordtypes`, `nobin` (without
+//!   `IsDeleted`), `setup` (administrators write it), and `readonly`, `noupdate`, `nodelete`, `updateonly` or `deleteonly`.
+//! - `  FIELD kind(length)`: a field. Words after it: `required`, `readonly`, `createonly`, `updateonly`, `defaulted`,
+//!   `nillable`, `name`, `idlookup`, `external`, `unique`, `restricted`, `indexed`, `auto={0000}`, `to=Object,Object`,
+//!   `rel=Name`, `children=Name`, `values=Set`, `shows=Parent.Field` for the value of a parent, and
+//!   `flags=filterable,sortable` where they differ from those of the type.
 
 use std::collections::HashMap;
 
+use super::query_flags::QueryFlags;
 use super::{Field, FieldKind, PicklistValue, Schema};
+use crate::model::computed::{Computed, Formula};
 use crate::model::schema::{Access, Object};
 use crate::model::value::Value;
 
-const SOURCE: &str = include_str!("standard.txt");
+const SOURCE: &str = concat!(
+    include_str!("standard/crm.txt"),
+    "\n",
+    include_str!("standard/activities.txt"),
+    "\n",
+    include_str!("standard/products.txt"),
+    "\n",
+    include_str!("standard/people.txt"),
+);
 
 type ValueSets = HashMap<&'static str, Vec<PicklistValue>>;
 
@@ -20,7 +36,7 @@ impl Schema {
     }
 }
 
-/// Returns the schema that `standard.txt` describes.
+/// Returns the schema that the lists describe.
 fn schema() -> Schema {
     let mut schema = Schema::default();
     let mut sets = ValueSets::new();
@@ -59,16 +75,30 @@ fn object(line: &'static str) -> Object {
     let label = quoted.next().unwrap_or_default();
     let plural = quoted.nth(1).unwrap_or_default();
     let words: Vec<&str> = quoted.next().unwrap_or_default().split_whitespace().collect();
-    let mut object = Object::new(name, prefix, words.contains(&"owner"));
+    let mut object = Object::new(name, prefix.trim_matches('-'), words.contains(&"owner"));
     label.clone_into(&mut object.label);
     plural.clone_into(&mut object.label_plural);
-    if words.contains(&"readonly") {
-        object.access = Access::ReadOnly;
+    object.setup = words.contains(&"setup");
+    for word in &words {
+        match *word {
+            "readonly" => object.access = Access::ReadOnly,
+            "noupdate" => object.access = Access::NoUpdate,
+            "nodelete" => object.access = Access::NoDelete,
+            "updateonly" => object.access = Access::UpdateOnly,
+            "deleteonly" => object.access = Access::DeleteOnly,
+            _ => {}
+        }
     }
     if words.contains(&"fixedowner")
         && let Some(owner) = object.field("OwnerId").cloned()
     {
         object.add(Field { updateable: false, ..owner });
+    }
+    if words.contains(&"queues") {
+        object.allow_queues();
+    }
+    if words.contains(&"nobin") {
+        object.hide("IsDeleted");
     }
     if words.contains(&"recordtypes") {
         object.add(Field {
@@ -118,6 +148,8 @@ fn named(field: &mut Field, key: &str, value: &str, sets: &ValueSets) {
         "auto" => field.auto_number = Some(value.to_owned()),
         "rel" => field.relationship = Some(value.to_owned()),
         "children" => field.child_relationship = Some(value.to_owned()),
+        "shows" => field.computed = Some(Box::new(Computed::Formula(Formula::parent(value)))),
+        "flags" => field.query_flags = QueryFlags::named(value),
         "values" => field.picklist = sets.get(value).cloned().unwrap_or_default(),
         _ => {}
     }
@@ -128,11 +160,13 @@ fn flag(field: &mut Field, word: &str) {
         "required" => field.nillable = false,
         "readonly" => (field.createable, field.updateable) = (false, false),
         "createonly" => field.updateable = false,
+        "updateonly" => field.createable = false,
         "defaulted" => (field.nillable, field.defaulted_on_create) = (false, true),
         "name" => field.name_field = true,
         "idlookup" => field.id_lookup = true,
         "external" => (field.external_id, field.id_lookup) = (true, true),
         "unique" => field.unique = true,
+        "indexed" => field.indexed_reference = true,
         "restricted" => field.restricted = true,
         _ => {}
     }
@@ -148,6 +182,7 @@ mod tests {
             "required",
             "readonly",
             "createonly",
+            "updateonly",
             "defaulted",
             "nillable",
             "name",
@@ -155,6 +190,7 @@ mod tests {
             "external",
             "unique",
             "restricted",
+            "indexed",
         ];
         let lines = SOURCE.lines().filter(|line| line.starts_with("  ") && !line.starts_with("  #"));
         for line in lines {

@@ -70,6 +70,7 @@ fn semi_join(input: &mut Input<'_>) -> ModalResult<Select> {
         items,
         from,
         alias,
+        joins: Vec::new(),
         scope: None,
         condition,
         groups: None,

@@ -7,7 +7,7 @@ use winnow::stream::Location as _;
 
 use super::condition::{condition, having};
 use super::expression::expression;
-use crate::data::soql::ast::{FieldSet, Grouping, Groups, Item, Order, Path, Select, TypeOf};
+use crate::data::soql::ast::{FieldSet, Grouping, Groups, Item, Join, Order, Path, Select, TypeOf};
 use crate::data::soql::grammar::words::{Input, alias, keyword, lexeme, listed, object, path, symbol};
 
 pub(super) fn select(input: &mut Input<'_>) -> ModalResult<Select> {
@@ -15,6 +15,7 @@ pub(super) fn select(input: &mut Input<'_>) -> ModalResult<Select> {
     let items = cut_err(listed(item)).parse_next(input)?;
     let from = cut_err(preceded(keyword("FROM"), object)).parse_next(input)?;
     let alias = opt(preceded(opt(keyword("AS")), alias)).parse_next(input)?;
+    let joins = repeat(0.., preceded(symbol(","), cut_err(join))).parse_next(input)?;
     let scope = opt(preceded((keyword("USING"), cut_err(keyword("SCOPE"))), cut_err(object))).parse_next(input)?;
     let condition = opt(preceded(keyword("WHERE"), cut_err(condition))).parse_next(input)?;
     opt(preceded(keyword("WITH"), cut_err(mode))).parse_next(input)?;
@@ -27,7 +28,12 @@ pub(super) fn select(input: &mut Input<'_>) -> ModalResult<Select> {
     let all_rows = opt((keyword("ALL"), cut_err(keyword("ROWS")))).parse_next(input)?.is_some();
     let (order, offset): (Option<Vec<Order>>, Option<usize>) = (order, offset);
     let (order, offset) = (order.unwrap_or_default(), offset.unwrap_or_default());
-    Ok(Select { items, from, alias, scope, condition, groups, having, order, limit, offset, all_rows })
+    Ok(Select { items, from, alias, joins, scope, condition, groups, having, order, limit, offset, all_rows })
+}
+
+/// Parses a parent with its alias: `c.Account a`.
+fn join(input: &mut Input<'_>) -> ModalResult<Join> {
+    (path, preceded(opt(keyword("AS")), alias)).map(|(path, alias)| Join { path, alias }).parse_next(input)
 }
 
 fn number(input: &mut Input<'_>) -> ModalResult<usize> {

@@ -1,9 +1,11 @@
 //! The running state of an aggregate function over rows; nulls are ignored.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::data::soql::ast::Aggregate;
-use crate::data::soql::compare;
+use crate::data::soql::plan::Call;
+use crate::data::soql::{compare, eval};
 use crate::model::value::Value;
 
 #[derive(Debug)]
@@ -33,11 +35,13 @@ pub(super) fn key_of(value: &Value) -> String {
 }
 
 impl Tally {
-    pub(super) fn new(function: Aggregate, whole: bool) -> Self {
+    pub(super) fn new(call: &Call) -> Self {
+        let (function, whole) = (call.function, call.whole);
         Self { function, whole, count: 0, sum: 0.0, extreme: Value::Null, seen: HashSet::new() }
     }
 
-    pub(super) fn add(&mut self, value: &Value) {
+    /// Adds a row's value; the least and the greatest value of a picklist are those of its order.
+    pub(super) fn add(&mut self, call: &Call, value: &Value) {
         if value.is_null() {
             return;
         }
@@ -47,7 +51,8 @@ impl Tally {
             Aggregate::CountDistinct => drop(self.seen.insert(key_of(value))),
             Aggregate::Sum | Aggregate::Avg => self.sum += value.as_number().unwrap_or_default(),
             Aggregate::Min | Aggregate::Max => {
-                let order = compare::compared(value, &self.extreme);
+                let rank = |value| eval::rank(Cow::Borrowed(value), &call.picklist);
+                let order = compare::compared(&rank(value), &rank(&self.extreme));
                 let better = if self.function == Aggregate::Min {
                     order.is_some_and(std::cmp::Ordering::is_lt)
                 } else {

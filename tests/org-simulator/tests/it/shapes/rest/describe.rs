@@ -66,6 +66,13 @@ async fn standard_fields_are_described_as_recorded() {
                 "idLookup",
                 "nameField",
                 "relationshipName",
+                "aggregatable",
+                "filterable",
+                "groupable",
+                "sortable",
+                "polymorphicForeignKey",
+                "namePointing",
+                "defaultValue",
             ] {
                 assert_eq!(field[key], theirs[key], "{object}.{} {key}", field["name"]);
             }

@@ -57,11 +57,13 @@ async fn errors_are_worded_as_recorded() {
 async fn a_duplicate_is_reported_as_recorded() {
     let Some(theirs) = read("rest/errors/duplicates-detected-400.json") else { return };
     let context = TestContext::new().await;
-    let rule = json!({"name": "Standard_Contact_Duplicate_Rule", "object": "Contact", "fields": ["LastName"], "allow_save": true});
+    let rule = json!({"name": "Standard_Contact_Duplicate_Rule", "object": "Contact", "fields": ["LastName"], "on_create": "alert"});
     let rule: org_simulator::DuplicateRule = serde_json::from_value(rule).unwrap();
     context.org.set_duplicate_rule(&rule).unwrap();
-    context.post("sobjects/Contact", json!({"LastName": "Twice"})).await;
-    let response = context.post("sobjects/Contact", json!({"LastName": "Twice"})).await;
+    let twin = json!({"LastName": "Twice"});
+    context.post("sobjects/Contact", twin.clone()).await;
+    let url = format!("{}/services/data/v54.0/sobjects/Contact", context.org.url());
+    let response = context.plain(context.http.post(url).bearer_auth(context.token()).json(&twin)).await;
     assert_eq!(response.status, 400);
     assert_shape(&response.body, &theirs, "duplicate", &[]);
 }

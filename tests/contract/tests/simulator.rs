@@ -1,0 +1,261 @@
+//! The whole contract against the simulator, and what the runner promises: no leftovers, no secrets, a run that resumes.
+
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
+
+use std::collections::BTreeMap;
+
+use contract::check::Outcome;
+use contract::run::Options;
+use contract::target::Target;
+use contract::{Error, run, simulator};
+use org_simulator::{OrgKind, Seed, Simulator};
+use tokio::runtime::Runtime;
+
+/// The checks that do not apply to the simulator, with the reason that the run gives.
+const NOT_APPLICABLE: &[(&str, &str)] = &[
+    (
+        "only users with View Setup can query permission sets and their assignments",
+        "no session of a user without View Setup is given (CONTRACT_LIMITED_ACCESS_TOKEN)",
+    ),
+    ("the set of a permission set group covers the sets in it", "the org has no permission set group"),
+    (
+        "an active assignment rule changes the owner without that header",
+        "the org has no active assignment rule for leads",
+    ),
+    ("the daily limit is refused as TotalRequests, the concurrent one as Concurrent...", "the org is below its limits"),
+    (
+        "the endpoint of a packaged definition can be changed by a PATCH of its Metadata",
+        "the definition is not from a package",
+    ),
+    ("a packaged definition sends as the user who installed the package", "the definition is not from a package"),
+    ("a sandbox keeps the endpoint of a packaged definition", "the org is not a sandbox"),
+    ("an edition without outbound messages has no type WorkflowOutboundMessage", "the edition has outbound messages"),
+    ("a record-triggered flow sends the message of its record", "the org has no active flow Ferry_Account_Changed"),
+    ("the post-install script has enqueued its queueable job", "the package Ferry is not installed"),
+    ("an uninstall script makes no callout", "no failed job of an uninstall script with a callout is kept"),
+    ("a package version was built with a username of the Dev Hub as integrationUser", "the org is no Dev Hub"),
+    ("ancestorVersion HIGHEST is accepted for the first version", "the org is no Dev Hub"),
+    (
+        "the metadata of an app's policies has no member for rotation or allowed addresses",
+        "the Metadata API does not describe ExtlClntAppOauthConfigurablePolicies here (404)",
+    ),
+    ("an object's change event has a header and the object's fields", "the org has no change events"),
+    ("PutEvents refuses a source that begins with aws.", "no event bus of Amazon EventBridge is given (--event-bus)"),
+    ("a channel of the type data holds the events of its members", "the org has no channel of its own"),
+    ("a relay names its partner event source with org and channel", "the org has no event relay"),
+    ("a relayed event has the change in detail.payload", "no event from Amazon EventBridge is given (--relayed-event)"),
+    (
+        "a relayed event names its type, its schema and its id",
+        "no event from Amazon EventBridge is given (--relayed-event)",
+    ),
+    (
+        "a rule forwards events to another bus with their source unchanged",
+        "no event from Amazon EventBridge is given (--relayed-event)",
+    ),
+    (
+        "an overflow event has 000000000000000AAA for its records",
+        "no event from Amazon EventBridge is given (--relayed-event)",
+    ),
+    ("without rotation the old refresh token stays valid and no new one is returned", "rotation is on for this app"),
+];
+
+/// A running simulator. The contract's client blocks, so the simulator has threads of its own.
+struct Org {
+    runtime: Runtime,
+    simulator: Option<Simulator>,
+    target: Target,
+}
+
+impl Org {
+    fn start(kind: OrgKind) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let options = org_simulator::Options {
+            kind,
+            seed: Seed::DeveloperEdition,
+            send_outbound_messages: true,
+            ..org_simulator::Options::default()
+        };
+        let started = runtime.block_on(Simulator::start(options)).unwrap();
+        let target = simulator::prepare(started.url()).unwrap();
+        Self { runtime, simulator: Some(started), target }
+    }
+
+    fn simulator(&self) -> &Simulator {
+        self.simulator.as_ref().unwrap()
+    }
+
+    fn run(&self, options: &Options) -> contract::report::Report {
+        run::run(self.target.clone(), options, |_, _, _| {}).unwrap()
+    }
+
+    /// Returns the counts of the records that checks create.
+    fn counts(&self) -> BTreeMap<String, usize> {
+        let mut counts = self.simulator().record_counts();
+        counts.retain(|object, _| !matches!(object.as_str(), "PermissionSet" | "PermissionSetAssignment"));
+        counts
+    }
+}
+
+impl Drop for Org {
+    fn drop(&mut self) {
+        let simulator = self.simulator.take().unwrap();
+        self.runtime.block_on(simulator.stop());
+    }
+}
+
+fn only(name: &str) -> Options {
+    Options { only: Some(name.to_owned()), ..Options::default() }
+}
+
+#[test]
+fn the_simulator_agrees_with_the_contract() {
+    let org = Org::start(OrgKind::DeveloperEdition);
+    let before = org.counts();
+    let report = org.run(&Options::default());
+
+    let mut wrong = Vec::new();
+    let mut not_applicable = BTreeMap::new();
+    for entry in &report.entries {
+        match &entry.outcome {
+            Outcome::Agrees => {}
+            Outcome::NotApplicable { why } => _ = not_applicable.insert(entry.check.as_str(), why.as_str()),
+            other => wrong.push(format!("{}: {}: {other:?}", entry.area, entry.check)),
+        }
+    }
+    assert!(wrong.is_empty(), "mend the simulator or the check:\n{}", wrong.join("\n"));
+    assert_eq!(not_applicable, NOT_APPLICABLE.iter().copied().collect(), "checks that do not apply to the simulator");
+    assert!(report.left_over.is_empty(), "not deleted: {:?}", report.left_over);
+    assert_eq!(org.counts(), before, "the checks left records");
+
+    let text = report.markdown() + &serde_json::to_string(&report).unwrap();
+    for secret in org.simulator().secrets() {
+        assert!(!text.contains(&secret), "the report contains a secret");
+    }
+    assert!(!text.contains(org.simulator().url()) && !text.contains(&org.simulator().org_id()), "{text}");
+}
+
+#[test]
+fn a_production_org_is_refused_without_the_flag() {
+    let org = Org::start(OrgKind::Production);
+    let refused = run::run(org.target.clone(), &only("identity"), |_, _, _| {});
+    assert!(matches!(refused, Err(Error::Production { .. })), "{refused:?}");
+    assert!(matches!(run::clean(org.target.clone(), false), Err(Error::Production { .. })));
+    let options = Options { in_production: true, ..only("version 66.0 is offered") };
+    assert_eq!(org.run(&options).counts().agrees, 1);
+}
+
+#[test]
+fn a_resumed_run_repeats_no_check_that_was_made() {
+    let org = Org::start(OrgKind::DeveloperEdition);
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options { resume: Some(dir.path().join("run.json")), ..only("describe") };
+    let first = org.run(&options);
+    let requests = org.simulator().request_log().len();
+    let second = org.run(&options);
+    assert_eq!(first.entries, second.entries);
+    let describes = org.simulator().request_log().split_off(requests);
+    assert!(!describes.iter().any(|line| line.contains("/describe")), "{describes:?}");
+}
+
+#[test]
+fn a_resumed_run_deletes_what_the_aborted_one_left() {
+    let org = Org::start(OrgKind::DeveloperEdition);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("run.json");
+    let fields = serde_json::json!({"Name": "Ferry contract 0badcafe left"});
+    let admin = org.simulator().users()[0].username.clone();
+    let id = org.simulator().create_record(&admin, "Account", fields.as_object().unwrap()).unwrap();
+    let journal = serde_json::json!({
+        "mark": "Ferry contract 0badcafe", "org": org.simulator().org_id(), "entries": [],
+        "created": [{"object": "Account", "id": id}],
+    });
+    std::fs::write(&path, journal.to_string()).unwrap();
+
+    org.run(&Options { resume: Some(path), ..only("version 66.0 is offered") });
+    assert_eq!(org.simulator().record("Account", &id).unwrap()["IsDeleted"], true);
+}
+
+#[test]
+fn clean_finds_leftovers_by_their_mark_alone() {
+    let org = Org::start(OrgKind::DeveloperEdition);
+    let admin = org.simulator().users()[0].username.clone();
+    let create = |object: &str, fields: serde_json::Value| {
+        org.simulator().create_record(&admin, object, fields.as_object().unwrap()).unwrap()
+    };
+    let marked = create("Account", serde_json::json!({"Name": "Ferry contract 0badcafe left"}));
+    let other = create("Account", serde_json::json!({"Name": "Ferry contractors"}));
+    let contact =
+        create("Contact", serde_json::json!({"LastName": "Ferry contract 0badcafe child", "AccountId": marked}));
+
+    let deleted = run::clean(org.target.clone(), false).unwrap();
+    assert!(deleted.contains(&("Account", 1)) && deleted.contains(&("Contact", 1)), "{deleted:?}");
+    let is_deleted = |object: &str, id: &str| org.simulator().record(object, id).unwrap()["IsDeleted"] == true;
+    assert!(is_deleted("Account", &marked) && is_deleted("Contact", &contact) && !is_deleted("Account", &other));
+}
+
+#[test]
+fn a_check_of_an_org_that_answers_otherwise_differs() {
+    let org = Org::start(OrgKind::DeveloperEdition);
+    let fault = serde_json::json!({
+        "path": "/services/data/*/limits",
+        "effect": {"kind": "answer", "status": 200, "content_type": "application/json", "body": "{}"},
+    });
+    org.simulator().fault(serde_json::from_value::<org_simulator::FaultRule>(fault).unwrap());
+    let report = org.run(&only("limits have Max and Remaining"));
+    let Outcome::Differs { expected, received } = &report.entries[0].outcome else { panic!("{:?}", report.entries[0]) };
+    assert!(expected.contains("DailyApiRequests") && received == "200 {}", "{expected} / {received}");
+    assert_eq!(report.counts().differs, 1);
+}
+
+#[test]
+fn a_check_without_an_answer_is_not_run() {
+    let org = Org::start(OrgKind::DeveloperEdition);
+    let fault = serde_json::json!({"path": "/services/data/*/limits", "effect": {"kind": "reset_before"}});
+    org.simulator().fault(serde_json::from_value::<org_simulator::FaultRule>(fault).unwrap());
+    let report = org.run(&only("limits have Max and Remaining"));
+    assert_eq!((report.counts().not_run, report.counts().agrees), (1, 0), "{report:?}");
+}
+
+#[test]
+fn checks_that_need_another_org_agree_there() {
+    let mut org = Org::start(OrgKind::DeveloperEdition);
+    let agrees = |org: &Org, name: &str| {
+        let report = org.run(&only(name));
+        assert_eq!(report.counts().agrees, report.entries.len(), "{report:?}");
+    };
+    let settings = |org: &Org, value: serde_json::Value| {
+        let url = format!("{}/_simulator/settings", org.simulator().url());
+        let sent = org.runtime.block_on(reqwest::Client::new().post(url).json(&value).send()).unwrap();
+        assert!(sent.status().is_success());
+    };
+    settings(&org, serde_json::json!({"rotate_refresh_tokens": false}));
+    agrees(&org, "without rotation the old refresh token");
+
+    let fault = serde_json::json!({"path": "/services/data/*/limits", "effect": {"kind": "concurrent_limit_exceeded"}});
+    org.simulator().fault(serde_json::from_value::<org_simulator::FaultRule>(fault).unwrap());
+    agrees(&org, "the daily limit is refused as TotalRequests");
+    org.simulator().clear_faults();
+
+    settings(&org, serde_json::json!({"edition": "Professional Edition"}));
+    let options = Options { in_production: true, ..only("an edition without outbound messages") };
+    let report = org.run(&options);
+    assert_eq!(report.counts().agrees, 1, "{report:?}");
+
+    // An event in the form in which users of Event Relay show theirs.
+    let source = format!("aws.partner/salesforce.com/{}/Ferry__chn", org.simulator().org_id());
+    let header =
+        serde_json::json!({"entityName": "Account", "recordIds": ["000000000000000AAA"], "changeType": "GAP_OVERFLOW"});
+    let detail = serde_json::json!({"payload": {"ChangeEventHeader": header}, "schemaId": "s", "id": "i"});
+    let event = serde_json::json!({"source": source, "detail-type": "AccountChangeEvent", "detail": detail});
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("event.json");
+    std::fs::write(&path, event.to_string()).unwrap();
+    org.target.relayed_event = Some(path.clone());
+    settings(&org, serde_json::json!({"edition": "Developer Edition"}));
+    agrees(&org, "a relayed event has the change in detail.payload");
+    agrees(&org, "a relayed event names its type");
+    agrees(&org, "an overflow event has 000000000000000AAA");
+
+    std::fs::write(&path, r#"{"detail": {"ChangeEventHeader": {}}}"#).unwrap();
+    assert_eq!(org.run(&only("a relayed event has the change in detail.payload")).counts().differs, 1);
+}
