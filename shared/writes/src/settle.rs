@@ -9,9 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 use runtime::{Chain, Problem};
 use salesforce::{Classify, Retry};
 use serde_json::{Value, json};
+use store::deferral::MAX_DELAY;
 use store::deferral::jitter;
 use store::owner_policy::WriteRoute;
-use store::deferral::MAX_DELAY;
 use store::writes::is_queueable;
 use store::{Deferrals, Obstacle, QueuedState, RecordKey, WaitingFor, Write};
 
