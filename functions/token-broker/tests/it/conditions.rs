@@ -119,6 +119,26 @@ async fn an_outage_of_a_day_is_reported() {
     );
 }
 
+/// As an outage it would let the team write for a rep whom the org's administrator keeps out.
+#[tokio::test]
+async fn an_outage_does_not_hide_a_block_by_the_org() {
+    let mut context = TestContext::connected().await;
+    let old = context.token(None).await.unwrap();
+    token_endpoint_answers(&context, "invalid_app_access", "user is not admin approved");
+    context.token(Some(&old)).await.unwrap_err();
+    advance(&mut context, SignedDuration::from_hours(25));
+    context.org.clear_faults();
+    let path_prefix = "/services/oauth2/token".to_owned();
+    context.org.fault(Fault { path_prefix, method: None, times: 100, effect: Effect::Unavailable });
+
+    context.token(Some(&old)).await.unwrap_err();
+
+    assert_eq!(context.connection().await.blocked_by(), Some(Condition::UserNotApproved));
+    context.org.clear_faults();
+    context.token(Some(&old)).await.unwrap();
+    assert_eq!(context.connection().await.condition, None);
+}
+
 #[tokio::test]
 async fn the_hourly_keep_alive_tries_and_ends_a_condition() {
     let mut context = TestContext::connected().await;
