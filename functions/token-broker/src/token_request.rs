@@ -25,8 +25,10 @@ pub(crate) enum TokenRequest {
     RecentlyUsed,
 }
 
-/// The time between two refreshes that try whether an org has moved.
-const PROBE_EVERY: SignedDuration = SignedDuration::from_mins(5);
+/// The time between two refreshes that try whether an org has moved. Each stores a version of the secret, and an instance may
+/// be down for a day: Secrets Manager keeps at most 100 versions, and those of the last 24 hours are not removed. Tokens that
+/// cannot be stored any more are lost, and with them the grant.
+const PROBE_EVERY: SignedDuration = SignedDuration::from_mins(20);
 
 impl From<&AccessTokenRequest> for TokenRequest {
     fn from(wanted: &AccessTokenRequest) -> Self {
@@ -102,4 +104,19 @@ impl TokenRequest {
 
 fn is_of(tokens: &Tokens, fingerprint: &Fingerprint) -> bool {
     Fingerprint::from_token(&tokens.access_token) == *fingerprint
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The number of versions of a secret that Secrets Manager keeps.
+    const MAX_VERSIONS: u64 = 100;
+
+    #[test]
+    fn the_probes_of_a_day_leave_room_in_the_vault() {
+        let probes = SignedDuration::from_hours(24).as_secs() / PROBE_EVERY.as_secs();
+        // The others are of keep-alives and refused sessions.
+        assert!(probes.unsigned_abs() <= MAX_VERSIONS * 3 / 4, "{probes}");
+    }
 }

@@ -235,22 +235,7 @@ pub enum TeamState {
 /// Ferry also where the team could write in the rep's name.
 #[must_use]
 pub fn team_may_write_despite(condition: Condition) -> bool {
-    match condition {
-        // Faults of Ferry's own registration or requests, and outages.
-        Condition::AppRefused | Condition::RequestRefused | Condition::Unavailable => true,
-        // Rules for the user, the profile or the app.
-        Condition::LoginRestricted
-        | Condition::UserNotApproved
-        | Condition::ApiDisabled
-        | Condition::AppBlocked
-        | Condition::AppNotInstalled
-        // May be a rule for the addresses of the user's profile.
-        | Condition::SessionRefused
-        // May be any of them.
-        | Condition::UnknownError
-        // Nothing can be written in the org.
-        | Condition::OrgInactive => false,
-    }
+    condition.is_independent_of_org()
 }
 
 /// Chooses the connection and the owner of a write. `rep` is `None` for a request that names no rep.

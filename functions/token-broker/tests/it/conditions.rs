@@ -119,6 +119,26 @@ async fn an_outage_of_a_day_is_reported() {
     );
 }
 
+/// As an outage it would let the team write for a rep whom the org's administrator keeps out.
+#[tokio::test]
+async fn an_outage_does_not_hide_a_block_by_the_org() {
+    let mut context = TestContext::connected().await;
+    let old = context.token(None).await.unwrap();
+    token_endpoint_answers(&context, "invalid_app_access", "user is not admin approved");
+    context.token(Some(&old)).await.unwrap_err();
+    advance(&mut context, SignedDuration::from_hours(25));
+    context.org.clear_faults();
+    let path_prefix = "/services/oauth2/token".to_owned();
+    context.org.fault(Fault { path_prefix, method: None, times: 100, effect: Effect::Unavailable });
+
+    context.token(Some(&old)).await.unwrap_err();
+
+    assert_eq!(context.connection().await.blocked_by(), Some(Condition::UserNotApproved));
+    context.org.clear_faults();
+    context.token(Some(&old)).await.unwrap();
+    assert_eq!(context.connection().await.condition, None);
+}
+
 #[tokio::test]
 async fn the_hourly_keep_alive_tries_and_ends_a_condition() {
     let mut context = TestContext::connected().await;
@@ -230,7 +250,7 @@ async fn a_stored_session_that_is_old_is_refreshed() {
 }
 
 #[tokio::test]
-async fn a_host_that_is_unreachable_is_asked_for_anew_every_5_minutes() {
+async fn a_host_that_is_unreachable_is_asked_for_anew_every_20_minutes() {
     let mut context = TestContext::connected().await;
     let old = context.token(None).await.unwrap();
     let unreachable =
@@ -239,7 +259,7 @@ async fn a_host_that_is_unreachable_is_asked_for_anew_every_5_minutes() {
     let same = context.ask(asked.clone()).await.unwrap();
     assert_eq!(same.access_token.expose_secret(), old.access_token.expose_secret());
 
-    advance(&mut context, SignedDuration::from_mins(6));
+    advance(&mut context, SignedDuration::from_mins(21));
     let new = context.ask(asked).await.unwrap();
     assert_ne!(new.access_token.expose_secret(), old.access_token.expose_secret());
     assert!(context.is_accepted(&new).await);

@@ -132,6 +132,27 @@ impl Condition {
         matches!(self, Self::SessionRefused | Self::ApiDisabled)
     }
 
+    /// Returns whether it is certainly no decision of the org's about the user or the app: a fault of Ferry's own registration
+    /// or requests, or an outage.
+    #[must_use]
+    pub fn is_independent_of_org(self) -> bool {
+        match self {
+            Self::AppRefused | Self::RequestRefused | Self::Unavailable => true,
+            // Rules for the user, the profile or the app.
+            Self::LoginRestricted
+            | Self::UserNotApproved
+            | Self::ApiDisabled
+            | Self::AppBlocked
+            | Self::AppNotInstalled
+            // May be a rule for the addresses of the user's profile.
+            | Self::SessionRefused
+            // May be any of them.
+            | Self::UnknownError
+            // Nothing can be done in the org.
+            | Self::OrgInactive => false,
+        }
+    }
+
     /// Returns what the condition is, as a sentence.
     #[must_use]
     pub fn explanation(self) -> &'static str {

@@ -56,8 +56,14 @@ impl ConditionState {
     /// Returns the state after `condition` was found.
     ///
     /// Several conditions in turn are one trouble: the time counts from the first, so that answers that change do not hide it.
+    /// What may be a decision of the org's stays through an outage and faults of Ferry's, which say nothing about it: the team
+    /// must not write for the rep meanwhile.
     #[must_use]
     pub fn found(before: Option<Self>, condition: Condition, now: Timestamp) -> Self {
+        let stays = |before: &Self| {
+            condition.is_independent_of_org() && !before.condition.is_independent_of_org() && before.is_certain()
+        };
+        let condition = before.filter(|before| stays(before)).map_or(condition, |before| before.condition);
         let since = before.map_or_else(|| time::to_millis(now), |before| before.since);
         let lasted = now.duration_since(since);
         let is_over = |after| SignedDuration::try_from(after).is_ok_and(|after| lasted >= after);
@@ -204,6 +210,24 @@ mod tests {
         let unavailable = ConditionState::found(Some(unknown), Condition::Unavailable, hours(12));
         let unknown = ConditionState::found(Some(unavailable), Condition::UnknownError, hours(24));
         assert_eq!((unknown.since, unknown.reported), (start(), true));
+    }
+
+    #[test]
+    fn an_outage_does_not_hide_a_decision_of_the_org() {
+        let outages = Condition::ALL.into_iter().filter(|condition| condition.is_independent_of_org());
+        for outage in outages {
+            let blocked = ConditionState::found(None, Condition::UserNotApproved, start());
+            assert_eq!(ConditionState::found(Some(blocked), outage, hours(72)), blocked, "{outage}");
+            let not_reported = ConditionState::found(None, Condition::LoginRestricted, start());
+            let found = ConditionState::found(Some(not_reported), outage, hours(24));
+            assert_eq!((found.condition, found.reported), (Condition::LoginRestricted, true), "{outage}");
+            let again = ConditionState::found(
+                Some(ConditionState::found(None, outage, start())),
+                Condition::AppBlocked,
+                hours(1),
+            );
+            assert_eq!(again.condition, Condition::AppBlocked, "{outage}");
+        }
     }
 
     /// Returns the state after a number of new sessions were refused and replaced.
