@@ -33,7 +33,8 @@
 //! | one API each: REST, Bulk 1.0 and 2.0, SOAP, UI, GraphQL, Tooling, search | `api/` |
 //! | routes, authentication and faults over HTTP | `http/server` |
 //! | the web pages, and the admin API | `http/page`, `http/admin` |
-//! | the handle for tests (`Simulator`), saved states, the command line | `handle/` |
+//! | the handle for tests (`Simulator`), saved states, the command line, SFDX projects | `handle/` |
+//! | the file of recorded requests | `wire/recorder` |
 
 mod api;
 mod data;
@@ -54,6 +55,7 @@ pub use error::Error;
 pub use handle::cli;
 pub use handle::simulator::Simulator;
 pub use handle::simulator::options::Options;
+pub use handle::source::SourceReport;
 pub use identity::oauth::SigningKey;
 pub use identity::realm::OrgOptions;
 pub use messages::callout::ClientCertificate;

@@ -1,7 +1,9 @@
 //! TCP connections that a fault can close, and helpers for HTTP requests and responses.
 
 pub(crate) mod html;
+pub(crate) mod masking;
 pub(crate) mod multipart;
+pub(crate) mod recorder;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -31,6 +33,10 @@ impl Connection {
     /// Closes the connection: further writes fail.
     pub(crate) fn close(&self) {
         self.is_closed.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::SeqCst)
     }
 
     /// Returns the address of the client.
@@ -73,11 +79,7 @@ pub(crate) struct ClosableStream {
 
 impl ClosableStream {
     fn check(&self) -> io::Result<()> {
-        if self.connection.is_closed.load(Ordering::SeqCst) {
-            Err(io::ErrorKind::ConnectionReset.into())
-        } else {
-            Ok(())
-        }
+        if self.connection.is_closed() { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The program `org-simulator`.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
@@ -10,17 +11,30 @@ use clap::{Parser, ValueEnum};
 
 use crate::data::crm_data::load::LoadReport;
 use crate::data::seed::Seed;
+use crate::handle::faults_file;
 use crate::handle::simulator::options::Options;
 use crate::identity::realm::OrgOptions;
+use crate::model::faults::FaultRule;
 use crate::model::kind::OrgKind;
 use crate::{Error, Simulator};
 
+const AFTER_HELP: &str = "\
+Examples:
+  org-simulator --seed developer-edition
+  org-simulator --port 0 --seed none --package my-sfdx-project --record requests.jsonl
+  org-simulator --orgs production,sandbox --faults faults.json --state orgs.json
+
+Exit codes:
+  0  ended by Ctrl-C
+  1  an org could not be started or filled, or the state could not be written; the reason is on standard error
+  2  an option is unknown or its value invalid";
+
 /// A Salesforce org on loopback: OAuth, data API, Bulk API, UI API, notes and outbound messages, in memory.
 ///
-/// The printed address is a web page with users, records, tokens, the outbound queue and faults. The admin API for
-/// tests and demos is below /_simulator/; README.md lists its routes.
+/// The printed address is a web page with users, records, the outbound queue and faults. The admin API for tests and
+/// demos is below /_simulator/; README.md lists its routes.
 #[derive(Debug, Parser)]
-#[command(name = "org-simulator", version)]
+#[command(name = "org-simulator", version, after_help = AFTER_HELP)]
 pub struct Args {
     /// Port of the first org; the next orgs use the ports after it. 0 selects free ports.
     #[arg(long, default_value_t = 8590)]
@@ -41,6 +55,16 @@ pub struct Args {
     /// opportunities-*-upsert.csv.
     #[arg(long, value_name = "DIR")]
     crm_data: Option<PathBuf>,
+    /// SFDX project whose custom objects and fields, outbound messages, their flows, and permission sets are installed
+    /// into the first org. A warning names everything that is not supported.
+    #[arg(long, value_name = "DIR")]
+    package: Option<PathBuf>,
+    /// JSON file with a fault or a list of faults for the first org, as for POST /_simulator/faults.
+    #[arg(long, value_name = "FILE")]
+    faults: Option<PathBuf>,
+    /// File to which requests and responses are appended as they happen, as JSON lines; secrets are masked.
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     /// File for the state: loaded at the start if it exists, and written when the program ends.
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
@@ -99,6 +123,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
         SeedArg::BuiltIn(seed) => *seed,
         SeedArg::Folder(_) => Seed::None,
     };
+    let faults = args.faults.as_deref().map(read_faults).transpose()?.unwrap_or_default();
     let options = Options {
         port: args.port,
         listen: Some(args.listen),
@@ -106,11 +131,15 @@ pub async fn run(args: Args) -> Result<(), Error> {
         kind: args.orgs.first().copied().map(OrgKind::from).unwrap_or_default(),
         send_outbound_messages: !args.no_send,
         state: args.state.clone(),
+        record: args.record.clone(),
         ..Options::default()
     };
     let resumes = args.state.as_deref().is_some_and(Path::exists);
     let simulator = Simulator::start(options).await?;
     let others = if resumes { Vec::new() } else { fill(&simulator, &args, seed).await? };
+    for fault in faults {
+        simulator.fault(fault);
+    }
     for org in simulator.orgs() {
         print(&format!("org {} ({}) at {}", org.org_id(), org.kind(), org.url()));
     }
@@ -126,12 +155,35 @@ pub async fn run(args: Args) -> Result<(), Error> {
     saved
 }
 
-/// Loads data into the first org and adds the others.
+fn read_faults(path: &Path) -> Result<Vec<FaultRule>, Error> {
+    let shown = || path.display().to_string();
+    let text = fs::read_to_string(path).map_err(|source| Error::Read { path: shown(), source })?;
+    faults_file::parse(&text)
+        .map_err(|reason| Error::Invalid { what: "file of faults", reason: format!("{}: {reason}", shown()) })
+}
+
+/// Installs a project in the first org and reports what was not installed.
+fn install(simulator: &Simulator, dir: &Path) -> Result<(), Error> {
+    #[expect(clippy::disallowed_methods, reason = "a project names the variables of its replacements")]
+    let report = simulator.install_source(dir, |name| std::env::var(name).ok())?;
+    for part in &report.installed {
+        print(&format!("installed {part}"));
+    }
+    for part in &report.skipped {
+        tracing::warn!("not installed: {part}");
+    }
+    Ok(())
+}
+
+/// Installs the project and loads data into the first org, and adds the others.
 async fn fill(simulator: &Simulator, args: &Args, seed: Seed) -> Result<Vec<Simulator>, Error> {
     let folder = match &args.seed {
         SeedArg::BuiltIn(_) => None,
         SeedArg::Folder(folder) => Some(folder),
     };
+    if let Some(dir) = &args.package {
+        install(simulator, dir)?;
+    }
     for dir in folder.into_iter().chain(&args.crm_data) {
         print(&loaded(&simulator.load_crm_data(dir)?));
     }

@@ -7,9 +7,11 @@ pub(crate) mod options;
 mod orgs;
 mod rules;
 mod server;
+mod source;
 mod state;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::time::Duration;
@@ -35,7 +37,8 @@ use crate::model::outbox::settings::{OutboundDisturbance, OutboundSettings};
 use crate::model::packages::InstalledPackage;
 use crate::model::people::{self, NewUser, User};
 use crate::model::sharing::{SharingDefault, SharingRule};
-use crate::model::{records, transaction};
+use crate::model::{access, records, transaction};
+use crate::wire::recorder::Recorder;
 use crate::{Clock, Error};
 
 use server::{Port, Server};
@@ -355,6 +358,10 @@ async fn realm(options: &Options) -> Result<Realm, Error> {
     let sandbox = Port::bind(address, options.sandbox_login_port).await?;
     let realm = Realm::new(options.clock.clone(), [login.url.clone(), sandbox.url.clone()], launch::start_unowned)?;
     realm.listen_on(address);
+    if let Some(path) = &options.record {
+        let refused = |error: io::Error| Error::Invalid { what: "file to record to", reason: error.to_string() };
+        realm.record_to(Recorder::open(path, options.clock.clone()).map_err(refused)?);
+    }
     realm.keep_running(Server::of_login_host(login, &realm, Environment::Production));
     realm.keep_running(Server::of_login_host(sandbox, &realm, Environment::Sandbox));
     Ok(realm)

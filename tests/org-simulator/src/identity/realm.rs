@@ -13,6 +13,7 @@ use crate::messages::callout::Callouts;
 use crate::model::kind::{Environment, Features, OrgKind};
 use crate::model::logins::apps::Apps;
 use crate::model::org::Org;
+use crate::wire::recorder::Recorder;
 use crate::{Clock, Error};
 
 /// A function that starts an additional org of a realm, which runs until [`Realm::stop_servers`].
@@ -38,6 +39,7 @@ struct Members {
     made: u32,
     /// The address on which the orgs listen; 127.0.0.1 when not set.
     listen: Option<IpAddr>,
+    recorder: Option<Recorder>,
     orgs: Vec<(Weak<OrgLock>, Callouts)>,
     /// Servers that run until the first org stops: the login hosts, and orgs that no handle owns.
     servers: Vec<Box<dyn Send>>,
@@ -74,6 +76,15 @@ impl Realm {
     /// Returns the address on which an org listens.
     pub(crate) fn address(&self) -> IpAddr {
         self.members().listen.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
+    }
+
+    /// Sets the file to which the requests to new servers are written.
+    pub(crate) fn record_to(&self, recorder: Recorder) {
+        self.members().recorder = Some(recorder);
+    }
+
+    pub(crate) fn recorder(&self) -> Option<Recorder> {
+        self.members().recorder.clone()
     }
 
     pub(crate) fn keys(&self) -> &'static SigningKey {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use effect::Effect;
+pub(crate) use rule::fits;
 pub use rule::{Fault, FaultRule};
 
 /// Faults that are kept; the oldest used-up ones are removed first.

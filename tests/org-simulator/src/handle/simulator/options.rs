@@ -31,6 +31,8 @@ pub struct Options {
     /// A file that [`Simulator::save_state`](crate::Simulator::save_state) wrote. If it exists, the saved realm is
     /// started, and of these options only the ports, the clock and `send_outbound_messages` apply.
     pub state: Option<PathBuf>,
+    /// A file to which every request and its response are appended, as JSON lines without secrets.
+    pub record: Option<PathBuf>,
     /// Port on 127.0.0.1 of the login host of production orgs; 0 takes a free one.
     pub login_port: u16,
     /// Port on 127.0.0.1 of the login host of sandboxes; 0 takes a free one.

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Router, middleware};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -13,6 +13,7 @@ use crate::http::server::{self, login_host};
 use crate::identity::realm::{Realm, Shared};
 use crate::messages::outbound::sender;
 use crate::model::kind::Environment;
+use crate::wire::recorder::record;
 use crate::wire::{ClosableListener, Connection};
 
 /// The interval at which the automatic sender looks for messages that are due.
@@ -50,24 +51,28 @@ impl Server {
     /// Serves an org.
     pub(crate) fn of_org(port: Port, shared: Shared, send_outbound_messages: bool) -> Self {
         let sender = send_outbound_messages.then(|| send(shared.clone()));
-        let mut server = Self::serve(port, server::router(shared.clone()));
+        let mut server = Self::serve(port, &shared.realm, server::router(shared.clone()));
         (server.sender, server.org) = (sender, Some(shared));
         server
     }
 
     /// Serves an org at an additional address.
     pub(crate) fn of_instance(port: Port, shared: Shared) -> Self {
-        Self::serve(port, server::router(shared))
+        Self::serve(port, &shared.realm.clone(), server::router(shared))
     }
 
     /// Serves a login host.
     pub(crate) fn of_login_host(port: Port, realm: &Realm, environment: Environment) -> Self {
-        Self::serve(port, login_host::routes(realm, environment))
+        Self::serve(port, realm, login_host::routes(realm, environment))
     }
 
-    /// Serves some routes.
+    /// Serves some routes, and records their requests if the realm does.
     #[expect(clippy::disallowed_methods, reason = "this is a server: it runs beside its caller until it is stopped")]
-    fn serve(port: Port, routes: Router) -> Self {
+    fn serve(port: Port, realm: &Realm, routes: Router) -> Self {
+        let routes = match realm.recorder() {
+            Some(recorder) => routes.layer(middleware::from_fn_with_state(recorder, record)),
+            None => routes,
+        };
         let (stop, stopped) = oneshot::channel();
         let app = routes.into_make_service_with_connect_info::<Connection>();
         let server = axum::serve(ClosableListener(port.listener), app).with_graceful_shutdown(async {

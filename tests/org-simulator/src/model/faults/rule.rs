@@ -94,7 +94,7 @@ impl From<Fault> for FaultRule {
 }
 
 /// Returns whether a path matches a pattern with `*` and `**`.
-fn fits(pattern: &[u8], path: &[u8]) -> bool {
+pub(crate) fn fits(pattern: &[u8], path: &[u8]) -> bool {
     match pattern {
         [] => path.is_empty(),
         [b'*', b'*', rest @ ..] => (0..=path.len()).any(|from| fits(rest, &path[from..])),
