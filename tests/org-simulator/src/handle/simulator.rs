@@ -37,7 +37,7 @@ use crate::model::outbox::settings::{OutboundDisturbance, OutboundSettings};
 use crate::model::packages::InstalledPackage;
 use crate::model::people::{self, NewUser, User};
 use crate::model::sharing::{SharingDefault, SharingRule};
-use crate::model::{access, records, transaction};
+use crate::model::{records, transaction};
 use crate::wire::recorder::Recorder;
 use crate::{Clock, Error};
 
