@@ -22,6 +22,8 @@ use http::{HeaderValue, header};
 use crate::identity::realm::Shared;
 use crate::wire::html::STYLE_PATH;
 
+pub(crate) use package::INSTALL_PATH;
+
 /// The content security policy: the style sheet is the only resource, and scripts are disabled.
 pub(crate) const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'",

@@ -7,15 +7,23 @@ use serde_json::{Value, json};
 
 use crate::support::TestContext;
 
-/// Every route with its path, and an acceptable body if it takes one.
-fn routes() -> Vec<(&'static str, String, Option<Value>)> {
+/// A method, a path, and an acceptable body if the route takes one.
+type Route = (&'static str, String, Option<Value>);
+
+/// Returns every route of the admin API.
+fn routes() -> Vec<Route> {
+    let mut all = routes_of_people_and_apps();
+    all.extend(routes_of_records_and_rules());
+    all.extend(routes_of_messages_and_settings());
+    all
+}
+
+fn path(text: &str) -> String {
+    text.to_owned()
+}
+
+fn routes_of_people_and_apps() -> Vec<Route> {
     let user = "casey@larkspur.example";
-    let rule = |more: Value| {
-        let mut rule = json!({"name": "R", "object": "Account"});
-        rule.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        Some(rule)
-    };
-    let path = |text: &str| text.to_owned();
     vec![
         ("GET", path("org"), None),
         ("GET", path("orgs"), None),
@@ -32,6 +40,16 @@ fn routes() -> Vec<(&'static str, String, Option<Value>)> {
         ("PUT", path("apps/i/policy"), Some(json!({}))),
         ("POST", path("apps/i/secret"), None),
         ("DELETE", path("apps/i/secret"), None),
+    ]
+}
+
+fn routes_of_records_and_rules() -> Vec<Route> {
+    let rule = |more: Value| {
+        let mut rule = json!({"name": "R", "object": "Account"});
+        rule.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        Some(rule)
+    };
+    vec![
         ("POST", path("objects"), Some(json!({"name": "X__c"}))),
         ("POST", path("records/Account"), Some(json!({"Name": "N"}))),
         ("GET", path("records/Account/0"), None),
@@ -46,6 +64,11 @@ fn routes() -> Vec<(&'static str, String, Option<Value>)> {
         ("DELETE", path("rules/R"), None),
         ("POST", path("locks/0"), None),
         ("DELETE", path("locks/0"), None),
+    ]
+}
+
+fn routes_of_messages_and_settings() -> Vec<Route> {
+    vec![
         ("GET", path("outbound-messages"), None),
         (
             "POST",

@@ -267,7 +267,7 @@ async fn an_install_link_shows_and_installs_its_version() {
     let vendor = context.org.add_org(options).await.unwrap();
     vendor.prepare_license_management();
     let path = format!("{PAGES}/package");
-    assert!(context.page(&path).await.contains("The package is not installed."));
+    assert!(context.page(&path).await.contains("is not installed."));
     assert_eq!(context.send(&path, &path, &[("version", "1.2.0")]).await.0.status, 303);
     let page = context.page(&path).await;
     let (_, link) = page.split_once("href=\"/packaging/").unwrap();

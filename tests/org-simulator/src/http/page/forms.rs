@@ -34,7 +34,8 @@ impl FromRequest<Shared> for Posted {
     }
 }
 
-fn token(org: &Org) -> String {
+/// Returns the token of the org's forms.
+pub(super) fn token(org: &Org) -> String {
     org.random.fork("forms").text()
 }
 

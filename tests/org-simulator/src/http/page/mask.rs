@@ -38,10 +38,12 @@ fn is_secret(name: &str) -> bool {
     SECRETS.contains(&plain.as_str())
 }
 
-/// Returns the tokens and client secrets that the org knows, also percent-encoded, longest first.
+/// Returns the tokens and client secrets that the org knows and the token of its forms, also percent-encoded, longest
+/// first.
 pub(super) fn known_secrets(org: &Org) -> Vec<String> {
     let apps = org.logins.apps().into_iter().flat_map(|app| [Some(app.secret), app.older_secret]).flatten();
-    let plain: Vec<String> = org.logins.secrets().into_iter().chain(apps).filter(|secret| secret.len() > 3).collect();
+    let all = org.logins.secrets().into_iter().chain(apps).chain([super::forms::token(org)]);
+    let plain: Vec<String> = all.filter(|secret| secret.len() > 3).collect();
     let mut all: Vec<String> = plain.iter().map(|secret| encoded(secret)).chain(plain.iter().cloned()).collect();
     all.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     all.dedup();

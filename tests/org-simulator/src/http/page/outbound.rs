@@ -109,12 +109,7 @@ fn definition_form(org: &Org, inputs: &Inputs<'_>) -> String {
     let users: Vec<(String, String)> = [everything].into_iter().chain(forms::users(org)).collect();
     let fields = [
         inputs.text("Name", "name", ""),
-        inputs.select(
-            "Object",
-            "object",
-            "A create, an update and an undelete of its records are sent.",
-            &forms::objects(org),
-        ),
+        inputs.select("Object", "object", "Every create and update of its records is sent.", &forms::objects(org)),
         inputs.text("Fields", "fields", "separated by commas; Id is always sent"),
         inputs.text("Endpoint", "endpoint_url", "a URL on this machine, for example http://localhost:8580/hook"),
         inputs.select("User", "integration_user", "The message contains only what this user may see.", &users),

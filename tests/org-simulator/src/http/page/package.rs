@@ -17,7 +17,7 @@ use crate::wire::html::{escaped, message};
 
 pub(super) const PATH: &str = "/_simulator/pages/package";
 /// The path of Salesforce's install links.
-pub(super) const INSTALL_PATH: &str = "/packaging/installPackage.apexp";
+pub(crate) const INSTALL_PATH: &str = "/packaging/installPackage.apexp";
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -98,7 +98,7 @@ fn rendered(org: &Org, values: &Form, problems: &[Problem]) -> String {
             ]);
             facts + &forms::button(org, &format!("{PATH}/uninstall"), &[], "Uninstall")
         }
-        None => "<p>The package is not installed.</p>".to_owned(),
+        None => format!("<p>{PACKAGE}, namespace <code>{NAMESPACE}</code>, is not installed.</p>"),
     };
     let version = values.get("version");
     let title = if version.is_empty() { "Package".to_owned() } else { format!("Install {PACKAGE} {version}") };
