@@ -144,6 +144,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
         print(&format!("org {} ({}) at {}", org.org_id(), org.kind(), org.url()));
     }
     print(&format!("login hosts {} and, for sandboxes, {}", simulator.login_url(), simulator.sandbox_login_url()));
+    print(&format!("install link {}{}", simulator.url(), crate::http::page::INSTALL_PATH));
     print(&format!("client id {}\nCtrl-C stops it.", simulator.client_id()));
     // Without a signal handler the program ends at once.
     let _ = tokio::signal::ctrl_c().await;

@@ -2,7 +2,7 @@
 
 mod apps;
 mod body;
-mod faults;
+pub(crate) mod faults;
 mod objects;
 mod orgs;
 mod outbound;
@@ -12,11 +12,12 @@ mod records;
 pub(crate) mod response;
 pub(crate) mod rules;
 mod settings;
+mod strict;
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
+use axum::{Router, middleware};
 use serde_json::{Value as Json, json};
 
 use crate::http::admin::response::ok;
@@ -42,6 +43,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .merge(settings::routes())
         .merge(crate::http::admin::rules::routes())
         .merge(passwords::routes())
+        .route_layer(middleware::from_fn(strict::refuse_unknown))
 }
 
 async fn org(State(shared): State<Shared>) -> Response {

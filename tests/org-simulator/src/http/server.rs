@@ -1,5 +1,6 @@
 //! The HTTP server: its routes, and authentication and limits of the data API.
 
+mod capture;
 mod encoding;
 mod faulty;
 pub(crate) mod late;
@@ -63,6 +64,7 @@ fn routes(shared: Shared) -> Router {
         .fallback(unknown)
         .layer(middleware::from_fn_with_state(shared.clone(), moved::moved))
         .layer(middleware::map_response(with_security_policy))
+        .layer(middleware::from_fn(capture::capture))
         .layer(middleware::from_fn(encoding::apply_encoding))
         .layer(middleware::from_fn_with_state(shared.clone(), faulty))
         .layer(DefaultBodyLimit::max(MAX_BODY))

@@ -26,15 +26,21 @@ pub(crate) use requests::{process_due_requests, record_installations};
 /// post-install script.
 pub(crate) async fn install(shared: &Shared, install: &PackageInstall) -> Result<InstallResponse, Error> {
     crate::messages::callout::loopback(&install.callout_url)?;
-    let (sent, subscriber, installed) = {
-        let mut org = shared.org();
-        let installed = put_version(&mut org, &install.package_version);
-        (announcement(&org, install), Subscriber::of(&org), installed)
-    };
-    in_license_management(shared, |vendor| licenses::installed(vendor, &subscriber, &installed))?;
+    install_silently(shared, &install.package_version)?;
+    let sent = announcement(&shared.org(), install);
     let reply = shared.callouts.post(&install.callout_url, "application/json", sent.to_string()).await?;
     let body = serde_json::from_str(&reply.body).unwrap_or(Json::String(reply.body));
     Ok(InstallResponse { status: reply.status, body, sent })
+}
+
+/// Installs or upgrades the package and updates the License Management Org, without a callout.
+pub(crate) fn install_silently(shared: &Shared, version: &str) -> Result<(), Error> {
+    let (subscriber, installed) = {
+        let mut org = shared.org();
+        let installed = put_version(&mut org, version);
+        (Subscriber::of(&org), installed)
+    };
+    in_license_management(shared, |vendor| licenses::installed(vendor, &subscriber, &installed))
 }
 
 /// Uninstalls the package. The uninstall script cannot make a callout, so only the license changes.
@@ -67,6 +73,7 @@ fn announcement(org: &Org, install: &PackageInstall) -> Json {
 
 /// A package installation that is announced to a callout URL.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PackageInstall {
     /// The URL that the package's post-install script calls; must be a loopback address.
     pub callout_url: String,

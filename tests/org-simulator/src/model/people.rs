@@ -32,6 +32,7 @@ pub struct User {
 
 /// A user to add.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NewUser {
     /// Login name, unique.
     pub username: String,

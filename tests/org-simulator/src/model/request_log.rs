@@ -1,36 +1,159 @@
-//! The requests to the org, for tests that count them. Queries and bodies are not stored.
+//! The requests to the org: for tests that count them, and for the page that shows them.
+//!
+//! Headers and bodies are kept as they were sent, tokens included, and only in memory; the page masks secrets.
 
 use std::collections::VecDeque;
+use std::time::Duration;
+
+use http::HeaderMap;
+use jiff::Timestamp;
 
 use crate::model::ids::RecordId;
 
 const MAX_ENTRIES: usize = 10_000;
+/// The newest requests whose headers and bodies are kept.
+const MAX_MESSAGES: usize = 1_000;
+/// Bytes that are kept of a body.
+const MAX_BODY: usize = 8_192;
 
 /// The newest requests, oldest first.
 #[derive(Debug, Default)]
-pub(crate) struct RequestLog(VecDeque<Entry>);
+pub(crate) struct RequestLog {
+    entries: VecDeque<Entry>,
+    last_number: u64,
+}
 
+/// A request and the org's answer.
 #[derive(Debug)]
-struct Entry {
-    line: String,
+pub(crate) struct Entry {
+    /// The number of the request, from 1.
+    pub(crate) number: u64,
+    pub(crate) request: LoggedRequest,
+    /// The status that was sent.
+    pub(crate) status: u16,
+    /// Real time from the request to its answer.
+    pub(crate) duration: Duration,
+    /// The messages; absent for a request that did not reach the org, and for older ones.
+    pub(crate) exchange: Option<Box<Exchange>>,
+}
+
+/// The identity of a request.
+#[derive(Clone, Debug)]
+pub(crate) struct LoggedRequest {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    /// The query string, without the question mark.
+    pub(crate) query: String,
     /// The user of the request's session.
-    user: Option<RecordId>,
+    pub(crate) user: Option<RecordId>,
+    /// The time of the org's clock.
+    pub(crate) at: Timestamp,
+}
+
+/// The messages of a request, as the org saw them: without compression, and before a fault changes the answer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Exchange {
+    pub(crate) request: Message,
+    pub(crate) answer: Message,
+}
+
+/// Headers and the beginning of a body.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Message {
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+    /// The size of the whole body, in bytes.
+    pub(crate) size: usize,
+}
+
+impl Message {
+    pub(crate) fn new(headers: HeaderMap, body: &[u8]) -> Self {
+        Self { headers, body: body[..body.len().min(MAX_BODY)].to_vec(), size: body.len() }
+    }
+
+    /// Returns the text that is kept of the body, without a character that was cut at its end.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match std::str::from_utf8(&self.body) {
+            Ok(text) => Some(text),
+            Err(error) if error.error_len().is_none() && self.is_cut() => {
+                std::str::from_utf8(&self.body[..error.valid_up_to()]).ok()
+            }
+            Err(_) => None,
+        }
+    }
+
+    /// Returns whether only the beginning of the body is kept.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.size > self.body.len()
+    }
+}
+
+impl Entry {
+    /// Returns `METHOD /path status`.
+    pub(crate) fn line(&self) -> String {
+        format!("{} {} {}", self.request.method, self.request.path, self.status)
+    }
 }
 
 impl RequestLog {
-    pub(crate) fn add(&mut self, method: &str, path: &str, status: u16, user: Option<RecordId>) {
-        if self.0.len() == MAX_ENTRIES {
-            self.0.pop_front();
+    pub(crate) fn add(
+        &mut self,
+        request: LoggedRequest,
+        status: u16,
+        duration: Duration,
+        exchange: Option<Box<Exchange>>,
+    ) {
+        if self.entries.len() == MAX_ENTRIES {
+            self.entries.pop_front();
         }
-        self.0.push_back(Entry { line: format!("{method} {path} {status}"), user });
+        self.last_number += 1;
+        self.entries.push_back(Entry { number: self.last_number, request, status, duration, exchange });
+        if let Some(old) = self.entries.len().checked_sub(MAX_MESSAGES + 1) {
+            self.entries[old].exchange = None;
+        }
+    }
+
+    pub(crate) fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry> {
+        self.entries.iter()
     }
 
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.0.iter().map(|entry| entry.line.clone()).collect()
+        self.entries.iter().map(Entry::line).collect()
     }
 
     /// Returns the requests with a session of this user.
     pub(crate) fn lines_of(&self, user: RecordId) -> Vec<String> {
-        self.0.iter().filter(|entry| entry.user == Some(user)).map(|entry| entry.line.clone()).collect()
+        self.entries.iter().filter(|entry| entry.request.user == Some(user)).map(Entry::line).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request() -> LoggedRequest {
+        let (method, path, query) = ("GET".to_owned(), "/x".to_owned(), String::new());
+        LoggedRequest { method, path, query, user: None, at: Timestamp::UNIX_EPOCH }
+    }
+
+    #[test]
+    fn old_requests_lose_their_messages_and_then_their_place() {
+        let mut log = RequestLog::default();
+        for _ in 0..=MAX_ENTRIES {
+            log.add(request(), 200, Duration::ZERO, Some(Box::default()));
+        }
+        assert_eq!(log.entries().filter(|entry| entry.exchange.is_some()).count(), MAX_MESSAGES);
+        assert_eq!((log.lines().len(), log.entries().next().map(|entry| entry.number)), (MAX_ENTRIES, Some(2)));
+        assert!(log.entries().next_back().is_some_and(|entry| entry.exchange.is_some()));
+    }
+
+    #[test]
+    fn a_long_body_is_cut_between_characters() {
+        let body = "é".repeat(MAX_BODY);
+        let message = Message::new(HeaderMap::new(), &body.as_bytes()[1..]);
+        assert!(message.text().is_none(), "it does not begin with a character");
+        let message = Message::new(HeaderMap::new(), format!("a{body}").as_bytes());
+        assert!(message.is_cut() && message.text().is_some_and(|text| text.len() == MAX_BODY - 1));
+        assert_eq!(message.size, 1 + 2 * MAX_BODY);
     }
 }

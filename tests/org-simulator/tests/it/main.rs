@@ -5,6 +5,7 @@
 mod activities;
 mod admin;
 mod admin_apps;
+mod admin_refusals;
 mod bulk_ingest;
 mod bulk_query;
 mod bulk_v1;
@@ -33,6 +34,8 @@ mod orgs;
 mod outbound;
 mod packages;
 mod pages;
+mod pages_forms;
+mod pages_requests;
 mod password_flow;
 mod permissions;
 mod program;

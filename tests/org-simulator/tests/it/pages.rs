@@ -35,6 +35,8 @@ async fn records_are_browsed_filtered_and_read() {
 async fn pages_have_a_strict_policy_and_show_no_token() {
     let context = TestContext::new().await;
     context.org.fault(FaultRule { path: Some("/x".to_owned()), ..FaultRule::new(Effect::Unavailable) });
+    let edit =
+        format!("/_simulator/pages/records/Account/{}/edit", context.id_of("Account", "Fjordglass Optics").await);
     for path in [
         "/",
         "/_simulator/pages/records",
@@ -43,6 +45,12 @@ async fn pages_have_a_strict_policy_and_show_no_token() {
         "/_simulator/pages/outbound?state=pending",
         "/_simulator/pages/faults",
         "/_simulator/pages/requests",
+        "/_simulator/pages/requests/1",
+        "/_simulator/pages/clock",
+        "/_simulator/pages/package",
+        "/packaging/installPackage.apexp",
+        "/_simulator/pages/records/Account/new",
+        edit.as_str(),
     ] {
         let (response, text) = page(&context, path).await;
         assert_eq!(response.status, 200, "{path}");

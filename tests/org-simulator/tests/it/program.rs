@@ -23,6 +23,10 @@ async fn unsupported_requests_are_logged_on_standard_error() {
     assert!(first.contains("(production)") && second.contains("(sandbox)"), "{first} {second}");
     let url = first.rsplit(' ').next().unwrap().to_owned();
     let http = reqwest::Client::new();
+    lines.next_line().await.unwrap();
+    let link = lines.next_line().await.unwrap().unwrap();
+    let page = http.get(link.strip_prefix("install link ").unwrap()).send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("Ferry Connector, namespace <code>ferry</code>, is not installed."), "{page}");
     let session = http.post(format!("{url}/_simulator/sessions")).json(&json!({"username": "admin@larkspur.example"}));
     let session: Value = session.send().await.unwrap().json().await.unwrap();
     let token = session["access_token"].as_str().unwrap();

@@ -22,17 +22,30 @@ async fn faults(State(shared): State<Shared>) -> Response {
 }
 
 async fn add_faults(State(shared): State<Shared>, Body(order): Body<Json>) -> Outcome {
-    let refused = |error: serde_json::Error| Error::Invalid { what: "fault", reason: error.to_string() };
     let rules: Vec<FaultRule> = match order {
-        Json::Array(_) => serde_json::from_value(order).map_err(refused)?,
-        one => vec![serde_json::from_value(one).map_err(refused)?],
+        Json::Array(rules) => rules.into_iter().map(rule).collect::<Result<_, _>>()?,
+        one => vec![rule(one)?],
     };
-    if rules.iter().any(|rule| rule.probability.is_some_and(|share| !(0.0..=1.0).contains(&share))) {
-        return Err(Error::Invalid { what: "fault", reason: "the probability is a number from 0 to 1".to_owned() });
-    }
     let mut org = shared.org();
     let ids: Vec<u64> = rules.into_iter().map(|rule| org.faults.add(rule)).collect();
     Ok(ok(json!({"ids": ids})))
+}
+
+/// Reads a rule; an error when it has an unknown member or a probability that is none.
+pub(crate) fn rule(order: Json) -> Result<FaultRule, Error> {
+    let refused = |reason: String| Error::Invalid { what: "fault", reason };
+    let rule: FaultRule = serde_json::from_value(order.clone()).map_err(|error| refused(error.to_string()))?;
+    // Serde accepts any member beside the tag of an enum, so the members of the effect are compared with its own.
+    let own = serde_json::to_value(&rule.effect).map_err(|error| refused(error.to_string()))?;
+    let members = |effect: &Json| effect.as_object().map(|effect| effect.keys().cloned().collect::<Vec<_>>());
+    let (own, sent) = (members(&own).unwrap_or_default(), members(&order["effect"]).unwrap_or_default());
+    if let Some(unknown) = sent.iter().find(|name| !own.contains(name)) {
+        return Err(refused(format!("unknown member `{unknown}` of this effect; its members are {}", own.join(", "))));
+    }
+    if rule.probability.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
+        return Err(refused("the probability is a number from 0 to 1".to_owned()));
+    }
+    Ok(rule)
 }
 
 async fn clear_faults(State(shared): State<Shared>) -> Response {

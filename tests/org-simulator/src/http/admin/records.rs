@@ -23,6 +23,7 @@ pub(super) fn routes() -> Router<Shared> {
 
 /// The user who acts; the first admin when absent.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct As {
     r#as: Option<String>,
 }

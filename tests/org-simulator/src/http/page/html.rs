@@ -7,12 +7,14 @@ use crate::wire::html::{escaped, page};
 pub(super) const ROWS: usize = 50;
 
 /// The pages, in the order of the navigation.
-const PAGES: [(&str, &str); 6] = [
+const PAGES: [(&str, &str); 8] = [
     ("/", "Org"),
     ("/_simulator/pages/records", "Records"),
     ("/_simulator/pages/logins", "Logins"),
     ("/_simulator/pages/outbound", "Outbound messages"),
     ("/_simulator/pages/faults", "Faults"),
+    ("/_simulator/pages/clock", "Clock"),
+    ("/_simulator/pages/package", "Package"),
     ("/_simulator/pages/requests", "Requests"),
 ];
 

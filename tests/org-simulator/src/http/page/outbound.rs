@@ -1,18 +1,26 @@
 //! Definitions of outbound messages, and the queue.
 
 use axum::extract::{Query, State};
-use axum::response::Html;
+use axum::response::{Html, IntoResponse as _, Redirect, Response};
+use http::StatusCode;
 use serde::Deserialize;
 
+use super::forms::{self, Inputs, Posted, Problem};
 use super::html::{ROWS, pages, table, within};
+use crate::Error;
+use crate::identity::oauth::Form;
 use crate::identity::realm::Shared;
+use crate::messages::definitions;
+use crate::messages::outbound::sender;
 use crate::model::org::Org;
-use crate::model::outbox::delivery::{Delivery, DeliveryState};
-use crate::wire::html::escaped;
+use crate::model::outbox::delivery::{Delivery, DeliveryState, OutboundMessage};
+use crate::model::outbox::settings::OutboundSettings;
+use crate::model::people;
+use crate::wire::html::{escaped, message};
 
-const PATH: &str = "/_simulator/pages/outbound";
+pub(super) const PATH: &str = "/_simulator/pages/outbound";
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(super) struct NotificationFilter {
     #[serde(default)]
     state: String,
@@ -20,7 +28,64 @@ pub(super) struct NotificationFilter {
 }
 
 pub(super) async fn list(State(shared): State<Shared>, Query(params): Query<NotificationFilter>) -> Html<String> {
-    let org = shared.org();
+    Html(rendered(&shared.org(), &params, &Form::default(), &[]))
+}
+
+/// Defines an outbound message.
+pub(super) async fn define(State(shared): State<Shared>, Posted(sent): Posted) -> Response {
+    let mut org = shared.org();
+    match defined(&mut org, &sent) {
+        Ok(()) => Redirect::to(PATH).into_response(),
+        Err(problem) => {
+            let page = rendered(&org, &NotificationFilter::default(), &sent, &[problem]);
+            (StatusCode::UNPROCESSABLE_ENTITY, Html(page)).into_response()
+        }
+    }
+}
+
+fn defined(org: &mut Org, sent: &Form) -> Result<(), Problem> {
+    let name = sent.get("name").trim();
+    if name.is_empty() || org.outbox.definition_mut(name).is_some() {
+        return Err(Problem::new("name", "Enter a name that no other definition has."));
+    }
+    let username = Some(sent.get("integration_user").to_owned()).filter(|username| !username.is_empty());
+    if let Some(username) = &username {
+        people::actor(org, username).map_err(|error| Problem::of("integration_user", &error))?;
+    }
+    let fields = sent.get("fields").split([',', ' ', '\r', '\n']).filter(|field| !field.is_empty());
+    let message = OutboundMessage {
+        name: name.to_owned(),
+        object: sent.get("object").to_owned(),
+        fields: fields.map(str::to_owned).collect(),
+        endpoint_url: sent.get("endpoint_url").trim().to_owned(),
+    };
+    let field_of = |error: &Error| match error {
+        Error::NotLoopback { .. } => "endpoint_url",
+        Error::Refused { code, .. } if code == "INVALID_FIELD" => "fields",
+        Error::Refused { code, .. } if code == "INVALID_TYPE" => "object",
+        _ => "",
+    };
+    let settings = OutboundSettings { integration_user: username, ..OutboundSettings::default() };
+    let outcome = definitions::define_outbound_message(org, &message)
+        .and_then(|_| definitions::configure_outbound_message(org, name, settings));
+    outcome.map_err(|error| Problem::of(field_of(&error), &error))
+}
+
+/// Removes a definition.
+pub(super) async fn remove(State(shared): State<Shared>, Posted(sent): Posted) -> Response {
+    match definitions::remove_outbound_message(&mut shared.org(), sent.get("name")) {
+        Ok(()) => Redirect::to(PATH).into_response(),
+        Err(error) => (StatusCode::NOT_FOUND, Html(message(&error.to_string()))).into_response(),
+    }
+}
+
+/// Sends the messages that are due.
+pub(super) async fn send(State(shared): State<Shared>, Posted(_): Posted) -> Redirect {
+    sender::deliver(&shared).await;
+    Redirect::to(PATH)
+}
+
+fn rendered(org: &Org, params: &NotificationFilter, values: &Form, problems: &[Problem]) -> String {
     let mut all = org.outbox.deliveries();
     all.retain(|delivery| params.state.is_empty() || params.state == name(delivery.state));
     let number = params.page.unwrap_or(1).max(1);
@@ -29,26 +94,46 @@ pub(super) async fn list(State(shared): State<Shared>, Query(params): Query<Noti
     let queue = table("Notifications, newest first", &heads, rows);
     let query = format!("state={}&", super::html::encoded(&params.state));
     let body = format!(
-        "{}<h2>Queue</h2>{}{queue}{}",
-        definitions(&org),
+        "{}<h2>Queue</h2>{}{}{queue}{}<h2>Define a message</h2>{}",
+        definitions_of(org),
         filter(&params.state),
-        pages(PATH, &query, number, all.len())
+        forms::button(org, &format!("{PATH}/send"), &[], "Send what is due"),
+        pages(PATH, &query, number, all.len()),
+        definition_form(org, &Inputs { values, problems })
     );
-    Html(within(&org, "Outbound messages", PATH, &body))
+    within(org, "Outbound messages", PATH, &body)
 }
 
-fn definitions(org: &Org) -> String {
+fn definition_form(org: &Org, inputs: &Inputs<'_>) -> String {
+    let everything = (String::new(), "a user who sees everything".to_owned());
+    let users: Vec<(String, String)> = [everything].into_iter().chain(forms::users(org)).collect();
+    let fields = [
+        inputs.text("Name", "name", ""),
+        inputs.select("Object", "object", "Every create and update of its records is sent.", &forms::objects(org)),
+        inputs.text("Fields", "fields", "separated by commas; Id is always sent"),
+        inputs.text("Endpoint", "endpoint_url", "a URL on this machine, for example http://localhost:8580/hook"),
+        inputs.select("User", "integration_user", "The message contains only what this user may see.", &users),
+    ];
+    inputs.summary() + &forms::form(org, PATH, &fields.concat(), "Define")
+}
+
+fn definitions_of(org: &Org) -> String {
     let rows = org.outbox.definitions().iter().map(|definition| {
         let active = if definition.settings.active { "active" } else { "inactive" };
+        let name = definition.message.name.as_str();
         vec![
-            escaped(&definition.message.name),
+            escaped(name),
             escaped(&definition.message.object),
-            definition.message.fields.len().to_string(),
+            escaped(&definition.message.fields.join(", ")),
+            format!("<code>{}</code>", escaped(&definition.message.endpoint_url)),
+            escaped(definition.settings.integration_user.as_deref().unwrap_or("sees everything")),
             format!("<code>{}</code>", definition.action_id),
             active.to_owned(),
+            forms::button(org, &format!("{PATH}/remove"), &[("name", name)], &format!("Remove {name}")),
         ]
     });
-    table("Definitions", &["Name", "Object", "Fields", "Action id", "State"], rows)
+    let heads = ["Name", "Object", "Fields", "Endpoint", "User", "Action id", "State", "Remove"];
+    table("Definitions", &heads, rows)
 }
 
 fn filter(state: &str) -> String {

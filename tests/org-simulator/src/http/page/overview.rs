@@ -1,19 +1,13 @@
-//! The org itself, its faults and its requests.
+//! The org itself.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Html;
-use serde::Deserialize;
 
-use super::html::{ROWS, facts, pages, table, within};
+use super::html::{facts, table, within};
 use crate::identity::realm::Shared;
 use crate::model::org::Org;
 use crate::model::{people, records};
 use crate::wire::html::escaped;
-
-#[derive(Deserialize)]
-pub(super) struct Page {
-    page: Option<usize>,
-}
 
 /// Shows the orgs of the realm, and this org's users and apps.
 pub(super) async fn home(State(shared): State<Shared>) -> Html<String> {
@@ -62,33 +56,4 @@ fn org_row(org: &Org) -> Vec<String> {
         format!("<a href=\"{url}\">{url}</a>"),
         records.to_string(),
     ]
-}
-
-/// Shows the faults and their counts.
-pub(super) async fn faults(State(shared): State<Shared>) -> Html<String> {
-    let org = shared.org();
-    let rows = org.faults.reports().into_iter().map(|fault| {
-        let rule = serde_json::to_string(&fault.rule).unwrap_or_default();
-        vec![
-            fault.id.to_string(),
-            format!("<code>{}</code>", escaped(&rule)),
-            fault.matched.to_string(),
-            fault.used.to_string(),
-            if fault.spent { "spent" } else { "open" }.to_owned(),
-        ]
-    });
-    let list = table("Faults, oldest first", &["Id", "Rule", "Matched", "Used", "State"], rows);
-    let body = format!("{list}<p class=\"quiet\">Order and remove faults at <code>/_simulator/faults</code>.</p>");
-    Html(within(&org, "Faults", "/_simulator/pages/faults", &body))
-}
-
-/// Shows the requests, the newest first.
-pub(super) async fn requests(State(shared): State<Shared>, Query(params): Query<Page>) -> Html<String> {
-    let org = shared.org();
-    let lines = org.log.lines();
-    let number = params.page.unwrap_or(1).max(1);
-    let rows = lines.iter().rev().skip((number - 1) * ROWS).take(ROWS);
-    let list = table("Requests, newest first", &["Request and status"], rows.map(|line| vec![escaped(line)]));
-    let path = "/_simulator/pages/requests";
-    Html(within(&org, "Requests", path, &(list + &pages(path, "", number, lines.len()))))
 }

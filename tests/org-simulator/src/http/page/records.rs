@@ -7,7 +7,10 @@ use axum::response::{Html, IntoResponse, Response};
 use http::StatusCode;
 use serde::Deserialize;
 
+use super::forms::{self, Inputs};
 use super::html::{ROWS, encoded, facts, pages, table, within};
+use super::related;
+use crate::identity::oauth::Form;
 use crate::identity::realm::Shared;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
@@ -16,7 +19,7 @@ use crate::model::schema::{self, Object};
 use crate::model::store::Row;
 use crate::wire::html::{escaped, message};
 
-const PATH: &str = "/_simulator/pages/records";
+pub(super) const PATH: &str = "/_simulator/pages/records";
 
 #[derive(Deserialize)]
 pub(super) struct ListParameters {
@@ -55,8 +58,11 @@ pub(super) async fn list(State(shared): State<Shared>, Query(params): Query<List
         escaped(&object.name),
         escaped(&params.q)
     );
-    let body =
-        format!("<p><a href=\"{PATH}\">All objects</a></p>{filter}{list}{}", pages(PATH, &query, number, found.len()));
+    let body = format!(
+        "<p class=\"pages\"><a href=\"{PATH}\">All objects</a><a href=\"{PATH}/{}/new\">New</a></p>{filter}{list}{}",
+        encoded(&object.name),
+        pages(PATH, &query, number, found.len())
+    );
     Html(within(&org, &object.label_plural, PATH, &body))
 }
 
@@ -65,7 +71,11 @@ fn objects(org: &Org) -> String {
     let rows = counts.iter().map(|(name, count)| {
         vec![format!("<a href=\"{PATH}?object={}\">{}</a>", encoded(name), escaped(name)), count.to_string()]
     });
-    table("Objects with records", &["Object", "Records"], rows)
+    let choice =
+        Inputs { values: &Form::default(), problems: &[] }.select("Object", "object", "", &forms::objects(org));
+    let other =
+        format!("<form class=\"filter\" method=\"get\" action=\"{PATH}\">{choice}<button>Show records</button></form>");
+    other + &table("Objects with records", &["Object", "Records"], rows)
 }
 
 fn row_of(object: &Object, row: &Row) -> Vec<String> {
@@ -89,10 +99,12 @@ fn name_of(object: &Object, row: &Row) -> String {
     object.name_field().map(|at| row.get(at).as_text().to_owned()).unwrap_or_default()
 }
 
-/// Shows all fields of a record.
+/// Shows the fields of a record, its history, and the records that point to it.
 pub(super) async fn one(State(shared): State<Shared>, Path((object, id)): Path<(String, String)>) -> Response {
     let org = shared.org();
-    let Some(record) = records::record(&org, &object, &id) else {
+    let found = org.schema.object(&object).zip(RecordId::parse(&id));
+    let found = found.and_then(|(object, id)| Some((object, id, org.store.get(&object.name, id)?)));
+    let Some((object, id, row)) = found else {
         return (StatusCode::NOT_FOUND, Html(message("There is no such record."))).into_response();
     };
     let value = |json: &serde_json::Value| match json {
@@ -100,10 +112,23 @@ pub(super) async fn one(State(shared): State<Shared>, Path((object, id)): Path<(
         serde_json::Value::String(text) => linked(&org, text),
         other => escaped(&other.to_string()),
     };
+    let record = org.render_all(object, row, "66.0");
     let fields: Vec<(&str, String)> = record.iter().map(|(name, json)| (name.as_str(), value(json))).collect();
-    let back = format!("<p><a href=\"{PATH}?object={0}\">All of {0}</a></p>", escaped(&object));
-    let body = back + &facts(&fields);
-    Html(within(&org, &format!("{object} {id}"), PATH, &body)).into_response()
+    let name = encoded(&object.name);
+    let edit = if row.is_deleted() {
+        "<span>deleted</span>".to_owned()
+    } else {
+        format!("<a href=\"{PATH}/{name}/{id}/edit\">Edit</a>")
+    };
+    let body = format!(
+        "<p class=\"pages\"><a href=\"{PATH}?object={name}\">All of {}</a>{edit}<a href=\"#history\">History</a>\
+         <a href=\"#related\">Related</a></p>{}<h2 id=\"history\">History</h2>{}<h2 id=\"related\">Related</h2>{}",
+        escaped(&object.name),
+        facts(&fields),
+        related::history(&org, row, id),
+        related::children(&org, object, id)
+    );
+    Html(within(&org, &format!("{} {id}", object.name), PATH, &body)).into_response()
 }
 
 /// Returns the text, as a link when it is the id of another record.

@@ -11,12 +11,15 @@ use futures::stream;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value as Json, json};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::Effect;
+use crate::http::server::capture::Captured;
 use crate::http::server::late;
 use crate::http::server::response::data_error;
 use crate::identity::realm::Shared;
 use crate::model::errors::ApiError;
+use crate::model::request_log::LoggedRequest;
 use crate::wire::Connection;
 
 /// The largest response that is buffered to be changed, in bytes.
@@ -25,12 +28,15 @@ const MAINTENANCE: &str =
     "<html><head><title>Maintenance</title></head><body>We are down for maintenance.</body></html>";
 
 /// Applies the first fault that affects a request, if any.
-pub(crate) async fn faulty(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+pub(crate) async fn faulty(State(shared): State<Shared>, mut request: Request, next: Next) -> Response {
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
     if path.starts_with("/_simulator") {
         return next.run(request).await;
     }
-    let (running, effect, user) = {
+    let (started, captured) = (Instant::now(), Captured::default());
+    request.extensions_mut().insert(captured.clone());
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    let (running, effect, user, at) = {
         let mut org = shared.org();
         let now = org.clock.now();
         let token = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
@@ -38,14 +44,15 @@ pub(crate) async fn faulty(State(shared): State<Shared>, request: Request, next:
         let user = token.and_then(|token| org.logins.owner(token, now));
         let running = if path.starts_with("/services/data/") { Some(org.running.start(now)) } else { None };
         let effect = if matches!(running, Some(None)) { None } else { org.faults.take(&method, &path, now) };
-        (running, effect, user)
+        (running, effect, user, now)
     };
     let response = match effect {
         None if matches!(running, Some(None)) => data_error(&shared, ApiError::too_many_at_once()),
         None => next.run(request).await,
         Some(effect) => apply_to_body(&shared, effect, request, next).await,
     };
-    shared.org().log.add(&method, &path, response.status().as_u16(), user);
+    let logged = LoggedRequest { method, path, query, user, at };
+    shared.org().log.add(logged, response.status().as_u16(), started.elapsed(), captured.take());
     response
 }
 

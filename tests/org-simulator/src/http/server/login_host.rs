@@ -5,7 +5,7 @@ use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 
-use crate::http::server::{self, response};
+use crate::http::server::{self, capture, response};
 use crate::identity::oauth::host::Host;
 use crate::identity::realm::Realm;
 use crate::model::kind::Environment;
@@ -14,7 +14,11 @@ use crate::model::kind::Environment;
 pub(crate) fn routes(realm: &Realm, environment: Environment) -> Router {
     let host = Host::Login(realm.clone(), environment);
     let with_faults = middleware::from_fn_with_state(host.clone(), faulty);
-    crate::identity::oauth::http::routes().fallback(response::unknown).layer(with_faults).with_state(host)
+    crate::identity::oauth::http::routes()
+        .fallback(response::unknown)
+        .layer(middleware::from_fn(capture::capture))
+        .layer(with_faults)
+        .with_state(host)
 }
 
 async fn faulty(State(host): State<Host>, request: Request, next: Next) -> Response {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The definition of an outbound message: the object, the fields to send and the endpoint.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct OutboundMessage {
     /// Name of the definition.
     pub name: String,
