@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use salesforce::Retry;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use store::OrgState;
 
 mod code;
@@ -119,7 +119,7 @@ impl Serialize for Problem {
             salesforce: Option<&'a SalesforceReasons>,
         }
         let body = Body {
-            kind: format!("urn:ferry:problem:{}", self.code.as_str()),
+            kind: self.code.urn(),
             title: self.code.title(),
             status: self.status().as_u16(),
             detail: self.detail.as_deref(),
@@ -148,6 +148,17 @@ pub fn response(status: StatusCode, problem: &impl Serialize) -> Response {
     let mut response = (status, Json(problem)).into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     response
+}
+
+/// Returns whether the body is a problem that Salesforce or the org causes, and that passes by itself.
+pub(crate) fn is_caused_by_salesforce(body: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Body<'a> {
+        #[serde(rename = "type", borrow)]
+        kind: Cow<'a, str>,
+    }
+    let codes = [ProblemCode::ApiLimit, ProblemCode::SalesforceUnavailable];
+    serde_json::from_str::<Body<'_>>(body).is_ok_and(|body| codes.iter().any(|code| code.urn() == body.kind))
 }
 
 /// Returns the value as JSON with status 200; or logs the error and returns its problem.

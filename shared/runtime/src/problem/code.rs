@@ -42,6 +42,13 @@ macro_rules! problem_codes {
     };
 }
 
+impl ProblemCode {
+    /// Returns the `type` of a problem with the code.
+    pub(super) fn urn(self) -> String {
+        format!("urn:ferry:problem:{}", self.as_str())
+    }
+}
+
 problem_codes! {
     /// The request is malformed or contradicts itself.
     InvalidRequest = "invalid_request", BAD_REQUEST, "The request is invalid",
