@@ -3,8 +3,8 @@
 //!
 //! A request whose response was lost may take effect later: Salesforce lets a call run for up to 10 minutes. The rule: an
 //! attempt creates a note only without an earlier attempt, or if a search found none that began when no earlier request could
-//! take effect any more ([`settled_at`]). Until then the write is deferred, and each attempt only searches. So the ledger stores
-//! the time of a creation before the request is sent, and takes it back if Salesforce says that the request had no effect.
+//! take effect any more ([`no_effect_from`]). Until then the write is deferred, and each attempt only searches. So the ledger
+//! stores the time of a creation before the request is sent, and takes it back if Salesforce says that the request had no effect.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ pub enum Step<E> {
 
 /// Returns the time from which no request can take effect that an attempt sent after it stored `sent_at`.
 #[must_use]
-pub fn settled_at(sent_at: Timestamp) -> Timestamp {
+pub fn no_effect_from(sent_at: Timestamp) -> Timestamp {
     rule::settled_at(sent_at.saturating_add(SEND_LIMIT).unwrap_or(Timestamp::MAX))
 }
 

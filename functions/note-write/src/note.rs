@@ -109,7 +109,7 @@ impl Creation<'_> {
             step = match step {
                 Step::LookForEarlier => {
                     let searched_at = self.deps.clock.now();
-                    let settled_at = creation::settled_at(self.sent_at().await?);
+                    let settled_at = creation::no_effect_from(self.sent_at().await?);
                     creation::after_looking_for_earlier(self.search().await, searched_at, settled_at)
                 }
                 Step::Create => {

@@ -1,5 +1,6 @@
 //! HTTP problems (RFC 9457): what went wrong, and what to do next.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::Json;
@@ -7,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use salesforce::Retry;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use store::OrgState;
 
 mod code;
@@ -23,7 +24,7 @@ pub struct Problem {
     /// A description of this occurrence. Never a secret or a customer's data.
     pub detail: Option<String>,
     /// The remedy: what a person or a program can do, in a sentence.
-    pub next: &'static str,
+    pub next: Cow<'static, str>,
     /// Salesforce's reasons, where Salesforce refused the request.
     pub salesforce: Option<SalesforceReasons>,
     /// The pause before the request may be sent again.
@@ -43,7 +44,7 @@ impl Problem {
     /// Creates a problem with the remedy of its code.
     #[must_use]
     pub fn new(code: ProblemCode) -> Self {
-        Self { code, detail: None, next: code.next(), salesforce: None, retry_after: None }
+        Self { code, detail: None, next: code.next().into(), salesforce: None, retry_after: None }
     }
 
     /// Sets the detail.
@@ -54,8 +55,8 @@ impl Problem {
 
     /// Replaces the remedy of the code by a more specific one.
     #[must_use]
-    pub fn next(self, next: &'static str) -> Self {
-        Self { next, ..self }
+    pub fn next(self, next: impl Into<Cow<'static, str>>) -> Self {
+        Self { next: next.into(), ..self }
     }
 
     /// Sets the pause before the request may be sent again, if a retry can help.
@@ -113,16 +114,16 @@ impl Serialize for Problem {
             status: u16,
             #[serde(skip_serializing_if = "Option::is_none")]
             detail: Option<&'a str>,
-            next: &'static str,
+            next: &'a str,
             #[serde(skip_serializing_if = "Option::is_none")]
             salesforce: Option<&'a SalesforceReasons>,
         }
         let body = Body {
-            kind: format!("urn:ferry:problem:{}", self.code.as_str()),
+            kind: self.code.urn(),
             title: self.code.title(),
             status: self.status().as_u16(),
             detail: self.detail.as_deref(),
-            next: self.next,
+            next: &self.next,
             salesforce: self.salesforce.as_ref(),
         };
         body.serialize(serializer)
@@ -147,6 +148,17 @@ pub fn response(status: StatusCode, problem: &impl Serialize) -> Response {
     let mut response = (status, Json(problem)).into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     response
+}
+
+/// Returns whether the body is a problem that Salesforce or the org causes, and that passes by itself.
+pub(crate) fn is_caused_by_salesforce(body: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Body<'a> {
+        #[serde(rename = "type", borrow)]
+        kind: Cow<'a, str>,
+    }
+    let codes = [ProblemCode::ApiLimit, ProblemCode::SalesforceUnavailable];
+    serde_json::from_str::<Body<'_>>(body).is_ok_and(|body| codes.iter().any(|code| code.urn() == body.kind))
 }
 
 /// Returns the value as JSON with status 200; or logs the error and returns its problem.

@@ -7,7 +7,7 @@ pub enum Outcome {
     Ok,
     /// Some of the work was done; the rest is retried.
     Partial,
-    /// The request was refused, or there was nothing to do.
+    /// The request was refused, also by Salesforce, or there was nothing to do.
     Refused,
     /// The invocation failed.
     Failed,

@@ -7,6 +7,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::response::IntoResponse as _;
 use jiff::{SignedDuration, Timestamp};
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use lambda_http::aws_lambda_events::encodings::Body;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use salesforce::deadline::{Deadline, OutOfTime};
 use salesforce::{Classify, Clock, Retry};
@@ -14,9 +16,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use crate::closing_line::ClosingLine;
-use crate::closing_line::Invocation;
-use crate::{BoxError, Chain, GuardedRouter, Outcome, Problem, ProblemCode, Report, diagnostic, faults, http_event};
+use crate::closing_line::{ClosingLine, Invocation};
+use crate::{
+    BoxError, Chain, GuardedRouter, Outcome, Problem, ProblemCode, Report, diagnostic, faults, http_event, problem,
+};
 
 /// Serves requests of the HTTP API.
 ///
@@ -152,14 +155,19 @@ async fn respond_http(clock: &Clock, router: &Router, event: Box<RawValue>, ends
     let outcome = match status {
         Some(..400) => Outcome::Ok,
         Some(400..500) => Outcome::Refused,
+        // A used-up API limit or an outage of Salesforce is no failure of the function.
+        Some(500..) if response.as_ref().is_ok_and(is_caused_by_salesforce) => Outcome::Refused,
         // A server error is a successful invocation for Lambda, so that its metric `Errors` does not count it.
         Some(500..) | None => Outcome::Failed,
     };
-    let throttled = status.filter(|status| *status == 429).map(|_| ("http.429", 1));
-    let counts = throttled.into_iter().chain(timed_out.then_some((TIMED_OUT, 1))).collect();
+    let counts = timed_out.then_some((TIMED_OUT, 1)).into_iter().collect();
     let line = ClosingLine { http_status: status, ..invocation.end(outcome, counts) }.with_faults(faults);
     let response = response.map_err(|error| permanent(error.to_string())).and_then(|response| to_raw(&response));
     (response, line)
+}
+
+fn is_caused_by_salesforce(response: &ApiGatewayV2httpResponse) -> bool {
+    matches!(&response.body, Some(Body::Text(body)) if problem::is_caused_by_salesforce(body))
 }
 
 /// Returns the response for a request whose handler did not finish.

@@ -26,6 +26,9 @@ const SEND_AGAIN: &str = "Send the same records again with a new Idempotency-Key
 const LOOK_FIRST: &str =
     "Look in Salesforce whether it was written. If it was not, send it again with a new Idempotency-Key.";
 
+/// The end of the remedy of a write that has failed for another reason: its key returns the failure from now on.
+const NEW_KEY: &str = "A failed write can be sent again only with a new Idempotency-Key.";
+
 /// The remedy of a write that was made, and whose outcome is too large to be stored.
 const OUTCOME_NOT_STORED: &str =
     "The write was sent, but its outcome is too large to be stored. Read the records in Salesforce.";
@@ -225,7 +228,10 @@ fn failed(error: &Error, retryable: bool, is_unsure: bool) -> Value {
     let problem = Problem::from(error);
     match error.retry_of_accepted() {
         _ if retryable => json!({ "problem": problem.next(SEND_AGAIN), "retryable": true }),
-        Retry::Never | Retry::NeedsHuman if !is_unsure => json!({ "problem": problem }),
+        Retry::Never | Retry::NeedsHuman if !is_unsure => {
+            let next = format!("{} {NEW_KEY}", problem.next);
+            json!({ "problem": problem.next(next) })
+        }
         _ => json!({ "problem": problem.next(LOOK_FIRST) }),
     }
 }
@@ -236,7 +242,7 @@ fn obstacle(error: &Error, write: &Write) -> Obstacle {
     Obstacle {
         waiting_for: waiting_for(retry),
         reason: Some(problem.code.as_str().to_owned()),
-        next: Some(problem.next.to_owned()),
+        next: Some(problem.next.into_owned()),
         waits_for: Vec::new(),
     }
 }

@@ -87,7 +87,7 @@ impl Write {
             step = match step {
                 Step::LookForEarlier => {
                     let found = org.search(&self.mark, now, incident);
-                    after_looking_for_earlier(found, at(now), settled_at(at(self.sent_at.unwrap())))
+                    after_looking_for_earlier(found, at(now), no_effect_from(at(self.sent_at.unwrap())))
                 }
                 Step::Create => {
                     self.sent_at = Some(now);
@@ -198,7 +198,7 @@ proptest! {
 
     #[test]
     fn nothing_is_created_while_an_earlier_request_may_take_effect(sent_at in 0i64..100, searched_at in 0i64..2_000) {
-        let step = after_looking_for_earlier::<Failure>(Ok(None), at(searched_at), settled_at(at(sent_at)));
+        let step = after_looking_for_earlier::<Failure>(Ok(None), at(searched_at), no_effect_from(at(sent_at)));
         match step {
             Step::Create => prop_assert!(searched_at >= sent_at + 12 * MINUTE),
             Step::Wait(pause) => {
@@ -218,8 +218,8 @@ fn a_first_attempt_creates_without_a_search() {
 #[test]
 fn a_later_attempt_searches_before_it_creates() {
     assert_eq!(begin::<Failure>(true), Step::LookForEarlier);
-    assert_eq!(after_looking_for_earlier::<Failure>(Ok(None), at(720), settled_at(at(0))), Step::Create);
-    assert_eq!(after_looking_for_earlier(Err(NOT_SENT), at(720), settled_at(at(0))), Step::Defer(NOT_SENT));
+    assert_eq!(after_looking_for_earlier::<Failure>(Ok(None), at(720), no_effect_from(at(0))), Step::Create);
+    assert_eq!(after_looking_for_earlier(Err(NOT_SENT), at(720), no_effect_from(at(0))), Step::Defer(NOT_SENT));
 }
 
 #[test]

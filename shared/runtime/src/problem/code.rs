@@ -42,6 +42,13 @@ macro_rules! problem_codes {
     };
 }
 
+impl ProblemCode {
+    /// Returns the `type` of a problem with the code.
+    pub(super) fn urn(self) -> String {
+        format!("urn:ferry:problem:{}", self.as_str())
+    }
+}
+
 problem_codes! {
     /// The request is malformed or contradicts itself.
     InvalidRequest = "invalid_request", BAD_REQUEST, "The request is invalid",
@@ -132,7 +139,7 @@ problem_codes! {
         "Send the request again with a new Idempotency-Key.";
     /// Salesforce rejected the request. `salesforce` holds its codes and the fields concerned.
     SalesforceRejected = "salesforce_rejected", UNPROCESSABLE_ENTITY, "Salesforce rejected the request",
-        "Change the request as the codes and fields say, and send it with a new Idempotency-Key.";
+        "Change the request as the codes and fields say, and send it again.";
     /// Salesforce does not accept the app registration.
     AppMisconfigured = "app_misconfigured", INTERNAL_SERVER_ERROR, "Salesforce does not accept the app registration",
         "Ask the operator of this installation to check the app registration.";

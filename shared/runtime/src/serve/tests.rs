@@ -121,20 +121,27 @@ async fn an_event_of_another_kind_fails_and_is_not_quoted() {
 async fn a_request_is_closed_with_its_status() {
     let router = Router::new()
         .route("/fine", get(|| async {}))
-        .route("/broken", get(|| async { StatusCode::INTERNAL_SERVER_ERROR }))
-        .route("/busy", get(|| async { StatusCode::TOO_MANY_REQUESTS }));
-    for (path, outcome, status) in [
-        ("/fine", Outcome::Ok, 200),
-        ("/absent", Outcome::Refused, 404),
-        ("/busy", Outcome::Refused, 429),
-        ("/broken", Outcome::Failed, 500),
-    ] {
+        .route("/broken", get(|| async { StatusCode::INTERNAL_SERVER_ERROR }));
+    for (path, outcome, status) in
+        [("/fine", Outcome::Ok, 200), ("/absent", Outcome::Refused, 404), ("/broken", Outcome::Failed, 500)]
+    {
         let (response, line) = respond_http(&clock(), &router, raw(&get_request(path)), ends_at()).await;
 
         let response: Value = serde_json::from_str(response.unwrap().get()).unwrap();
         assert_eq!(response["statusCode"], status);
         assert_eq!((line.outcome, line.http_status), (outcome, Some(status)));
-        assert_eq!(line.counts.contains(&("http.429", 1)), status == 429);
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_salesforce_cannot_serve_is_refused() {
+    for code in ProblemCode::ALL.iter().filter(|code| code.status().is_server_error()) {
+        let router = Router::new().route("/", get(move || async move { Problem::new(*code) }));
+
+        let (_, line) = respond_http(&clock(), &router, raw(&get_request("/")), ends_at()).await;
+
+        let is_refused = matches!(code, ProblemCode::ApiLimit | ProblemCode::SalesforceUnavailable);
+        assert_eq!(line.outcome, if is_refused { Outcome::Refused } else { Outcome::Failed }, "{code:?}");
     }
 }
 

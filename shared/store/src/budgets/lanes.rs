@@ -14,7 +14,7 @@ pub enum Lane {
     Incremental,
     /// The nightly audit.
     Audit,
-    /// The first copy of an org.
+    /// The backfill of an org.
     Backfill,
 }
 

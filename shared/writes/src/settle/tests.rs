@@ -12,6 +12,11 @@ fn no_session(retry: Retry) -> Error {
     Error::Salesforce(salesforce::Error::NoSession { reason: "test".to_owned(), retry })
 }
 
+fn rejected(code: &str) -> Error {
+    let problems = vec![salesforce::Problem { code: code.to_owned(), fields: Vec::new() }];
+    Error::Salesforce(salesforce::Error::Rejected { operation: "upsert records", status: 400, problems })
+}
+
 fn accepted() -> Write {
     Write { queued_at: Some(now()), attempt: 2, ..requested() }
 }
@@ -76,6 +81,26 @@ fn a_write_that_was_given_up_says_how_to_send_it_again() {
     let outcome = failed(&no_session(Retry::After(PAUSE)), true, false);
     assert_eq!((&outcome["retryable"], &outcome["problem"]["next"]), (&json!(true), &json!(SEND_AGAIN)));
     assert_eq!(failed(&no_session(Retry::Never), false, false).get("retryable"), None);
+}
+
+#[test]
+fn every_failed_write_is_sent_again_with_a_new_key() {
+    for error in [
+        Error::OrgNotActive(OrgState::Disconnected),
+        Error::NoRoute(RouteError::RepDisconnected),
+        Error::NoRoute(RouteError::RepInactive),
+        rejected("REQUIRED_FIELD_MISSING"),
+        no_session(Retry::After(PAUSE)),
+    ] {
+        let remedy = Problem::from(&error).next;
+        let is_told = error.retry_of_accepted() == Retry::Never;
+        for (retryable, is_unsure) in [(false, false), (false, true), (true, false)] {
+            let outcome = failed(&error, retryable, is_unsure);
+            let next = outcome["problem"]["next"].as_str().unwrap();
+            assert_eq!(next.matches("with a new Idempotency-Key").count(), 1, "{next}");
+            assert_eq!(next.starts_with(&*remedy), is_told && !retryable && !is_unsure, "{next}");
+        }
+    }
 }
 
 #[test]
@@ -157,9 +182,7 @@ fn an_accepted_write_waits_only_for_a_person_who_is_told() {
         let verdict = verdict(&accepted(), &Error::NoRoute(error), false, now());
         assert_eq!(verdict, Verdict::Fail { retryable: false }, "{error:?}");
     }
-    let problem = salesforce::Problem { code: "STORAGE_LIMIT_EXCEEDED".to_owned(), fields: Vec::new() };
-    let operation = "upsert records";
-    let full = Error::Salesforce(salesforce::Error::Rejected { operation, status: 400, problems: vec![problem] });
+    let full = rejected("STORAGE_LIMIT_EXCEEDED");
     assert_eq!(full.retry(), Retry::NeedsHuman);
     assert!(matches!(verdict(&accepted(), &full, false, now()), Verdict::Defer(Deferrals { since: Some(_), .. }, _)));
 }
