@@ -24,7 +24,7 @@ pub struct Config {
     pub orgs_table: String,
     /// `CONNECTIONS_TABLE`.
     pub connections_table: String,
-    /// `BACKFILL_QUEUE_URL`: the queue of first copies.
+    /// `BACKFILL_QUEUE_URL`: the queue of backfills.
     pub backfill_queue: String,
     /// `CONNECTION_MANAGER_FUNCTION`: revokes the grants of an org whose package was removed.
     pub connection_manager: String,

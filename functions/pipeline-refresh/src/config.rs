@@ -33,7 +33,7 @@ pub struct Config {
     pub writes_table: String,
     /// `PIPELINE_REFRESH_QUEUE_URL`: the queue of nightly tasks.
     pub pipeline_refresh_queue_url: String,
-    /// `BACKFILL_QUEUE_URL`: the queue of first copies.
+    /// `BACKFILL_QUEUE_URL`: the queue of backfills.
     pub backfill_queue_url: String,
     /// `FREQUENT_REFRESH_QUEUE_URL`: the queue of polls and of the hourly upkeep of connections.
     pub frequent_refresh_queue_url: String,

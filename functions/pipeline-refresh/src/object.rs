@@ -35,7 +35,7 @@ pub struct ObjectReport {
     pub unstorable: u64,
     /// Requests that were too much for Salesforce, and were halved.
     pub halved: u64,
-    /// `true` if the object was scanned for its first copy.
+    /// `true` if the object was scanned for its backfill.
     pub is_copy: bool,
 }
 

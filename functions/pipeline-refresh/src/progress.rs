@@ -30,7 +30,7 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// Returns whether the first copy is complete.
+    /// Returns whether the backfill is complete.
     #[must_use]
     pub fn is_copied(&self) -> bool {
         covered(self.backfill.as_ref()).is_some()

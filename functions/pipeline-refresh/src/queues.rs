@@ -40,7 +40,7 @@ impl Queues {
         }
     }
 
-    /// Queues a task. One that continues a first copy goes to the queue of first copies, whatever its kind.
+    /// Queues a task. One that continues a backfill goes to the queue of backfills, whatever its kind.
     pub(crate) async fn send(&self, task: &RefreshTask, is_copy: bool, delay: Duration) -> Result<(), store::Error> {
         let queue = if is_copy { &self.backfills } else { self.of(task.kind) };
         queue.send(task, delay).await

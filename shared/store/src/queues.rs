@@ -27,7 +27,7 @@ pub trait Message: Serialize + Send + Sync {
 pub enum RefreshKind {
     /// The nightly refresh: pipelines, connections, and the changes of every object.
     Nightly,
-    /// The first copy of every object.
+    /// The backfill of every object.
     Backfill,
     /// The changes of one object since its last scan.
     Incremental,

@@ -85,7 +85,7 @@ impl Connected {
         stack.simulator().install_package(&install).await?;
         let webhook_url = connect_team(&http, &stack, stack.simulator()).await?;
         let connected = Self { stack, webhook_url, admin, http, log };
-        eventually("the first copy of the org", async || connected.is_copied().await).await?;
+        eventually("the backfill of the org", async || connected.is_copied().await).await?;
         Ok(connected)
     }
 

@@ -47,7 +47,7 @@ fn an_org_without_outbound_messages_is_polled() {
         }
         let changes = (DetectionMethod::Polling, DetectionReason::Edition, Some(PROFESSIONAL.to_owned()));
         assert_eq!(context.changes().await, changes);
-        assert_eq!(context.queued().await.len(), 2, "the first copy is asked for all the same");
+        assert_eq!(context.queued().await.len(), 2, "the backfill is asked for all the same");
     });
 }
 

@@ -120,7 +120,7 @@ impl TestContext {
         tasks
     }
 
-    /// Takes the first copies that wait in their own queue.
+    /// Takes the backfills that wait in their own queue.
     pub(crate) async fn take_backfills(&self) -> Vec<RefreshTask> {
         self.take(BACKFILLS).await.iter().map(|body| serde_json::from_str(body).expect("a task")).collect()
     }

@@ -1,4 +1,4 @@
-//! Scans: the first copy, the increments, and what an end in between leaves behind.
+//! Scans: the backfill, the increments, and what an end in between leaves behind.
 
 use jiff::SignedDuration;
 use org_simulator::ObjectPermissions;

@@ -1,6 +1,6 @@
 //! The number of writes at the same time, which adapts to what the table takes. Pure.
 //!
-//! A partition of DynamoDB takes 1,000 write units a second. A first copy writes faster than that until the table has
+//! A partition of DynamoDB takes 1,000 write units a second. A backfill writes faster than that until the table has
 //! split the partition, so some of its writes are throttled: then fewer run at once, and they are tried again.
 
 /// The most writes at the same time.
