@@ -6,11 +6,11 @@ use super::project::{MetadataFile, Project};
 use super::{SourceReport, field, flow};
 use crate::api::soap::xml::Element;
 use crate::messages::definitions;
-use crate::model::access::set_private;
 use crate::model::org::Org;
 use crate::model::outbox::delivery::OutboundMessage;
 use crate::model::outbox::settings::OutboundSettings;
 use crate::model::schema::{Field, FieldKind, Object};
+use crate::model::sharing::SharingDefault;
 use crate::model::value::Value;
 
 /// Installs a project: its objects first, then fields, outbound messages and permission sets.
@@ -68,7 +68,7 @@ impl Install<'_> {
         match file.root.value("sharingModel") {
             None | Some("ReadWrite") => {}
             Some("Private") => {
-                if let Err(error) = set_private(self.org, &file.name, true) {
+                if let Err(error) = self.org.set_sharing_default(&file.name, SharingDefault::Private) {
                     self.skip(file, "sharingModel", error);
                 }
             }
