@@ -77,6 +77,30 @@ impl Org {
         Ok(id)
     }
 
+    /// Returns the name of a validation, duplicate or assignment rule that reads the field.
+    pub(crate) fn rule_that_reads(&self, object: &str, field: &str) -> Option<&str> {
+        let condition_reads = |own: &str, condition: &str| {
+            let own = self.schema.object(own);
+            own.is_some_and(|own| soql::condition_reads(self, own, condition, (object, field)))
+        };
+        let is_field = |name: &String| name.eq_ignore_ascii_case(field);
+        let validation = self.rules.validation.iter().filter(|rule| {
+            rule.object == object && rule.field.as_ref().is_some_and(is_field)
+                || condition_reads(&rule.object, &rule.condition)
+        });
+        let duplicate = self.rules.duplicate.iter().filter(|rule| {
+            let compares = rule.object == object || rule.match_object.as_deref() == Some(object);
+            compares && rule.fields.iter().any(is_field)
+                || rule.condition.as_ref().is_some_and(|condition| condition_reads(&rule.object, condition))
+        });
+        let assignment = self.rules.assignment.iter().filter(|rule| {
+            let mut conditions = rule.entries.iter().filter_map(|entry| entry.condition.as_deref());
+            conditions.any(|condition| condition_reads(&rule.object, condition))
+        });
+        let names = validation.map(|rule| rule.name.as_str()).chain(duplicate.map(|rule| rule.name.as_str()));
+        names.chain(assignment.map(|rule| rule.name.as_str())).next()
+    }
+
     /// Returns whether a record, deleted or not, meets a SOQL condition.
     pub(crate) fn meets(&self, object: &str, id: RecordId, condition: &str) -> Result<bool, ApiError> {
         let everybody = Actor { user: self.id, profile: self.id, is_admin: true, write: WriteOptions::default() };

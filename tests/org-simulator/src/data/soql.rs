@@ -60,6 +60,20 @@ pub(crate) fn run(org: &Org, actor: &Actor, text: &str, all_rows: bool) -> Resul
     Ok(QueryResult { plan, rows })
 }
 
+/// Returns whether a condition on records of `own` reads that field of `object`, or passes through it to a parent.
+pub(crate) fn condition_reads(org: &Org, own: &Object, condition: &str, (object, field): (&str, &str)) -> bool {
+    let select = grammar::parse(&format!("SELECT Id FROM {} WHERE ({condition})", own.name));
+    let mut reads = false;
+    if let Some(condition) = select.ok().and_then(|select| select.condition) {
+        condition.paths(&mut |path| {
+            let is_own = path.names.first().is_some_and(|name| name.eq_ignore_ascii_case(&own.name));
+            reads |= org.schema.passes(own, &path.names, object, field)
+                || is_own && org.schema.passes(own, &path.names[1..], object, field);
+        });
+    }
+    reads
+}
+
 /// A test that decides which records a search matches.
 type RowTest<'a> = &'a dyn Fn(&Org, &Object, &Row) -> bool;
 

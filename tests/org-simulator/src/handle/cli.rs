@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Parser, ValueEnum};
+#[cfg(unix)]
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::data::crm_data::load::LoadReport;
 use crate::data::seed::Seed;
@@ -25,7 +27,7 @@ Examples:
   org-simulator --orgs production,sandbox --faults faults.json --state orgs.json
 
 Exit codes:
-  0  ended by Ctrl-C
+  0  ended by Ctrl-C or SIGTERM
   1  an org could not be started or filled, or the state could not be written; the reason is on standard error
   2  an option is unknown or its value invalid";
 
@@ -117,7 +119,7 @@ impl From<Kind> for OrgKind {
     }
 }
 
-/// Runs the program until Ctrl-C.
+/// Runs the program until Ctrl-C or SIGTERM.
 pub async fn run(args: Args) -> Result<(), Error> {
     let seed = match &args.seed {
         SeedArg::BuiltIn(seed) => *seed,
@@ -140,20 +142,42 @@ pub async fn run(args: Args) -> Result<(), Error> {
     for fault in faults {
         simulator.fault(fault);
     }
+    // Set before the last line is printed, after which a caller may end the program.
+    let stopped = stop_signal();
     for org in simulator.orgs() {
         print(&format!("org {} ({}) at {}", org.org_id(), org.kind(), org.url()));
     }
     print(&format!("login hosts {} and, for sandboxes, {}", simulator.login_url(), simulator.sandbox_login_url()));
     print(&format!("install link {}{}", simulator.url(), crate::http::page::INSTALL_PATH));
     print(&format!("client id {}\nCtrl-C stops it.", simulator.client_id()));
-    // Without a signal handler the program ends at once.
-    let _ = tokio::signal::ctrl_c().await;
+    stopped.await;
     let saved = args.state.as_deref().map_or(Ok(()), |path| simulator.save_state(path));
     for org in others {
         org.stop().await;
     }
     simulator.stop().await;
     saved
+}
+
+/// Returns a future that ends with Ctrl-C or SIGTERM, which count from this call on. Where no handler can be set, it ends
+/// at once.
+#[cfg(unix)]
+fn stop_signal() -> impl Future<Output = ()> {
+    let signals = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+    async move {
+        if let [Ok(mut interrupted), Ok(mut terminated)] = signals {
+            tokio::select! {
+                _ = interrupted.recv() => {}
+                _ = terminated.recv() => {}
+            }
+        }
+    }
+}
+
+/// Ends with Ctrl-C, or at once where no handler can be set.
+#[cfg(not(unix))]
+async fn stop_signal() {
+    let _ = tokio::signal::ctrl_c().await;
 }
 
 fn read_faults(path: &Path) -> Result<Vec<FaultRule>, Error> {

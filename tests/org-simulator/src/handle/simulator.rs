@@ -337,10 +337,9 @@ impl Simulator {
         self.shared.org().clock.clone()
     }
 
-    /// Moves the org's clock forward. Requests of [`crate::Effect::CommitLate`] that are due take effect.
+    /// Moves the clock of all orgs forward. Requests of [`crate::Effect::CommitLate`] that are due take effect.
     pub fn advance_clock(&self, by: SignedDuration) {
-        self.clock().advance(by);
-        late::apply_due(&mut self.shared.org());
+        late::advance_clock(&self.shared.realm, by);
     }
 
     /// Stops serving and waits until the port is free.

@@ -5,7 +5,6 @@ mod faults;
 mod forms;
 mod html;
 mod logins;
-mod mask;
 mod outbound;
 mod overview;
 mod package;

@@ -3,6 +3,7 @@
 //! Nothing is stored, so that a value changes with the records it depends on and with the day, while the system fields of
 //! its own record stay as they are.
 
+mod define;
 mod eval;
 pub(crate) mod formula;
 mod kinds;
@@ -20,8 +21,9 @@ use crate::model::store::Row;
 use crate::model::value::{Place, Value};
 
 pub(crate) use formula::Formula;
-pub(crate) use kinds::check_formula;
-pub(crate) use rollup::{Rollup, check_rollup};
+use kinds::check_formula;
+use rollup::check_rollup;
+pub(crate) use rollup::{Rollup, RollupFunction};
 
 /// Formulas within formulas; deeper ones are null.
 const MAX_DEPTH: usize = 10;

@@ -63,6 +63,21 @@ impl Schema {
     }
 
     /// Returns the object whose records have that key prefix.
+    /// Returns whether a path of relationships and a field, from `own`, passes through that field of `object`.
+    pub(crate) fn passes(&self, own: &Object, path: &[String], object: &str, field: &str) -> bool {
+        let mut at = Some(own);
+        for name in path {
+            let Some(here) = at else { return false };
+            let position = here.position(name).or_else(|| here.relationship(name));
+            let Some(known) = position.and_then(|position| here.fields.get(position)) else { return false };
+            if here.name == object && known.name == field {
+                return true;
+            }
+            at = known.reference_to.first().and_then(|to| self.object(to)).map(|object| &**object);
+        }
+        false
+    }
+
     pub(crate) fn by_prefix(&self, key_prefix: &str) -> Option<&Arc<Object>> {
         self.object(self.by_prefix.get(key_prefix)?)
     }

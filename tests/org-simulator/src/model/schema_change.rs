@@ -45,8 +45,8 @@ impl Org {
         }
     }
 
-    /// Removes a custom field with its values. A field that a formula, a roll-up summary or an outbound message reads is
-    /// not removed.
+    /// Removes a custom field with its values. A field that a formula, a roll-up summary, a rule or an outbound message
+    /// reads is not removed.
     pub(crate) fn remove_field(&mut self, object: &str, field: &str) -> Result<(), Error> {
         let (object, at) = self.custom_field(object, field)?;
         let field = object.fields[at].clone();
@@ -125,6 +125,9 @@ impl Org {
                     return Err(refused(field, &format!("{}.{} reads it", other.name, reader.name)));
                 }
             }
+        }
+        if let Some(rule) = self.rule_that_reads(&object.name, &field.name) {
+            return Err(refused(field, &format!("the rule {rule} reads it")));
         }
         let message = self
             .outbox

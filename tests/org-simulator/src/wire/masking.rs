@@ -1,45 +1,73 @@
-//! Removes secrets from text that is written to a file: tokens, codes, passwords and client secrets.
+//! Replaces secrets in messages that are shown or written to a file: tokens, codes, passwords and client secrets.
 //!
 //! The text is searched rather than parsed, because a fault can cut a body anywhere.
 
-/// The replacement of a secret.
-pub(crate) const MASK: &str = "***";
+use http::{HeaderName, HeaderValue};
 
-/// Names of secrets in JSON, XML and parameters.
-const NAMES: [&str; 12] = [
-    "access_token",
+/// The replacement of a secret.
+const MASK: &str = "***";
+
+/// Names of secrets in JSON, XML, HTML forms and parameters: in lower case, without `_` and `-`.
+const NAMES: [&str; 17] = [
+    "accesstoken",
     "assertion",
-    "client_assertion",
-    "client_secret",
-    "code_verifier",
-    "id_token",
-    "id_token_hint",
-    "newPassword",
+    "clientassertion",
+    "clientsecret",
+    "codeverifier",
+    "consumersecret",
+    "formtoken",
+    "idtoken",
+    "idtokenhint",
+    "newpassword",
     "password",
-    "refresh_token",
-    "sessionId",
+    "refreshtoken",
+    "securitytoken",
+    "sessionid",
+    "sid",
     "signature",
+    "token",
 ];
 
-/// Names of secrets that are parameters only; in JSON and XML they are names of data.
-const PARAMETERS: [&str; 3] = ["code", "sid", "token"];
+/// The name of a secret that is a parameter only; in JSON and XML it is a name of data.
+const PARAMETER: &str = "code";
+
+/// Bytes of the longest name that is compared.
+const MAX_NAME: usize = 40;
+
+/// Parts of the names of headers whose whole value is a secret.
+const SECRET_HEADERS: [&str; 5] = ["authorization", "cookie", "secret", "session", "token"];
+
+/// Returns the value of a header without its secrets.
+pub(crate) fn mask_header(name: &HeaderName, value: &HeaderValue) -> String {
+    if SECRET_HEADERS.iter().any(|part| name.as_str().contains(part)) {
+        return MASK.to_owned();
+    }
+    mask(&String::from_utf8_lossy(value.as_bytes()))
+}
 
 /// Returns the text with every secret replaced.
 pub(crate) fn mask(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let (mut rest, mut before) = (text, None);
     while let Some(first) = rest.chars().next() {
-        let (kept, after) = match secret_at(rest, before) {
-            Some((kept, after)) => (kept.to_owned() + MASK, after),
-            None => {
-                let (tag, after) = end_tag(rest).unwrap_or_else(|| rest.split_at(first.len_utf8()));
-                (tag.to_owned(), after)
-            }
-        };
-        masked.push_str(&kept);
-        (rest, before) = (after, kept.chars().last());
+        if let Some(Secret { kept, mask, after }) = secret_at(rest, before) {
+            masked.push_str(kept);
+            masked.push_str(mask);
+            (rest, before) = (after, mask.chars().last());
+        } else {
+            let (kept, after) = end_tag(rest).unwrap_or_else(|| rest.split_at(first.len_utf8()));
+            masked.push_str(kept);
+            (rest, before) = (after, kept.chars().last());
+        }
     }
     masked
+}
+
+/// A secret in a text: what precedes it from its name, its replacement, and what follows it.
+struct Secret<'a> {
+    kept: &'a str,
+    mask: &'static str,
+    after: &'a str,
 }
 
 /// Splits the text after the name of the end tag that begins here; what follows the tag is not its value.
@@ -48,32 +76,47 @@ fn end_tag(text: &str) -> Option<(&str, &str)> {
     Some((before_value(text, after), after))
 }
 
-/// Returns what precedes the secret that begins here with its name, and what follows it.
-fn secret_at(text: &str, before: Option<char>) -> Option<(&str, &str)> {
+/// Returns the secret that begins here with its name.
+fn secret_at(text: &str, before: Option<char>) -> Option<Secret<'_>> {
     if before.is_some_and(is_word) {
         return None;
     }
     if let Some(after) = after_access_token(text) {
-        return Some(("", after));
+        return Some(Secret { kept: "", mask: MASK, after });
     }
-    let (name, rest) = split(text, |c| !is_word(c));
-    let is_secret = NAMES.contains(&name);
-    let value = if let Some(value) = rest.strip_prefix('=') {
-        return (is_secret || PARAMETERS.contains(&name)).then(|| {
-            let (_, after) = split(value, |c| "&#;<\"'".contains(c) || c.is_whitespace());
-            (before_value(text, value), after)
-        });
-    } else if !is_secret {
+    let length = text.bytes().take(MAX_NAME + 1).take_while(|byte| is_name(*byte)).count();
+    let (name, rest) = text.split_at(length);
+    let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    let is_secret = NAMES.contains(&name.as_str());
+    let secret = |value, mask, after| Some(Secret { kept: before_value(text, value), mask, after });
+    if let Some(value) = rest.strip_prefix('=').filter(|_| is_secret || name == PARAMETER) {
+        return match value.strip_prefix('"') {
+            Some(quoted) => secret(quoted, MASK, after_string(quoted)),
+            None => secret(value, MASK, split(value, |c| "&#;<\"'".contains(c) || c.is_whitespace()).1),
+        };
+    }
+    if !is_secret {
         return None;
-    } else if let Some(json) = rest.strip_prefix('"') {
-        json.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?
-    } else {
-        let is_start_tag = matches!(before, Some('<' | ':')) && !rest.starts_with('/');
-        rest.split_once('>').filter(|_| is_start_tag)?.1
-    };
-    let after =
-        if rest.starts_with('"') { after_string(value) } else { value.find("</").and_then(|at| value.get(at..)) };
-    Some((before_value(text, value), after.unwrap_or_default()))
+    }
+    if let Some(rest) = rest.strip_prefix('"') {
+        let rest = rest.trim_start();
+        let Some(value) = rest.strip_prefix(':').map(str::trim_start) else {
+            // The field of an HTML form.
+            let value = rest.strip_prefix("value=\"").filter(|value| !value.starts_with('"'))?;
+            return secret(value, MASK, after_string(value));
+        };
+        return match value.strip_prefix('"') {
+            Some(string) => secret(string, MASK, after_string(string)),
+            None if value.starts_with(['{', '[']) || value.starts_with("null") => None,
+            None => secret(value, "\"***\"", split(value, |c| ",}]".contains(c)).1),
+        };
+    }
+    let is_start_tag = matches!(before, Some('<' | ':'));
+    let (tag, value) = rest.split_once('>').filter(|_| is_start_tag)?;
+    if tag.ends_with('/') {
+        return None;
+    }
+    secret(value, MASK, value.find("</").and_then(|at| value.get(at..)).unwrap_or_default())
 }
 
 /// Returns what follows the access token (`00D...!...`) that begins here.
@@ -84,15 +127,15 @@ fn after_access_token(text: &str) -> Option<&str> {
     is_org.then(|| split(value, |c| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_'))).1)
 }
 
-/// Returns the text from the quotation mark that ends a JSON string.
-fn after_string(text: &str) -> Option<&str> {
+/// Returns the text from the quotation mark that ends a string.
+fn after_string(text: &str) -> &str {
     let mut escaped = false;
     let end = text.find(|c| {
         let ends = c == '"' && !escaped;
         escaped = c == '\\' && !escaped;
         ends
-    })?;
-    text.get(end..)
+    });
+    end.and_then(|end| text.get(end..)).unwrap_or_default()
 }
 
 /// Returns the text before the value that it ends with.
@@ -107,6 +150,10 @@ fn split(text: &str, ends: impl Fn(char) -> bool) -> (&str, &str) {
 
 fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
+}
+
+fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 
 #[cfg(test)]
@@ -126,6 +173,11 @@ mod tests {
             ("<sessionId><![CDATA[s]]></sessionId>", "<sessionId>***</sessionId>"),
             ("at 00D5e0000000001EAA!AQ.a_b end", "at *** end"),
             ("q=00D5e0000000001%21AQx&b=1", "q=***&b=1"),
+            ("grant_type=x&code=a%21b&Client-Secret=c", "grant_type=x&code=***&Client-Secret=***"),
+            (r#"{"password": 12345}"#, r#"{"password": "***"}"#),
+            (r#"{"token":{"sid":"s"}}"#, r#"{"token":{"sid":"***"}}"#),
+            ("<n:password>p</n:password><a>1</a>", "<n:password>***</n:password><a>1</a>"),
+            (r#"<input name="form_token" value="f">"#, r#"<input name="form_token" value="***">"#),
         ] {
             assert_eq!(mask(text), expected, "{text}");
         }
@@ -134,7 +186,24 @@ mod tests {
     #[test]
     fn secrets_of_a_truncated_body_are_masked() {
         assert_eq!(mask(r#"{"refresh_token":"5Aep"#), r#"{"refresh_token":"***"#);
+        assert_eq!(mask(r#"{"a":1,"assertion":"only the begin"#), r#"{"a":1,"assertion":"***"#);
         assert_eq!(mask("<sessionId>00D"), "<sessionId>***");
+        assert_eq!(mask("<sessionId type=\"x\">cut"), "<sessionId type=\"x\">***");
+    }
+
+    #[test]
+    fn headers_are_masked_by_name_and_in_addresses() {
+        for (name, value, expected) in [
+            ("authorization", "Bearer abc", "***"),
+            ("set-cookie", "sid=abc", "***"),
+            ("x-sfdc-session", "abc", "***"),
+            ("location", "http://localhost/cb?code=abc&state=s", "http://localhost/cb?code=***&state=s"),
+            ("www-authenticate", "Bearer realm=\"x\"", "Bearer realm=\"x\""),
+            ("accept", "a/b", "a/b"),
+        ] {
+            let name = HeaderName::from_static(name);
+            assert_eq!(mask_header(&name, &HeaderValue::from_static(value)), expected, "{name}");
+        }
     }
 
     #[test]
@@ -144,6 +213,12 @@ mod tests {
             "<password/><a>b</a>",
             "SELECT Id FROM Account WHERE Code__c='1'",
             r#"<input name="password" value="">"#,
+            "q=SELECT+Id&token",
+            r#"[{"errorCode":"X","a":"code"}]"#,
+            r#"{"open"#,
+            "<sessionId/><b>2</b>",
+            "<sessionId nil=\"true\" /><b>2</b>",
+            r#"{"id_token":null}"#,
         ] {
             assert_eq!(mask(text), text);
         }

@@ -20,13 +20,10 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::model::clock::Clock;
 use crate::wire::Connection;
-use crate::wire::masking::{MASK, mask};
+use crate::wire::masking::{mask, mask_header};
 
 /// The bytes of a body that are recorded.
 const MAX_RECORDED: usize = 1 << 20;
-
-/// Headers whose whole value is a secret.
-const SECRET_HEADERS: [&str; 5] = ["authorization", "cookie", "set-cookie", "x-sfdc-session", "proxy-authorization"];
 
 /// A file to which requests and responses are appended. Clones write to the same file.
 #[derive(Clone, Debug)]
@@ -94,7 +91,15 @@ impl Copied {
     /// Returns the members of a recorded message: its headers and body.
     fn message(&self, headers: &HeaderMap) -> Map<String, Json> {
         let mut message = Map::new();
-        message.insert("headers".to_owned(), Json::Object(headers.iter().map(header_member).collect()));
+        message.insert(
+            "headers".to_owned(),
+            Json::Object(
+                headers
+                    .iter()
+                    .map(|(name, value)| (name.to_string(), Json::String(mask_header(name, value))))
+                    .collect(),
+            ),
+        );
         if self.length > 0 {
             message.insert("body".to_owned(), body(headers, &self.bytes));
         }
@@ -103,12 +108,6 @@ impl Copied {
         }
         message
     }
-}
-
-fn header_member((name, value): (&header::HeaderName, &HeaderValue)) -> (String, Json) {
-    let text = String::from_utf8_lossy(value.as_bytes());
-    let shown = if SECRET_HEADERS.contains(&name.as_str()) { MASK.to_owned() } else { mask(&text) };
-    (name.to_string(), Json::String(shown))
 }
 
 /// Returns a body as JSON if it is JSON, as text, or in base64.

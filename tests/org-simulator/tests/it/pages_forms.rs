@@ -30,10 +30,9 @@ impl TestContext {
 
 /// Returns the value of the first input with that name, which a browser would send; empty without one.
 fn value_of(page: &str, name: &str) -> String {
-    let start = format!("name=\"{name}\" value=\"");
-    page.split_once(&start)
-        .and_then(|(_, rest)| rest.split_once('"'))
-        .map_or(String::new(), |(value, _)| value.to_owned())
+    let tag = page.split_once(&format!("name=\"{name}\"")).and_then(|(_, rest)| rest.split_once('>'));
+    let value = tag.and_then(|(tag, _)| tag.split_once("value=\"")?.1.split_once('"'));
+    value.map_or(String::new(), |(value, _)| value.to_owned())
 }
 
 #[tokio::test]
@@ -85,7 +84,8 @@ async fn a_record_is_created_and_edited_as_a_chosen_user() {
     for name in ["HasOptedOutOfEmail", "HasOptedOutOfFax", "DoNotCall"] {
         all.push((name, "false"));
     }
-    assert_eq!(context.send(&edit, &edit, &all).await.0.status, 303);
+    let (edited, page) = context.send(&edit, &edit, &all).await;
+    assert_eq!(edited.status, 303, "{page}");
     let page = context.page(&path).await;
     assert!(page.contains("Buyer") && page.contains("History, newest first"));
     let history = page.split_once("History, newest first").unwrap().1;

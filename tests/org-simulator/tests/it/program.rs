@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+#[cfg(unix)]
+use tokio::process::Child;
 use tokio::process::Command;
 
 #[tokio::test]
@@ -72,6 +74,49 @@ async fn exit_codes_and_errors_are_those_of_the_help_text() {
     }
 }
 
+/// Returns the lines that a started program prints until it waits for its end.
+#[cfg(unix)]
+async fn printed_at_start(program: &mut Child) -> Vec<String> {
+    let mut lines = BufReader::new(program.stdout.take().unwrap()).lines();
+    let mut printed = Vec::new();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        let is_last = line.starts_with("Ctrl-C");
+        printed.push(line);
+        if is_last {
+            break;
+        }
+    }
+    printed
+}
+
+/// Sends a signal, and returns the exit code of the program.
+#[cfg(unix)]
+async fn ended_by(signal: &str, program: &mut Child) -> Option<i32> {
+    let sent = Command::new("kill").args([signal, &program.id().unwrap().to_string()]).status().await.unwrap();
+    assert!(sent.success());
+    tokio::time::timeout(Duration::from_secs(60), program.wait()).await.unwrap().unwrap().code()
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn each_signal_that_ends_the_program_saves_the_state() {
+    let dir = tempfile::tempdir().unwrap();
+    for signal in ["-INT", "-TERM"] {
+        let state = dir.path().join(format!("state{signal}.json"));
+        let mut program = Command::new(env!("CARGO_BIN_EXE_org-simulator"))
+            .args(["--port", "0", "--seed", "none", "--no-send", "--state"])
+            .arg(&state)
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        printed_at_start(&mut program).await;
+        assert_eq!(ended_by(signal, &mut program).await, Some(0), "{signal}");
+        let saved: Value = serde_json::from_slice(&std::fs::read(&state).unwrap()).unwrap();
+        assert!(saved.is_object(), "{signal}");
+    }
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn a_package_faults_and_a_record_work_together() {
@@ -90,23 +135,13 @@ async fn a_package_faults_and_a_record_work_together() {
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    let mut lines = BufReader::new(program.stdout.take().unwrap()).lines();
-    let mut printed = Vec::new();
-    while let Some(line) = lines.next_line().await.unwrap() {
-        let is_last = line.starts_with("Ctrl-C");
-        printed.push(line);
-        if is_last {
-            break;
-        }
-    }
+    let printed = printed_at_start(&mut program).await;
     assert!(printed.iter().any(|line| line == "installed field Account.Ferry_External_Id__c"), "{printed:?}");
     let url = printed.iter().find_map(|line| line.strip_prefix("org ")?.rsplit_once(' ')).unwrap().1;
     let http = reqwest::Client::new();
     let limits = http.get(format!("{url}/services/data/v66.0/limits")).send().await.unwrap();
     assert_eq!(limits.status().as_u16(), 503);
-    let interrupted = Command::new("kill").args(["-INT", &program.id().unwrap().to_string()]).status().await.unwrap();
-    assert!(interrupted.success());
-    assert_eq!(program.wait().await.unwrap().code(), Some(0));
+    assert_eq!(ended_by("-INT", &mut program).await, Some(0));
     let line: Value = serde_json::from_str(std::fs::read_to_string(&record).unwrap().trim()).unwrap();
     assert_eq!(line["response"]["status"], 503);
     let mut said = String::new();

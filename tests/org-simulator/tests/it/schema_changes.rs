@@ -146,3 +146,45 @@ async fn a_field_in_use_and_a_standard_field_stay() {
     let unknown = context.admin(Method::PATCH, "objects/Account/fields/Tier__c", Some(json!({"type": "poem"}))).await;
     assert!(unknown.status >= 400);
 }
+
+#[tokio::test]
+async fn a_field_that_a_rule_reads_stays() {
+    let context = TestContext::new().await;
+    for name in ["Tested__c", "Shown__c", "Compared__c", "Scope__c", "Parent__c", "Named__c", "Free__c"] {
+        define(&context, json!({"name": name, "type": "string"})).await;
+    }
+    for (path, rule) in [
+        (
+            "validation-rules",
+            json!({"name": "V", "object": "Account", "condition": "NOT (Name = 'Named__c' OR tested__c = 'x')",
+                "message": "m", "field": "Shown__c"}),
+        ),
+        (
+            "validation-rules",
+            json!({"name": "P", "object": "Contact", "condition": "Account.Parent__c = 'x'", "message": "m"}),
+        ),
+        (
+            "duplicate-rules",
+            json!({"name": "D", "object": "Account", "fields": ["Compared__c"], "condition": "Account.Scope__c != null"}),
+        ),
+    ] {
+        let made = context.admin(Method::POST, path, Some(rule)).await;
+        assert_eq!(made.status, 200, "{}", made.body);
+    }
+    for (field, rule) in
+        [("Tested__c", "V"), ("Shown__c", "V"), ("Parent__c", "P"), ("Compared__c", "D"), ("Scope__c", "D")]
+    {
+        let path = format!("objects/Account/fields/{field}");
+        for (method, body) in [(Method::DELETE, None), (Method::PATCH, Some(json!({"type": "double"})))] {
+            let refused = context.admin(method.clone(), &path, body).await;
+            assert_eq!(refused.status, 400, "{method} {field}: {}", refused.body);
+            let reason = format!("{field}: the rule {rule} reads it");
+            assert!(refused.body["error"].as_str().unwrap().ends_with(&reason), "{}", refused.body);
+        }
+    }
+    for path in ["objects/Account/fields/Named__c", "objects/Account/fields/Free__c"] {
+        assert_eq!(context.admin(Method::DELETE, path, None).await.status, 200, "a text does not name a field: {path}");
+    }
+    assert_eq!(context.admin(Method::DELETE, "rules/D", None).await.status, 200);
+    assert_eq!(context.admin(Method::DELETE, "objects/Account/fields/Scope__c", None).await.status, 200);
+}

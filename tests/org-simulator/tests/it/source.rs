@@ -28,7 +28,7 @@ const FILES: [(&str, &str); 9] = [
         "objects/Deal__c/fields/Key__c.field-meta.xml",
         "<CustomField><type>Text</type><length>40</length><externalId>true</externalId><unique>true</unique></CustomField>",
     ),
-    ("objects/Deal__c/fields/Sum__c.field-meta.xml", "<CustomField><type>Summary</type></CustomField>"),
+    ("objects/Deal__c/fields/Sum__c.field-meta.xml", "<CustomField><type>EncryptedText</type></CustomField>"),
     ("objects/Setting__mdt/Setting__mdt.object-meta.xml", "<CustomObject><label>Setting</label></CustomObject>"),
     ("classes/Work.cls-meta.xml", "<ApexClass/>"),
     (
@@ -106,7 +106,7 @@ async fn what_a_project_has_and_an_org_has_not_is_named() {
     for part in [
         "sfdx-project.json: the replacement of a: NOT_SET is not set",
         "app/objects/Deal__c/Deal__c.object-meta.xml: validationRules Must: it is not supported",
-        "app/objects/Deal__c/fields/Sum__c.field-meta.xml: Deal__c.Sum__c: fields of type Summary are not supported",
+        "app/objects/Deal__c/fields/Sum__c.field-meta.xml: Deal__c.Sum__c: fields of type EncryptedText are not supported",
         "app/objects/Setting__mdt/Setting__mdt.object-meta.xml: only the settings of custom objects (__c) are supported",
         "app/workflows/Deal__c.workflow-meta.xml: Deal__c.Changed: the user nobody@example.com does not exist, so it contains what an administrator sees",
         "app/workflows/Deal__c.workflow-meta.xml: Deal__c.Unused: no installed flow sends it, so it is not active",
@@ -148,4 +148,49 @@ async fn the_package_of_this_project_is_installed() {
     assert!(report.skipped.iter().any(|part| part.contains("classes/PostInstall.cls-meta.xml")), "{report:#?}");
     context.org.create_record(ADMIN, "Account", &fields(json!({"Name": "A"}))).unwrap();
     assert_eq!(context.org.outbound_messages().len(), 1);
+}
+
+#[tokio::test]
+async fn computed_fields_of_a_project_are_installed_in_any_order() {
+    let (context, dir) = (TestContext::new().await, tempfile::tempdir().unwrap());
+    write(dir.path(), "sfdx-project.json", r#"{"packageDirectories": [{"path": "app"}]}"#);
+    for object in ["Invoice__c", "Line__c"] {
+        write(dir.path(), &format!("app/objects/{object}/{object}.object-meta.xml"), "<CustomObject/>");
+    }
+    for (object, name, members) in [
+        ("Invoice__c", "A_Rank__c", "<type>Text</type><formula>IF(Total__c &gt; 10, 'large', 'small')</formula>"),
+        (
+            "Invoice__c",
+            "Total__c",
+            "<type>Summary</type><summarizedField>Line__c.Amount__c</summarizedField>\
+             <summaryForeignKey>Line__c.Invoice__c</summaryForeignKey><summaryOperation>sum</summaryOperation>",
+        ),
+        ("Line__c", "Amount__c", "<type>Currency</type><precision>18</precision><scale>2</scale>"),
+        (
+            "Line__c",
+            "Invoice__c",
+            "<type>MasterDetail</type><referenceTo>Invoice__c</referenceTo><relationshipName>Lines</relationshipName>",
+        ),
+        ("Line__c", "Wrong__c", "<type>Text</type><formula>Nowhere__c</formula>"),
+    ] {
+        let path = format!("app/objects/{object}/fields/{name}.field-meta.xml");
+        write(dir.path(), &path, &format!("<CustomField>{members}</CustomField>"));
+    }
+    let report = context.org.install_source(dir.path(), |_| None).unwrap();
+    let [skipped] = report.skipped.as_slice() else { panic!("{:#?}", report.skipped) };
+    assert!(skipped.contains("Line__c.Wrong__c") && skipped.contains("Field Nowhere__c does not exist"), "{skipped}");
+
+    let invoice = context.org.create_record(ADMIN, "Invoice__c", &fields(json!({"Name": "I"}))).unwrap();
+    for amount in [10, 5] {
+        let line = fields(json!({"Name": "L", "Invoice__c": invoice, "Amount__c": amount}));
+        context.org.create_record(ADMIN, "Line__c", &line).unwrap();
+    }
+    let found = context.query("SELECT Total__c, A_Rank__c FROM Invoice__c").await.body;
+    assert_eq!((&found["records"][0]["Total__c"], &found["records"][0]["A_Rank__c"]), (&json!(15.0), &json!("large")));
+    context.delete(&format!("sobjects/Invoice__c/{invoice}")).await;
+    assert_eq!(
+        context.query("SELECT COUNT() FROM Line__c").await.body["totalSize"],
+        0,
+        "a detail goes with its master"
+    );
 }

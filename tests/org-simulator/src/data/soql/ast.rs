@@ -175,6 +175,17 @@ pub(super) enum Condition {
     },
 }
 
+impl Condition {
+    /// Calls `visit` with the path of every comparison, without those within a semi-join.
+    pub(super) fn paths(&self, visit: &mut dyn FnMut(&Path)) {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|part| part.paths(visit)),
+            Self::Not(part) => part.paths(visit),
+            Self::Compare { left, .. } | Self::In { left, .. } | Self::Includes { left, .. } => visit(left.path()),
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Order {
     pub(super) expression: Expression,

@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 
 use crate::api::soap::xml::Element;
-use crate::model::schema::{Dependency, Field, FieldKind, PicklistValue, relationship_of};
+use crate::model::computed::{Computed, Formula, Rollup, RollupFunction};
+use crate::model::schema::{Dependency, Field, FieldKind, PicklistValue, Schema, relationship_of};
 use crate::model::value::Value;
 
 /// Returns the field that an element `CustomField` describes, or why it is not supported.
-pub(super) fn field(name: &str, xml: &Element) -> Result<Field, String> {
+pub(super) fn field(schema: &Schema, name: &str, xml: &Element) -> Result<Field, String> {
     if !name.ends_with("__c") {
         return Err("changes of standard fields are not supported".to_owned());
     }
     let given = xml.value("type").unwrap_or_default();
-    if xml.child("formula").is_some() {
-        return Err("formula fields are not supported".to_owned());
-    }
-    let kind = kind_of(given).ok_or_else(|| format!("fields of type {given} are not supported"))?;
+    let computed = computed(xml)?;
+    let kind = match &computed {
+        Some(Computed::Rollup(rollup)) => kind_of_summary(schema, rollup)?,
+        _ => kind_of(given).ok_or_else(|| format!("fields of type {given} are not supported"))?,
+    };
     let mut field = Field::new(name, kind);
     field.label = xml.value("label").map_or(field.label, str::to_owned);
     if kind.is_text() {
@@ -37,10 +39,57 @@ pub(super) fn field(name: &str, xml: &Element) -> Result<Field, String> {
     match given {
         "AutoNumber" => number_automatically(&mut field, xml),
         "Lookup" => refer(&mut field, xml),
+        "MasterDetail" => {
+            refer(&mut field, xml);
+            field.make_detail();
+            field.updateable = xml.is_true("reparentableMasterDetail");
+        }
         "Picklist" | "MultiselectPicklist" => list(&mut field, xml)?,
         _ => {}
     }
+    if let Some(computed) = computed {
+        field.compute(computed);
+    }
     Ok(field)
+}
+
+/// Returns the formula or the roll-up summary of a field, if it is one.
+fn computed(xml: &Element) -> Result<Option<Computed>, String> {
+    if let Some(text) = xml.value("formula") {
+        if xml.value("formulaTreatBlanksAs") == Some("BlankAsZero") {
+            return Err("formulas that treat blanks as zero are not supported".to_owned());
+        }
+        return Formula::parse(text).map(|formula| Some(Computed::Formula(formula)));
+    }
+    if xml.value("type") != Some("Summary") {
+        return Ok(None);
+    }
+    if xml.child("summaryFilterItems").is_some() {
+        return Err("roll-up summaries with filters are not supported".to_owned());
+    }
+    let function = match xml.value("summaryOperation") {
+        Some("count") => RollupFunction::Count,
+        Some("sum") => RollupFunction::Sum,
+        Some("min") => RollupFunction::Min,
+        Some("max") => RollupFunction::Max,
+        other => return Err(format!("the operation {} is not supported", other.unwrap_or_default())),
+    };
+    let of_detail = |name: &str| xml.value(name).and_then(|path| path.split_once('.'));
+    let (object, reference) = of_detail("summaryForeignKey").ok_or("summaryForeignKey names no field of an object")?;
+    let field = of_detail("summarizedField").map(|(_, field)| field.to_owned());
+    let (object, reference) = (object.to_owned(), reference.to_owned());
+    Ok(Some(Computed::Rollup(Rollup { object, reference, function, field })))
+}
+
+/// Returns the type of a roll-up summary: that of the summarized field, or a number.
+fn kind_of_summary(schema: &Schema, rollup: &Rollup) -> Result<FieldKind, String> {
+    let Some(name) = &rollup.field else { return Ok(FieldKind::Double) };
+    let summarized = schema.object(&rollup.object).and_then(|detail| detail.field(name));
+    match summarized.map(|field| field.kind) {
+        Some(FieldKind::Int) => Ok(FieldKind::Double),
+        Some(kind) => Ok(kind),
+        None => Err(format!("the field {}.{name} does not exist", rollup.object)),
+    }
 }
 
 fn kind_of(given: &str) -> Option<FieldKind> {
@@ -52,7 +101,7 @@ fn kind_of(given: &str) -> Option<FieldKind> {
         "DateTime" => FieldKind::DateTime,
         "Email" => FieldKind::Email,
         "Html" | "LongTextArea" | "TextArea" => FieldKind::TextArea,
-        "Lookup" => FieldKind::Reference,
+        "Lookup" | "MasterDetail" => FieldKind::Reference,
         "MultiselectPicklist" => FieldKind::MultiPicklist,
         "Number" => FieldKind::Double,
         "Percent" => FieldKind::Percent,
@@ -109,7 +158,7 @@ mod tests {
     use super::*;
 
     fn read(members: &str) -> Result<Field, String> {
-        field("F__c", &Element::parse(&format!("<CustomField>{members}</CustomField>")).unwrap())
+        field(&Schema::default(), "F__c", &Element::parse(&format!("<CustomField>{members}</CustomField>")).unwrap())
     }
 
     #[test]
@@ -157,8 +206,13 @@ mod tests {
     #[test]
     fn unsupported_fields_are_refused_with_a_reason() {
         for (members, reason) in [
-            ("<type>Summary</type>", "type Summary"),
-            ("<type>Text</type><formula>1</formula>", "formula fields"),
+            ("<type>Summary</type>", "the operation"),
+            ("<type>Summary</type><summaryOperation>count</summaryOperation><summaryFilterItems/>", "with filters"),
+            (
+                "<type>Number</type><formula>1</formula><formulaTreatBlanksAs>BlankAsZero</formulaTreatBlanksAs>",
+                "blanks as zero",
+            ),
+            ("<type>EncryptedText</type>", "type EncryptedText"),
             ("<type>Text</type><defaultValue>\"a\"</defaultValue>", "default values"),
             ("<type>Picklist</type><valueSet><valueSetName>G</valueSetName></valueSet>", "global value sets"),
             ("<type>Text</type><length>x</length>", "length is not a number"),

@@ -17,7 +17,11 @@ use crate::model::value::Value;
 pub(crate) fn install(org: &mut Org, project: &Project) -> SourceReport {
     let report = SourceReport { installed: Vec::new(), skipped: project.skipped.clone() };
     let mut install = Install { org, report, sent: BTreeSet::new() };
-    for phase in [Install::object, Install::fields, Install::flow, Install::workflow, Install::permission_set] {
+    for file in &project.files {
+        install.object(file);
+    }
+    install.fields(&project.files);
+    for phase in [Install::flow, Install::workflow, Install::permission_set] {
         for file in &project.files {
             phase(&mut install, file);
         }
@@ -81,40 +85,36 @@ impl Install<'_> {
         }
     }
 
-    /// Installs a file of a field, or the fields in the file of an object.
-    fn fields(&mut self, file: &MetadataFile) {
-        match file.kind.as_str() {
-            "object" => {
-                for xml in file.root.all("fields") {
-                    let name = xml.value("fullName").unwrap_or_default();
-                    self.field(file, &file.name, name, xml);
+    /// Installs all fields. One that cannot be installed yet, as a formula that reads another one, is tried again after
+    /// the others.
+    fn fields(&mut self, files: &[MetadataFile]) {
+        let mut waiting: Vec<SourceField<'_>> = files.iter().flat_map(fields_of).collect();
+        loop {
+            let mut refused = Vec::new();
+            let tried = waiting.len();
+            for field in waiting {
+                match self.field(&field) {
+                    Ok(()) => self.installed("field", &field.full_name()),
+                    Err(reason) => refused.push((field, reason)),
                 }
             }
-            "field" => {
-                let object = file.folders.iter().rev().nth(1).map_or("", String::as_str);
-                self.field(file, object, &file.name, &file.root);
+            if refused.len() == tried {
+                for (field, reason) in refused {
+                    self.skip(field.file, &field.full_name(), reason);
+                }
+                return;
             }
-            _ => {}
+            waiting = refused.into_iter().map(|(field, _)| field).collect();
         }
     }
 
-    fn field(&mut self, file: &MetadataFile, object: &str, name: &str, xml: &Element) {
-        let full = format!("{object}.{name}");
-        let Ok(known) = self.org.object(object) else {
-            return self.skip(file, &full, "the object does not exist");
-        };
-        let field = match field::field(name, xml) {
-            Ok(field) => field,
-            Err(reason) => return self.skip(file, &full, reason),
-        };
+    fn field(&mut self, source: &SourceField<'_>) -> Result<(), String> {
+        let known = self.org.object(source.object).map_err(|_| "the object does not exist")?;
+        let field = field::field(&self.org.schema, source.name, source.xml)?;
         if let Some(unknown) = field.reference_to.iter().find(|to| self.org.object(to).is_err()) {
-            return self.skip(file, &full, format!("the object {unknown} does not exist"));
+            return Err(format!("the object {unknown} does not exist"));
         }
-        self.org.schema.add_field(&known.name, field);
-        if let Ok(object) = self.org.object(object) {
-            self.org.store.reindex(&object);
-        }
-        self.installed("field", &full);
+        self.org.define_field(&known.name, field).map_err(|error| error.to_string())
     }
 
     fn flow(&mut self, file: &MetadataFile) {
@@ -216,6 +216,39 @@ impl Install<'_> {
         let fields: Vec<(&str, Value)> = fields.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
         self.org.insert_setup("PermissionSet", &fields);
         self.installed("permission set", &file.name);
+    }
+}
+
+/// A field in a file.
+struct SourceField<'a> {
+    file: &'a MetadataFile,
+    object: &'a str,
+    name: &'a str,
+    xml: &'a Element,
+}
+
+impl SourceField<'_> {
+    fn full_name(&self) -> String {
+        format!("{}.{}", self.object, self.name)
+    }
+}
+
+/// Returns the field that a file describes, or the fields in the file of an object.
+fn fields_of<'a>(file: &'a MetadataFile) -> Vec<SourceField<'a>> {
+    match file.kind.as_str() {
+        "object" => {
+            let fields = file.root.children.iter().filter(|child| child.name == "fields");
+            let field = |xml: &'a Element| {
+                let name = xml.value("fullName").unwrap_or_default();
+                SourceField { file, object: &file.name, name, xml }
+            };
+            fields.map(field).collect()
+        }
+        "field" => {
+            let object = file.folders.iter().rev().nth(1).map_or("", String::as_str);
+            vec![SourceField { file, object, name: &file.name, xml: &file.root }]
+        }
+        _ => Vec::new(),
     }
 }
 

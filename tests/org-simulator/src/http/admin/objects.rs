@@ -12,13 +12,10 @@ use super::Body;
 use crate::Error;
 use crate::http::admin::response::{Outcome, done, ok};
 use crate::identity::realm::Shared;
-use crate::model::computed::{Computed, Formula, Rollup, check_formula, check_rollup};
+use crate::model::computed::{Computed, Formula, Rollup};
 use crate::model::org::Org;
 use crate::model::schema::{Dependency, Field, FieldKind, Object, PicklistValue, relationship_of};
 use crate::model::value::Value;
-
-/// The length of a text formula, as describe shows it.
-const FORMULA_TEXT: usize = 1_300;
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
@@ -115,7 +112,7 @@ impl FieldRequest {
             if kind != FieldKind::Reference || self.reference_to.len() != 1 {
                 return Err(self.invalid("a master-detail field is a reference to one object"));
             }
-            (field.master_detail, field.nillable, field.updateable) = (true, false, false);
+            field.make_detail();
         }
         self.compute(&mut field)?;
         Ok(field)
@@ -140,46 +137,8 @@ impl FieldRequest {
         if stored {
             return Err(self.invalid("a computed field cannot be required, unique, an external id or have a default"));
         }
-        if field.kind == FieldKind::String && self.length.is_none() {
-            field.length = FORMULA_TEXT;
-        }
-        (field.createable, field.updateable, field.calculated) = (false, false, true);
-        (field.defaulted_on_create, field.default) = (false, Value::Null);
-        field.computed = Some(Box::new(computed));
-        Ok(())
-    }
-
-    /// Checks a computed field against the object and those it reads.
-    fn check_computed(&self, org: &Org, object: &Object, field: &Field) -> Result<(), Error> {
-        let known = object.field(&field.name);
-        let was_computed = known.map(|known| known.computed.is_some());
-        let checked = match field.computed.as_deref() {
-            None if was_computed == Some(true) => Err("a formula stays one".to_owned()),
-            None => Ok(()),
-            Some(_) if was_computed == Some(false) => Err("a stored field does not become a formula".to_owned()),
-            Some(computed) if computed.uses(org, object, &object.name, &field.name) => {
-                Err("the formula refers to itself".to_owned())
-            }
-            Some(Computed::Formula(formula)) => check_formula(org, object, field, formula),
-            Some(Computed::Rollup(rollup)) => check_rollup(org, object, field, rollup),
-        };
-        checked.map_err(|reason| self.invalid(reason))?;
-        match field.computed.as_ref().filter(|computed| !computed.is_deterministic(object)) {
-            Some(_) => self.check_not_summarized(org, object),
-            None => Ok(()),
-        }
-    }
-
-    /// Rejects a formula that depends on other records or on the day, where a roll-up summary reads it.
-    fn check_not_summarized(&self, org: &Org, object: &Object) -> Result<(), Error> {
-        for other in org.schema.objects() {
-            for field in &other.fields {
-                let summary = field.computed.as_deref().filter(|computed| matches!(computed, Computed::Rollup(_)));
-                if summary.is_some_and(|summary| summary.uses(org, other, &object.name, &self.name)) {
-                    return Err(self.invalid(format!("{}.{} summarizes it", other.name, field.name)));
-                }
-            }
-        }
+        field.compute(computed);
+        field.length = self.length.unwrap_or(field.length);
         Ok(())
     }
 }
@@ -225,20 +184,7 @@ fn define(org: &mut Org, request: &ObjectRequest) -> Result<Arc<Object>, Error> 
         org.schema.add_custom_object(&request.name);
     }
     for requested in &request.fields {
-        let mut field = requested.field()?;
-        let object = org.object(&request.name)?;
-        field.summarized = object.field(&field.name).is_some_and(|known| known.summarized);
-        requested.check_computed(org, &object, &field)?;
-        for part in field.custom_parts() {
-            org.schema.add_field(&request.name, part);
-        }
-        if let Some(Computed::Rollup(rollup)) = field.computed.as_deref() {
-            org.summarize(&rollup.object, &rollup.reference);
-        }
-        if field.master_detail {
-            org.schema.hide_field(&request.name, "OwnerId");
-        }
-        org.schema.add_field(&request.name, field);
+        org.define_field(&request.name, requested.field()?)?;
     }
     let object = org.object(&request.name)?;
     org.store.reindex(&object);

@@ -40,10 +40,7 @@ pub(super) async fn advance(State(shared): State<Shared>, Posted(sent): Posted) 
         let page = rendered(&shared.org(), &sent, &[problem]);
         return (StatusCode::UNPROCESSABLE_ENTITY, Html(page)).into_response();
     };
-    shared.realm.clock().advance(SignedDuration::from_secs(seconds));
-    for other in shared.realm.orgs() {
-        late::apply_due(&mut other.org());
-    }
+    late::advance_clock(&shared.realm, SignedDuration::from_secs(seconds));
     Redirect::to(PATH).into_response()
 }
 

@@ -4,14 +4,15 @@ use axum::extract::{Path, Query, State};
 use axum::response::{Html, IntoResponse as _, Response};
 use http::StatusCode;
 use serde::Deserialize;
+use serde_json::Value as Json;
 
 use super::html::{ROWS, encoded, facts, moment, pages, table, within};
-use super::mask;
 use crate::identity::realm::Shared;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
 use crate::model::request_log::{Entry, Message};
 use crate::wire::html::{escaped, message};
+use crate::wire::masking::{mask, mask_header};
 
 pub(super) const PATH: &str = "/_simulator/pages/requests";
 
@@ -78,8 +79,7 @@ pub(super) async fn one(State(shared): State<Shared>, Path(number): Path<u64>) -
         let text = "There is no such request. The newest 10,000 are kept.";
         return (StatusCode::NOT_FOUND, Html(message(text))).into_response();
     };
-    let known = mask::known_secrets(&org);
-    let query = mask::query(&known, &entry.request.query);
+    let query = mask(&entry.request.query);
     let about = facts(&[
         ("Path", format!("<code>{}</code>", escaped(&entry.request.path))),
         ("Query", if query.is_empty() { quiet("none") } else { format!("<code>{}</code>", escaped(&query)) }),
@@ -92,8 +92,8 @@ pub(super) async fn one(State(shared): State<Shared>, Path(number): Path<u64>) -
         Some(exchange) => format!(
             "{}{}<p class=\"quiet\">Without compression, and before a fault changed the answer. Tokens, passwords, assertions, \
              codes and cookies are masked.</p>",
-            shown(&known, "Request", &exchange.request),
-            shown(&known, "Answer", &exchange.answer)
+            shown("Request", &exchange.request),
+            shown("Answer", &exchange.answer)
         ),
         None => "<p class=\"quiet\">There are no headers and bodies: a fault replaced the answer, or the request is older than \
                  the newest 1,000.</p>"
@@ -108,15 +108,23 @@ fn quiet(text: &str) -> String {
     format!("<span class=\"quiet\">{text}</span>")
 }
 
-fn shown(known: &[String], name: &str, message: &Message) -> String {
-    let headers = escaped(&mask::headers(known, &message.headers));
+fn shown(name: &str, message: &Message) -> String {
+    let headers: String =
+        message.headers.iter().map(|(name, value)| format!("{name}: {}\n", mask_header(name, value))).collect();
+    let headers = escaped(&headers);
     let size = message.size;
-    let body = match mask::body(known, message) {
+    let body = match message.text().map(|text| indented(mask(text))) {
         _ if size == 0 => "<p>No body.</p>".to_owned(),
         Some(text) => format!("{}{}", block(&format!("{name} body, {size} bytes"), &escaped(&text)), cut(message)),
         None => format!("<p>The body is not text: {size} bytes.</p>"),
     };
     format!("<h2>{name}</h2>{}{body}", block(&format!("{name} headers"), &headers))
+}
+
+/// Indents a text that is JSON.
+fn indented(text: String) -> String {
+    let parsed: Option<Json> = serde_json::from_str(&text).ok();
+    parsed.and_then(|json| serde_json::to_string_pretty(&json).ok()).unwrap_or(text)
 }
 
 fn cut(message: &Message) -> String {

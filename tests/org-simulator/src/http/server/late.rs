@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use crate::api::rest;
 use crate::http::server::response::MAX_BODY;
 use crate::http::server::{authenticated, parsed};
-use crate::identity::realm::Shared;
+use crate::identity::realm::{Realm, Shared};
 use crate::model::late::LateRequest;
 use crate::model::org::Org;
 
@@ -19,6 +19,14 @@ pub(super) async fn receive(shared: &Shared, request: Request, delay_s: u32) {
         let due = org.clock.now() + SignedDuration::from_secs(delay_s.into());
         let late = LateRequest { due, actor, method: parts.method, uri: parts.uri, headers: parts.headers, body };
         org.late.push(late);
+    }
+}
+
+/// Moves the clock of all orgs forward, and executes the requests that have become due.
+pub(crate) fn advance_clock(realm: &Realm, by: SignedDuration) {
+    realm.clock().advance(by);
+    for shared in realm.orgs() {
+        apply_due(&mut shared.org());
     }
 }
 

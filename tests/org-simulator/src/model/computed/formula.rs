@@ -122,14 +122,8 @@ impl Formula {
     pub(super) fn uses(&self, org: &Org, own: &Object, object: &str, field: &str) -> bool {
         let mut used = false;
         self.tree.walk(&mut |part| {
-            let Expression::Field(path) = part else { return };
-            let mut at = Some(own);
-            for name in path {
-                let Some(here) = at else { return };
-                let position = here.position(name).or_else(|| here.relationship(name));
-                let Some(known) = position.and_then(|position| here.fields.get(position)) else { return };
-                used |= here.name == object && known.name == field;
-                at = known.reference_to.first().and_then(|to| org.schema.object(to)).map(|object| &**object);
+            if let Expression::Field(path) = part {
+                used |= org.schema.passes(own, path, object, field);
             }
         });
         used

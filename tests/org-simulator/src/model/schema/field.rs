@@ -156,6 +156,9 @@ pub(crate) struct Field {
     pub(crate) absent: bool,
 }
 
+/// The length of a text formula, as describe shows it.
+const FORMULA_TEXT: usize = 1_300;
+
 impl Field {
     /// Returns a nullable, writable field with the default size of its type.
     pub(crate) fn new(name: &str, kind: FieldKind) -> Self {
@@ -207,6 +210,21 @@ impl Field {
     /// Returns whether the field can identify a record: an external id or another lookup key.
     pub(crate) fn is_key(&self) -> bool {
         self.external_id || self.unique || self.id_lookup
+    }
+
+    /// Makes the values computed by a formula or a roll-up summary.
+    pub(crate) fn compute(&mut self, computed: Computed) {
+        if self.kind == FieldKind::String {
+            self.length = FORMULA_TEXT;
+        }
+        (self.createable, self.updateable, self.calculated) = (false, false, true);
+        (self.defaulted_on_create, self.default) = (false, Value::Null);
+        self.computed = Some(Box::new(computed));
+    }
+
+    /// Makes the records details of those that the reference names.
+    pub(crate) fn make_detail(&mut self) {
+        (self.master_detail, self.nillable, self.updateable) = (true, false, false);
     }
 
     pub(super) fn read_only(mut self) -> Self {
