@@ -1,6 +1,7 @@
 //! Notes are created, read and changed.
 
 use http::StatusCode;
+use jiff::SignedDuration;
 use org_simulator::{Effect, Fault};
 use serde_json::{Value, json};
 use store::WriteState;
@@ -139,6 +140,8 @@ fn a_passing_answer_does_not_refuse_a_change() {
             assert!(context.resume(&queued["write_id"]).await);
 
             assert_eq!(context.read(None, &written["note_id"]).await.1["html"], text, "{effect:?}");
+            // Behind a page the change may have taken effect, or may still: the next one waits until it cannot.
+            context.pass(SignedDuration::from_mins(12));
         }
     });
 }
