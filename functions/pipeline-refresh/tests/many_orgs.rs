@@ -115,8 +115,8 @@ async fn serve(aws: Aws) -> String {
 
 /// Starts the function with everything that it requires.
 fn start(aws: &str) -> RuntimeApi {
-    let tables =
-        ["ORGS", "CONNECTIONS", "CURSORS", "RECORDS", "PIPELINES", "BUDGETS"].map(|name| format!("{name}_TABLE"));
+    let tables = ["ORGS", "CONNECTIONS", "CURSORS", "RECORDS", "PIPELINES", "BUDGETS", "WRITES"]
+        .map(|name| format!("{name}_TABLE"));
     let queue = format!("{aws}/000000000000/pipeline-refresh");
     let mut environment: Vec<(&str, &str)> = tables.iter().map(|name| (name.as_str(), "table")).collect();
     environment.extend([
@@ -125,6 +125,8 @@ fn start(aws: &str) -> RuntimeApi {
         ("BACKFILL_QUEUE_URL", queue.as_str()),
         ("FREQUENT_REFRESH_QUEUE_URL", queue.as_str()),
         ("DEAD_LETTERS_QUEUE_URL", queue.as_str()),
+        ("RECORD_WRITE_QUEUE_URL", queue.as_str()),
+        ("NOTE_WRITE_QUEUE_URL", queue.as_str()),
         ("TOKEN_BROKER_FUNCTION", "token-broker"),
         ("LOG_LEVEL", "warn"),
     ]);

@@ -18,7 +18,7 @@ pub struct Subject {
 }
 
 /// Every variable that a function of Ferry requires, with addresses that nothing listens on.
-const ENVIRONMENT: [(&str, &str); 31] = [
+const ENVIRONMENT: [(&str, &str); 33] = [
     ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
     ("LOG_LEVEL", "info"),
     ("ORGS_TABLE", "bench-orgs"),
@@ -38,6 +38,8 @@ const ENVIRONMENT: [(&str, &str); 31] = [
     ("BACKFILL_QUEUE_URL", "http://127.0.0.1:9/bench/backfill"),
     ("FREQUENT_REFRESH_QUEUE_URL", "http://127.0.0.1:9/bench/frequent-refresh"),
     ("WRITE_QUEUE_URL", "http://127.0.0.1:9/bench/write"),
+    ("RECORD_WRITE_QUEUE_URL", "http://127.0.0.1:9/bench/record-write"),
+    ("NOTE_WRITE_QUEUE_URL", "http://127.0.0.1:9/bench/note-write"),
     ("EVENT_BUS_NAME", "bench"),
     ("APPS_SECRET_ARN", "arn:aws:secretsmanager:us-east-1:000000000000:secret:bench"),
     ("TOKEN_SECRET_READERS", "arn:aws:iam::000000000000:role/bench"),

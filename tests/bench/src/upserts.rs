@@ -67,6 +67,7 @@ impl Upserts {
         .await?;
         let mirror = state.tables.name("records");
         let environment = [
+            ("ORGS_TABLE", state.tables.name("orgs")),
             ("RECORDS_TABLE", mirror.clone()),
             ("DELIVERIES_TABLE", state.tables.name("deliveries")),
             ("BUDGETS_TABLE", state.tables.name("budgets")),
