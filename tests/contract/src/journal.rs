@@ -1,4 +1,4 @@
-//! What a run has done so far: the outcomes, and the records that it has still to delete. `--resume` stores it in a file.
+//! The progress of a run: the outcomes so far, and the records that it has still to delete. `--resume` stores it in a file.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ pub struct Entry {
     pub area: String,
     /// The check's name.
     pub check: String,
-    /// What was found.
+    /// The outcome of the check.
     #[serde(flatten)]
     pub outcome: Outcome,
 }
@@ -26,7 +26,7 @@ pub(crate) struct Record {
     pub(crate) id: String,
 }
 
-/// What a run has done so far.
+/// The progress of a run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Journal {
     /// The text in the names of the run's records by which `--clean` finds them.

@@ -25,7 +25,7 @@ pub struct Report {
     pub left_over: Vec<String>,
 }
 
-/// How many checks had each outcome.
+/// The number of checks with each outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// The org behaves as the source says.

@@ -7,7 +7,7 @@ use crate::report::Report;
 use crate::target::Target;
 use crate::{Error, checks};
 
-/// How a run is made.
+/// The options of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// The name of an area or a check; all checks without one.

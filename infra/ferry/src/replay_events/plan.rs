@@ -69,17 +69,17 @@ mod tests {
 
     use super::*;
 
-    /// What becomes of a record: `None` for one that is published.
-    type Fate = Option<Cause>;
+    /// The reason for which a record is not published: `None` for one that is.
+    type Expected = Option<Cause>;
 
     /// Answers as `record-events` does: it reads up to the first unreadable record, fails where that is the first, and publishes
     /// up to the first event that is refused.
-    fn answer(part: Range<usize>, fates: &[Fate], published: &mut Vec<usize>) -> Answer {
-        if fates[part.start] == Some(Cause::Unreadable) {
+    fn answer(part: Range<usize>, records: &[Expected], published: &mut Vec<usize>) -> Answer {
+        if records[part.start] == Some(Cause::Unreadable) {
             return Answer::Failed(Cause::Unreadable);
         }
         for place in part {
-            if fates[place].is_some() {
+            if records[place].is_some() {
                 return Answer::UpTo(place);
             }
             published.push(place);
@@ -87,22 +87,22 @@ mod tests {
         Answer::Published
     }
 
-    fn fate() -> impl Strategy<Value = Fate> {
+    fn expected() -> impl Strategy<Value = Expected> {
         prop::sample::select(vec![None, None, None, Some(Cause::Unreadable), Some(Cause::NotPublished)])
     }
 
     proptest! {
         #[test]
-        fn every_readable_record_is_published_once_in_order(fates in prop::collection::vec(fate(), 0..60)) {
-            let mut plan = Plan::new(fates.len());
+        fn every_readable_record_is_published_once_in_order(records in prop::collection::vec(expected(), 0..60)) {
+            let mut plan = Plan::new(records.len());
             let (mut published, mut left) = (Vec::new(), Vec::new());
             while let Some(part) = plan.next_part() {
-                left.extend(plan.record(answer(part, &fates, &mut published)));
+                left.extend(plan.record(answer(part, &records, &mut published)));
             }
-            let (readable, others): (Vec<_>, Vec<_>) = fates.iter().enumerate().partition(|(_, fate)| fate.is_none());
+            let (readable, others): (Vec<_>, Vec<_>) = records.iter().enumerate().partition(|(_, cause)| cause.is_none());
             let places: Vec<usize> = readable.into_iter().map(|(place, _)| place).collect();
             prop_assert_eq!(published, places);
-            let others: Vec<_> = others.into_iter().filter_map(|(place, fate)| Some((place, (*fate)?))).collect();
+            let others: Vec<_> = others.into_iter().filter_map(|(place, cause)| Some((place, (*cause)?))).collect();
             prop_assert_eq!(left, others);
         }
 

@@ -56,8 +56,8 @@ impl ConditionState {
     /// Returns the state after `condition` was found.
     ///
     /// Several conditions in turn are one trouble: the time counts from the first, so that answers that change do not hide it.
-    /// What may be a decision of the org's stays through an outage and faults of Ferry's, which say nothing about it: the team
-    /// must not write for the rep meanwhile.
+    /// A condition that may be a decision of the org's stays through an outage and faults of Ferry's, which say nothing
+    /// about it: the team must not write for the rep meanwhile.
     #[must_use]
     pub fn found(before: Option<Self>, condition: Condition, now: Timestamp) -> Self {
         let stays = |before: &Self| {

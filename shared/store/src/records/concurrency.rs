@@ -6,7 +6,8 @@
 /// The most writes at the same time.
 pub(super) const MOST: usize = 32;
 
-/// How many writes may run at the same time: one more after each round without a throttle, half as many after a throttle.
+/// The number of writes that may run at the same time: one more after each round without a throttle, half as many after
+/// a throttle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Concurrency {
     parallel: usize,

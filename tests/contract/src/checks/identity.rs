@@ -1,4 +1,4 @@
-//! Who the user is: userinfo, identity URL, OpenID configuration, keys, the versions of the API, and the user's rights.
+//! The identity of the user: userinfo, identity URL, OpenID configuration and keys; the versions of the API; the user's rights.
 
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! An SFDX project: what its metadata in source format adds to an org.
 //!
-//! What the simulator does not support is reported by file and name, and changes nothing.
+//! Metadata that the simulator does not support are reported by file and name, and change nothing.
 
 mod field;
 mod flow;

@@ -31,7 +31,7 @@ async fn add_faults(State(shared): State<Shared>, Body(order): Body<Json>) -> Ou
     Ok(ok(json!({"ids": ids})))
 }
 
-/// Reads a rule; an error when it has an unknown member or a probability that is none.
+/// Reads a rule. An unknown member, and a probability that is not between 0 and 1, are errors.
 pub(crate) fn rule(order: Json) -> Result<FaultRule, Error> {
     let refused = |reason: String| Error::Invalid { what: "fault", reason };
     let rule: FaultRule = serde_json::from_value(order.clone()).map_err(|error| refused(error.to_string()))?;

@@ -77,7 +77,7 @@ pub(crate) struct Reach {
     shared_with: HashSet<RecordId>,
 }
 
-/// What has been found out about the access of one user, until a record changes.
+/// The access of one user as far as it has been decided, until a record changes.
 #[derive(Clone, Debug)]
 pub(crate) struct KnownAccess {
     revision: u64,

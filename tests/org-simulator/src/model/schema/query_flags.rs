@@ -1,4 +1,4 @@
-//! What a query may do with a field. Describe shows these flags, and the query engine obeys them.
+//! The uses that a query may make of a field. Describe shows these flags, and the query engine obeys them.
 
 use serde::{Deserialize, Serialize};
 
