@@ -8,6 +8,7 @@ use salesforce::{Clock, ObjectName};
 use store::{Budgets, Connections, Cursors, Orgs, Pipelines, Records};
 
 use crate::changes::PollInterval;
+use crate::schema::Schemas;
 
 /// The function's configuration, from environment variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +103,8 @@ pub struct Deps {
     pub apps: AppList,
     /// Salesforce clients for each connection.
     pub salesforce: Salesforce,
+    /// The objects as the connections' users see them.
+    pub schemas: Schemas,
     /// The clock.
     pub clock: Clock,
 }
@@ -125,6 +128,7 @@ impl Deps {
             serve_disconnected: config.serve_disconnected,
             apps: AppList::new(token_broker, aws.clock()),
             salesforce: Salesforce::from_config(aws, config.salesforce)?,
+            schemas: Schemas::default(),
             clock: aws.clock(),
         })
     }

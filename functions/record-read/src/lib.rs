@@ -23,9 +23,11 @@ mod health;
 mod http;
 mod live;
 mod mirror;
+mod schema;
 mod views;
 
 pub use changes::PollInterval;
 pub use config::{Config, Deps, ServeDisconnected};
 pub use error::Error;
 pub use http::router;
+pub use schema::Schemas;

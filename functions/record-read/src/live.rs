@@ -1,14 +1,13 @@
 //! Live reads of Salesforce through one connection.
 
-use std::collections::HashSet;
-
 use runtime::record_api_calls;
-use salesforce::{Client, FieldName, ObjectDescribe, ObjectName, ObjectSummary, OrgId, Record, RecordId};
+use salesforce::{Client, FieldName, ObjectDescribe, ObjectName, ObjectSummary, OrgId, Page, Record, RecordId, Soql};
 use store::owner_policy::choose_reader;
-use store::{Lane, Org, OrgState, PlatformUser};
+use store::{ConnectionId, Lane, Org, OrgState, PlatformUser};
 
 use crate::filter::{OPPORTUNITY, OpportunityFilter};
 use crate::mirror::List;
+use crate::schema::Schema;
 use crate::{Deps, Error};
 
 /// The fields of an opportunity in a list, if the user may see them.
@@ -34,8 +33,12 @@ const LIST_FIELDS: [&str; 15] = [
 pub(crate) struct LiveReader<'a> {
     deps: &'a Deps,
     org: OrgId,
+    connection: ConnectionId,
     client: Client,
 }
+
+/// The pages of several queries, in their order, each with its own error.
+pub(crate) type Pages = Vec<Result<Page, salesforce::Error>>;
 
 impl<'a> LiveReader<'a> {
     /// Chooses the acting user's connection, or the team's without one. A rep never reads through the team's connection.
@@ -45,24 +48,82 @@ impl<'a> LiveReader<'a> {
         }
         let org = org.org_id;
         let reader = choose_reader(&deps.connections, org, platform_user).await?.map_err(Error::NoRoute)?;
-        Ok(Self { deps, org, client: deps.salesforce.client(org, &reader) })
+        Ok(Self { deps, org, client: deps.salesforce.client(org, &reader), connection: reader })
+    }
+
+    /// Returns these objects as the user sees them. Costs no call while they are remembered, otherwise one, or two if an object
+    /// is hidden.
+    pub(crate) async fn schema(&self, objects: &[ObjectName]) -> Result<Schema, Error> {
+        let key = (self.org, &self.connection);
+        let (mut schema, unknown) = self.deps.schemas.get(key, objects, self.deps.clock.now());
+        if !unknown.is_empty() {
+            let now = self.deps.clock.now();
+            let described = self.client.find_objects(&unknown).await;
+            self.count_calls().await;
+            self.deps.schemas.insert(key, unknown.into_iter().zip(described?), now, &mut schema);
+        }
+        Ok(schema)
+    }
+
+    /// Sends the queries that `plan` makes of the schema, in one call for every 5. If one is refused because a field or an
+    /// object has changed since it was described, plans and sends them once more with a fresh schema.
+    pub(crate) async fn query(
+        &self,
+        objects: &[ObjectName],
+        plan: impl Fn(&Schema) -> Result<Vec<Soql>, Error>,
+    ) -> Result<(Schema, Pages), Error> {
+        let (schema, pages) = self.query_once(objects, &plan).await?;
+        let is_outdated = |error: &salesforce::Error| error.has_code("INVALID_FIELD") || error.is_hidden();
+        if !pages.iter().any(|page| page.as_ref().is_err_and(is_outdated)) {
+            return Ok((schema, pages));
+        }
+        self.deps.schemas.forget((self.org, &self.connection), objects);
+        self.query_once(objects, &plan).await
+    }
+
+    async fn query_once(
+        &self,
+        objects: &[ObjectName],
+        plan: &impl Fn(&Schema) -> Result<Vec<Soql>, Error>,
+    ) -> Result<(Schema, Pages), Error> {
+        let schema = self.schema(objects).await?;
+        let queries = plan(&schema)?;
+        let pages = self.client.query_several(&queries).await;
+        self.count_calls().await;
+        Ok((schema, pages?))
     }
 
     /// Fetches a record with all fields that the user may see. The names of the fields are sent in a body, because those of a
     /// large object do not fit into a URL.
     pub(crate) async fn record(&self, object: &ObjectName, id: RecordId) -> Result<Record, Error> {
-        let fields = value_fields(&self.describe(object).await?);
-        let records = self.client.retrieve(object, &[id], &fields).await;
+        let objects = std::slice::from_ref(object);
+        let mut record = self.retrieve(object, id).await;
+        if let Err(Error::Salesforce(error)) = &record
+            && error.has_code("INVALID_FIELD")
+        {
+            self.deps.schemas.forget((self.org, &self.connection), objects);
+            record = self.retrieve(object, id).await;
+        }
+        record
+    }
+
+    async fn retrieve(&self, object: &ObjectName, id: RecordId) -> Result<Record, Error> {
+        let schema = self.schema(std::slice::from_ref(object)).await?;
+        let describe = schema.object(object).ok_or_else(|| Error::ObjectHidden(object.clone()))?;
+        let records = self.client.retrieve(object, &[id], &value_fields(describe)).await;
         self.count_calls().await;
         records?.pop().flatten().ok_or(Error::NotFound("record"))
     }
 
     /// Fetches a page of opportunities.
     pub(crate) async fn opportunities(&self, filter: &OpportunityFilter) -> Result<List<Record>, Error> {
-        let describe = self.describe(&OPPORTUNITY).await?;
-        let page = self.client.query(&filter.soql(&list_fields(&describe))).await;
-        self.count_calls().await;
-        Ok(page_of(page?.records, filter.limit))
+        let plan = |schema: &Schema| {
+            schema.object(&OPPORTUNITY).ok_or(Error::ObjectHidden(OPPORTUNITY))?;
+            Ok(vec![filter.soql(&schema.visible(&OPPORTUNITY, &LIST_FIELDS))])
+        };
+        let (_, mut pages) = self.query(&[OPPORTUNITY], plan).await?;
+        let page = pages.pop().ok_or(Error::NotFound("page"))??;
+        Ok(page_of(page.records, filter.limit))
     }
 
     /// Fetches all objects that the user may see.
@@ -90,11 +151,6 @@ fn value_fields(describe: &ObjectDescribe) -> Vec<FieldName> {
     let is_value = |kind: &str| !["address", "location", "base64"].contains(&kind);
     let fields = describe.fields.iter().filter(|field| is_value(&field.field_type));
     fields.map(|field| field.name.clone()).collect()
-}
-
-fn list_fields(describe: &ObjectDescribe) -> Vec<FieldName> {
-    let visible: HashSet<&str> = describe.fields.iter().map(|field| field.name.as_str()).collect();
-    LIST_FIELDS.into_iter().filter(|name| visible.contains(name)).map(FieldName::from_static).collect()
 }
 
 /// Returns the page without the extra row of the query, and the start of the next page.

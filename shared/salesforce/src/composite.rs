@@ -3,15 +3,18 @@
 use std::collections::BTreeSet;
 
 use http::Method;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::error::part_failure;
+use crate::error::{part_failure, unavailable};
 use crate::transport::Request;
 use crate::{Client, Error, JsonObject};
 
 /// The maximum number of subrequests of a composite request.
 pub const MAX_SUBREQUESTS: usize = 25;
+/// The maximum number of queries in a composite request.
+pub const MAX_QUERIES: usize = 5;
 
 /// A composite request.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -100,6 +103,24 @@ impl CompositeResponse {
             status => part_failure(operation, status, &self.body),
         }
     }
+
+    /// Deserializes the response body.
+    ///
+    /// `operation` is an infinitive for the error: "create the note".
+    ///
+    /// # Errors
+    ///
+    /// That of the subrequest; an error that passes if the subrequest was only rolled back; [`Error::InvalidResponse`] if the
+    /// body is not of this type.
+    pub fn json<T: DeserializeOwned>(self, operation: &'static str) -> Result<T, Error> {
+        match self.status {
+            200..300 => {
+                T::deserialize(self.body).map_err(|_| Error::InvalidResponse { operation, what: "unexpected JSON" })
+            }
+            status => Err(part_failure(operation, status, &self.body)
+                .unwrap_or_else(|| unavailable(operation, status, None, None))),
+        }
+    }
 }
 
 impl Client {
@@ -112,7 +133,9 @@ impl Client {
         request.check()?;
         let body = request.with_base(&self.path(""));
         let request = Request::send("send the composite request", Method::POST, self.path("composite"), &body)?;
-        let response = self.send(&request).await?;
+        // Of an object only a subresponse speaks.
+        let response =
+            self.send(&request).await.map_err(|error| if error.is_hidden() { error.contradicted() } else { error })?;
         let responses = response.json::<CompositeResponses>()?.composite_response;
         if responses.len() == body.requests.len() {
             Ok(responses)

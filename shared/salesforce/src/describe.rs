@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::composite::{CompositeRequest, MAX_SUBREQUESTS, Subrequest};
 use crate::transport::Request;
 use crate::{Client, Error, FieldName, ObjectName, RecordId};
 
@@ -187,8 +188,45 @@ impl Client {
             Err(error) => return Err(error),
         };
         let listed = self.describe_global().await?;
-        let is_listed = listed.iter().any(|listed| listed.name.as_str().eq_ignore_ascii_case(object.as_str()));
+        let is_listed = listed.iter().any(|listed| listed.name == *object);
         if is_listed { Err(error.contradicted()) } else { Ok(None) }
+    }
+
+    /// Returns the fields and record types of several objects, in the order of the names; `None` for an object that does not
+    /// exist or that the user has no access to.
+    ///
+    /// Costs one call for every 25 objects, and one call for the list of the objects if one of them was not found, to confirm
+    /// it.
+    ///
+    /// # Errors
+    ///
+    /// Those of any call; an error that passes if an object that was not found is in the list.
+    pub async fn find_objects(&self, objects: &[ObjectName]) -> Result<Vec<Option<ObjectDescribe>>, Error> {
+        let mut found = Vec::with_capacity(objects.len());
+        for objects in objects.chunks(MAX_SUBREQUESTS) {
+            let describe = |(position, object): (usize, &ObjectName)| Subrequest {
+                method: "GET",
+                url: format!("sobjects/{object}/describe"),
+                reference_id: format!("object{position}"),
+                body: None,
+            };
+            let requests = objects.iter().enumerate().map(describe).collect();
+            for response in self.send_composite(&CompositeRequest { all_or_none: false, requests }).await? {
+                found.push(response.json("describe the object"));
+            }
+        }
+        if found.iter().any(|result| result.as_ref().is_err_and(Error::is_hidden)) {
+            let listed = self.describe_global().await?;
+            let is_listed = |object: &ObjectName| listed.iter().any(|listed| listed.name == *object);
+            let confirm = |(object, result): (&ObjectName, Result<_, Error>)| match result {
+                Ok(describe) => Ok(Some(describe)),
+                Err(error) if error.is_hidden() && !is_listed(object) => Ok(None),
+                Err(error) if error.is_hidden() => Err(error.contradicted()),
+                Err(error) => Err(error),
+            };
+            return objects.iter().zip(found).map(confirm).collect();
+        }
+        found.into_iter().map(|result| result.map(Some)).collect()
     }
 
     /// Returns all objects that the connected user can access.

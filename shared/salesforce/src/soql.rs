@@ -70,6 +70,13 @@ impl Soql {
         self
     }
 
+    /// Sorts by a field, descending, after the previous ones. Rows without a value come last.
+    #[must_use]
+    pub fn order_by_descending(mut self, field: &FieldName) -> Self {
+        self.order.push(format!("{field} DESC NULLS LAST"));
+        self
+    }
+
     /// Limits the number of rows.
     #[must_use]
     pub fn limit(self, rows: u32) -> Self {
@@ -78,6 +85,12 @@ impl Soql {
 }
 
 impl Selection {
+    /// Adds the rows of a child relationship: a query whose object is the relationship's name, such as `Contacts`.
+    #[must_use]
+    pub fn with_rows(self, rows: &Soql) -> Self {
+        Self(format!("{}, ({rows})", self.0))
+    }
+
     /// Adds the FROM clause.
     pub fn from(self, object: &ObjectName) -> Soql {
         Soql { select: self.0, object: object.clone(), condition: None, order: Vec::new(), limit: None }
@@ -268,6 +281,18 @@ mod tests {
             soql.to_string(),
             "SELECT COUNT() FROM Account WHERE ((((Name = NULL AND Name < 'x') AND Name IN ('a', 'b')) \
              AND IsDeleted = TRUE) AND NumberOfEmployees > 7)"
+        );
+    }
+
+    #[test]
+    fn the_rows_of_a_child_relationship_are_a_subquery() {
+        let contacts = Soql::select(&[ID, NAME]).from(&ObjectName::from_static("Contacts"));
+        let contacts = contacts.order_by_descending(&MODSTAMP).limit(5);
+        let soql = Soql::select(&[ID, OWNER]).with_rows(&contacts).from(&ACCOUNT).where_(eq(&NAME, "x"));
+        assert_eq!(
+            soql.to_string(),
+            "SELECT Id, Owner.Name, (SELECT Id, Name FROM Contacts ORDER BY SystemModstamp DESC NULLS LAST LIMIT 5) \
+             FROM Account WHERE Name = 'x'"
         );
     }
 

@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use axum::body::Body;
 use http::{Request, StatusCode};
-use record_read::{Deps, PollInterval, ServeDisconnected, router};
+use record_read::{Deps, PollInterval, Schemas, ServeDisconnected, router};
 use salesforce::{ObjectName, Record};
 use serde_json::{Value, json};
 use store::{Budgets, Change, Cursors, Pipelines, Records};
@@ -41,6 +41,7 @@ impl TestContext {
             serve_disconnected: ServeDisconnected::Off,
             apps: context.apps(),
             salesforce: context.salesforce.clone(),
+            schemas: Schemas::default(),
             clock: context.clock.clone(),
         };
         Self { context, deps }

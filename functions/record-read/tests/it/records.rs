@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use org_simulator::{Effect, Fault};
-use record_read::ServeDisconnected;
+use record_read::{Schemas, ServeDisconnected};
 use salesforce::ObjectName;
 use serde_json::{Value, json};
 use store::records::Tombstone;
@@ -79,14 +79,15 @@ fn a_missing_record_and_a_missing_object_differ() {
 #[test]
 fn a_passing_answer_of_a_live_read_is_no_404() {
     run(async {
-        let context = TestContext::new().await;
+        let mut context = TestContext::new().await;
         let id = context.opportunity(&context.rep, "Own", "Prospecting");
         let path = format!("/opportunities/{id}");
         let page = |status| Effect::Answer { status, content_type: "text/html".to_owned(), body: "<html>".to_owned() };
         let error = |status, code: &str| Effect::Error { status, code: code.to_owned(), message: "no".to_owned() };
         for effect in [page(403), page(404), page(420), error(404, "NOT_FOUND"), error(400, "INVALID_TYPE")] {
             let at_retrieve = ("composite/sobjects/", error(404, "NOT_FOUND"));
-            for (prefix, effect) in [("sobjects/", effect.clone()), at_retrieve] {
+            for (prefix, effect) in [("composite", effect.clone()), at_retrieve] {
+                context.deps.schemas = Schemas::default();
                 let path_prefix = format!("/services/data/v66.0/{prefix}");
                 context.simulator.fault(Fault { path_prefix, method: None, times: 1, effect: effect.clone() });
 

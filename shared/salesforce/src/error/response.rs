@@ -95,7 +95,7 @@ pub(super) fn is_redirect(status: u16) -> bool {
 ///
 /// A 503 without such a code may have taken effect: a proxy returns it too when the connection to its server ends after the
 /// request was sent (Envoy access logs, response flag `UC`).
-pub(super) fn unavailable(
+pub(crate) fn unavailable(
     operation: &'static str,
     status: u16,
     code: Option<String>,

@@ -173,3 +173,32 @@ async fn stages_depend_on_the_record_type() {
     let won = some[&stage].values.iter().find(|value| value.value == "Closed Won").unwrap();
     assert!(won.stage().unwrap().won);
 }
+
+#[tokio::test]
+async fn several_objects_are_described_in_one_call() {
+    let org = Org::start().await;
+    let client = org.client(ADMIN);
+    let found = client.find_objects(&[ACCOUNT, OPPORTUNITY]).await.unwrap();
+    assert_eq!(client.api_calls(), 1);
+    assert_eq!(found[1].as_ref().unwrap().summary.name, OPPORTUNITY);
+
+    let nowhere = ObjectName::from_static("Nowhere__c");
+    let found = client.find_objects(&[nowhere, ACCOUNT]).await.unwrap();
+    assert!(found[0].is_none() && found[1].is_some());
+    assert_eq!(client.api_calls(), 3);
+}
+
+#[tokio::test]
+async fn several_queries_have_their_own_errors() {
+    let org = Org::start().await;
+    let client = org.client(ADMIN);
+    org.create(ADMIN, &ACCOUNT, &fields(json!({"Name": "Liz & O'Brien @{query0}"})));
+    let name = |name: &str| Soql::select(&[ID, NAME]).from(&ACCOUNT).where_(soql::eq(&NAME, name));
+    let hidden = Soql::select(&[FieldName::from_static("Nowhere__c")]).from(&ACCOUNT);
+    let before = client.api_calls();
+    let pages = client.query_several(&[name("Liz & O'Brien @{query0}"), hidden, name("other")]).await.unwrap();
+    assert_eq!(client.api_calls(), before + 1);
+    assert_eq!(pages[0].as_ref().unwrap().records.len(), 1);
+    assert!(pages[1].as_ref().unwrap_err().has_code("INVALID_FIELD"));
+    assert!(pages[2].as_ref().unwrap().records.is_empty());
+}
