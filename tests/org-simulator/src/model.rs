@@ -22,6 +22,7 @@ pub(crate) mod outbox;
 pub(crate) mod packages;
 pub(crate) mod passwords;
 pub(crate) mod people;
+pub(crate) mod places;
 pub(crate) mod profiles;
 pub(crate) mod random;
 pub(crate) mod recent;

@@ -1,5 +1,6 @@
 //! Creates, changes and deletes records, by the rules of the data API.
 
+mod addresses;
 mod auto_number;
 mod check;
 mod convert;
@@ -79,6 +80,9 @@ impl Org {
             row.set(at, value);
         }
         person_account::apply_record_type(self, object, &mut row, &changed)?;
+        if self.features.state_and_country_picklists {
+            addresses::complete(object, (None, &mut row), &changed, purpose)?;
+        }
         derive::derive(self, object, None, &mut row, &changed);
         check::check_required(object, &row, &changed)?;
         check::check_unique(self, object, &row, None)?;
@@ -172,6 +176,9 @@ impl Org {
             row.set(at, value);
         }
         person_account::apply_record_type(self, &object, &mut row, &changed)?;
+        if self.features.state_and_country_picklists {
+            addresses::complete(&object, (Some(&before), &mut row), &changed, Purpose::Update)?;
+        }
         derive::derive(self, &object, Some(&before), &mut row, &changed);
         check::check_required(&object, &row, &changed)?;
         check::check_unique(self, &object, &row, Some(id))?;

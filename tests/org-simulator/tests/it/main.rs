@@ -53,6 +53,7 @@ mod sharing;
 mod soap;
 mod source;
 mod state;
+mod state_and_country_picklists;
 mod support;
 mod ui_api;
 mod users;

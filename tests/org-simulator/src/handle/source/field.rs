@@ -140,7 +140,7 @@ fn list(field: &mut Field, xml: &Element) -> Result<(), String> {
         if is_default {
             (field.default, field.defaulted_on_create) = (Value::text(name), true);
         }
-        field.picklist.push(PicklistValue { value: name.to_owned(), is_default });
+        field.picklist.push(PicklistValue::new(name, is_default));
     }
     if let Some(controller) = set.value("controllingField") {
         let valid_for = set.all("valueSettings").map(|setting| {
@@ -198,7 +198,7 @@ mod tests {
              <valueName>A</valueName></valueSettings></valueSet>",
         );
         let field = field.unwrap();
-        assert_eq!(field.picklist, [PicklistValue { value: "A".to_owned(), is_default: true }]);
+        assert_eq!(field.picklist, [PicklistValue::new("A", true)]);
         assert_eq!((field.restricted, &field.default), (true, &Value::text("A")));
         assert_eq!(field.dependency.unwrap().valid_for["A"], ["X", "Y"]);
     }

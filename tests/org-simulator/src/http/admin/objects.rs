@@ -93,8 +93,7 @@ impl FieldRequest {
         field.restricted = self.restricted;
         field.name_field = self.name == "Name";
         field.dependency.clone_from(&self.dependency);
-        field.picklist =
-            self.picklist.iter().map(|value| PicklistValue { value: value.clone(), is_default: false }).collect();
+        field.picklist = self.picklist.iter().map(|value| PicklistValue::new(value, false)).collect();
         if let Some(default) = &self.default {
             field.default = Value::read(&field, default)?;
             field.defaulted_on_create = true;
