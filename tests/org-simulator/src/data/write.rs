@@ -20,6 +20,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::model::access::Permission;
 use crate::model::actor::Actor;
+use crate::model::currencies::CURRENCY;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
@@ -107,6 +108,9 @@ impl Org {
         }
         if object.has_owner {
             row.set(schema::OWNER, Value::Id(actor.user));
+        }
+        if let Some(at) = object.position(CURRENCY) {
+            row.set(at, Value::text(self.user_currency(actor.user)));
         }
         self.set_default_record_type(actor, object, &mut row);
         row

@@ -67,7 +67,7 @@ pub(super) fn user_info(org: &Org, user: RecordId) -> String {
         tag("profileId", id("ProfileId").as_ref().map_or("", RecordId::as_str)),
         tag_or_nil("roleId", None),
         tag("sessionSecondsValid", &seconds),
-        tag_or_nil("userDefaultCurrencyIsoCode", multi_currency.then_some("USD")),
+        tag_or_nil("userDefaultCurrencyIsoCode", multi_currency.then_some(org.user_currency(user))),
         tag("userEmail", of("Email")),
         tag("userFullName", of("Name")),
         tag("userId", user.as_str()),

@@ -37,16 +37,21 @@ impl Rollup {
     }
 
     /// Returns the summary for a record; the sum of no values is 0, and their least or greatest is null.
-    pub(super) fn value(&self, org: &Org, row: &Row, depth: usize) -> Value {
+    ///
+    /// Amounts are converted to the currency of the record.
+    pub(super) fn value(&self, org: &Org, (object, master): (&Object, &Row), depth: usize) -> Value {
         let Some(detail) = org.schema.object(&self.object) else { return Value::Null };
         let Some((at, table)) = detail.position(&self.reference).zip(org.store.table(&self.object)) else {
             return self.of(&mut std::iter::empty());
         };
-        let ids = row.id().map_or(&[][..], |id| table.find(at, &Value::Id(id)));
+        let ids = master.id().map_or(&[][..], |id| table.find(at, &Value::Id(id)));
         let rows = ids.iter().filter_map(|id| table.get(*id));
         let field = self.field.as_ref().and_then(|name| detail.position(name));
         let values = rows.map(|row| match field {
-            Some(at) => org.value_within(detail, row, at, depth + 1).into_owned(),
+            Some(at) => {
+                let value = org.value_within(detail, row, at, depth + 1).into_owned();
+                org.in_currency_of(value, (detail, row, at), (object, master))
+            }
             None => Value::Int(1),
         });
         self.of(&mut values.filter(|value| !value.is_null()))

@@ -42,6 +42,10 @@ impl Schema {
             for name in names {
                 self.add_field(&name, currency());
             }
+            self.add_field("User", currency());
+            let label = "Default Currency ISO Code".to_owned();
+            self.add_field("User", Field { name: "DefaultCurrencyIsoCode".to_owned(), label, ..currency() });
+            self.add_field("OpportunityHistory", currency().read_only());
         }
         if features.person_accounts {
             self.add_person_accounts();
