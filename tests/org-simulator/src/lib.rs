@@ -62,6 +62,7 @@ pub use messages::callout::ClientCertificate;
 pub use messages::packages::{InstallResponse, PackageInstall};
 pub use model::access::ObjectPermissions;
 pub use model::clock::Clock;
+pub use model::criteria::{FilterItem, FilterOperation};
 pub use model::faults::{Effect, Fault, FaultReport, FaultRule};
 pub use model::kind::{Features, OrgKind};
 pub use model::logins::policy::{AppPolicy, AppSettings};

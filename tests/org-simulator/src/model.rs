@@ -6,6 +6,7 @@ pub(crate) mod actor;
 pub(crate) mod bulk;
 pub(crate) mod clock;
 pub(crate) mod computed;
+pub(crate) mod criteria;
 pub(crate) mod currencies;
 pub(crate) mod cursors;
 pub(crate) mod datetime;

@@ -111,6 +111,7 @@ fn describe_field(object: &Object, field: &Field, may: &FieldPermissions) -> Jso
     all.extend(constant());
     if let Some(Computed::Formula(formula)) = field.computed.as_deref().filter(|_| field.calculated) {
         all.insert("calculatedFormula".to_owned(), json!(formula.text));
+        all.insert("formulaTreatNullNumberAsZero".to_owned(), json!(formula.blanks_as_zero));
     }
     if let Some(dependency) = &field.dependency {
         all.extend(into_map(json!({"controllerName": dependency.controller, "dependentPicklist": true})));

@@ -186,6 +186,14 @@ async fn an_unknown_member_within_another_is_refused() {
         (Method::PATCH, "profiles/P", json!({"objects": {"Account": {"wrong": 1}}})),
         (
             Method::POST,
+            "sharing-rules",
+            json!({
+                "name": "R", "object": "Lead", "criteria": [{"field": "City", "operation": "equals", "wrong": 1}],
+                "shared_with": {"group": "B"}, "access": "read",
+            }),
+        ),
+        (
+            Method::POST,
             "assignment-rules",
             json!({"name": "R", "object": "Lead", "entries": [{"owner": "x", "wrong": 1}]}),
         ),
