@@ -65,6 +65,7 @@ pub use model::clock::Clock;
 pub use model::criteria::{FilterItem, FilterOperation};
 pub use model::faults::{Effect, Fault, FaultReport, FaultRule};
 pub use model::kind::{Features, OrgKind};
+pub use model::logins::limits::{Day, LoginLimits};
 pub use model::logins::policy::{AppPolicy, AppSettings};
 pub use model::outbox::delivery::{Delivery, DeliveryState, OutboundMessage};
 pub use model::outbox::settings::{OutboundDisturbance, OutboundSettings};

@@ -15,6 +15,13 @@ impl Org {
         TimeZone::get(name).unwrap_or(TimeZone::UTC)
     }
 
+    /// Returns the time zone of the org's settings.
+    pub(crate) fn default_time_zone(&self) -> TimeZone {
+        let row = self.store.get("Organization", self.id);
+        let name = row.map_or("", |row| self.value("Organization", row, "TimeZoneSidKey").as_text());
+        TimeZone::get(name).unwrap_or(TimeZone::UTC)
+    }
+
     /// Returns the user's day.
     pub(crate) fn today(&self, user: RecordId) -> Date {
         self.time_zone(user).to_datetime(self.clock.now()).date()

@@ -24,6 +24,7 @@ mod graphql;
 mod layouts;
 mod limits;
 mod list_views;
+mod login_limits;
 mod notes;
 mod oauth;
 mod oauth_assertions;

@@ -15,6 +15,7 @@ use crate::http::admin::response::{Outcome, done, ok};
 use crate::identity::realm::Shared;
 use crate::model::access::ObjectPermissions;
 use crate::model::ids::RecordId;
+use crate::model::logins::limits::LoginLimits;
 use crate::model::records;
 use crate::model::rules::{AssignmentRule, DuplicateRule, ValidationRule};
 use crate::model::sharing::SharingRule;
@@ -86,7 +87,10 @@ async fn unlock(State(shared): State<Shared>, Path(id): Path<String>) -> Outcome
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ProfileRequest {
+    #[serde(default)]
     objects: BTreeMap<String, ObjectPermissions>,
+    /// The login hours and login IP ranges; unchanged when absent.
+    login: Option<LoginLimits>,
 }
 
 async fn limit_profile(
@@ -97,6 +101,9 @@ async fn limit_profile(
     let mut org = shared.org();
     for (object, permissions) in &request.objects {
         org.limit_profile(&name, object, permissions)?;
+    }
+    if let Some(login) = request.login {
+        org.set_login_limits(&name, login)?;
     }
     Ok(done("profile"))
 }
