@@ -18,6 +18,8 @@
 //! | fields that are retyped and removed | `model/schema_change` |
 //! | who may see and change a record, and what a profile permits | `model/access` |
 //! | organization-wide defaults and sharing rules | `model/sharing` |
+//! | criteria of sharing rules and roll-up summaries | `model/criteria` |
+//! | currencies, time zones, states and countries | `model/currencies`, `model/time_zones`, `model/places` |
 //! | OAuth grants, refresh tokens and sessions | `model/logins` |
 //! | the queue of outbound messages | `model/outbox` |
 //! | faults, limits, and the clock | `model/faults`, `model/limits`, `model/clock` |
