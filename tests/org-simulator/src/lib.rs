@@ -18,6 +18,8 @@
 //! | fields that are retyped and removed | `model/schema_change` |
 //! | who may see and change a record, and what a profile permits | `model/access` |
 //! | organization-wide defaults and sharing rules | `model/sharing` |
+//! | criteria of sharing rules and roll-up summaries | `model/criteria` |
+//! | currencies, time zones, states and countries | `model/currencies`, `model/time_zones`, `model/places` |
 //! | OAuth grants, refresh tokens and sessions | `model/logins` |
 //! | the queue of outbound messages | `model/outbox` |
 //! | faults, limits, and the clock | `model/faults`, `model/limits`, `model/clock` |
@@ -62,8 +64,10 @@ pub use messages::callout::ClientCertificate;
 pub use messages::packages::{InstallResponse, PackageInstall};
 pub use model::access::ObjectPermissions;
 pub use model::clock::Clock;
+pub use model::criteria::{FilterItem, FilterOperation};
 pub use model::faults::{Effect, Fault, FaultReport, FaultRule};
 pub use model::kind::{Features, OrgKind};
+pub use model::logins::limits::{Day, LoginLimits};
 pub use model::logins::policy::{AppPolicy, AppSettings};
 pub use model::outbox::delivery::{Delivery, DeliveryState, OutboundMessage};
 pub use model::outbox::settings::{OutboundDisturbance, OutboundSettings};

@@ -5,6 +5,7 @@ pub(crate) mod masking;
 pub(crate) mod multipart;
 pub(crate) mod recorder;
 
+use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
@@ -13,8 +14,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::response::{IntoResponse as _, Response};
 use axum::serve::{IncomingStream, Listener};
+use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 use serde_json::Value as Json;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -42,6 +45,20 @@ impl Connection {
     /// Returns the address of the client.
     pub(crate) fn peer(&self) -> Option<IpAddr> {
         self.peer
+    }
+}
+
+/// The address of a client: `X-Simulator-Client-Ip`, which tests set, or the peer of the connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClientAddress(pub(crate) Option<IpAddr>);
+
+impl<S: Sync> FromRequestParts<S> for ClientAddress {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let given = parts.headers.get("x-simulator-client-ip").and_then(|value| value.to_str().ok());
+        let peer = || parts.extensions.get::<ConnectInfo<Connection>>().and_then(|info| info.0.peer());
+        Ok(Self(given.map_or_else(peer, |given| given.trim().parse().ok())))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::model::computed::Computed;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
 use crate::model::record_types::RecordTypeInfo;
-use crate::model::schema::{Access, Field, FieldKind, Object};
+use crate::model::schema::{Access, Dependency, Field, FieldKind, Object};
 use crate::model::value::Value;
 
 /// Returns the body of `GET /sobjects`, with the objects that the actor's profile permits.
@@ -111,6 +111,10 @@ fn describe_field(object: &Object, field: &Field, may: &FieldPermissions) -> Jso
     all.extend(constant());
     if let Some(Computed::Formula(formula)) = field.computed.as_deref().filter(|_| field.calculated) {
         all.insert("calculatedFormula".to_owned(), json!(formula.text));
+        all.insert("formulaTreatNullNumberAsZero".to_owned(), json!(formula.blanks_as_zero));
+    }
+    if let Some(dependency) = &field.dependency {
+        all.extend(into_map(json!({"controllerName": dependency.controller, "dependentPicklist": true})));
     }
     if field.master_detail {
         all.extend(into_map(json!({"cascadeDelete": true, "relationshipOrder": 0})));
@@ -124,7 +128,10 @@ fn identity(object: &Object, field: &Field) -> Map<String, Json> {
     let picklist: Vec<Json> = field
         .picklist
         .iter()
-        .map(|p| json!({"active": true, "defaultValue": p.is_default, "label": p.value, "validFor": null, "value": p.value}))
+        .map(|p| {
+            let valid_for = field.dependency.as_ref().map(|dependency| valid_for(object, dependency, &p.value));
+            json!({"active": true, "defaultValue": p.is_default, "label": p.label(), "validFor": valid_for, "value": p.value})
+        })
         .collect();
     into_map(json!({
         "byteLength": field.length * if field.kind.is_text() { 3 } else { 1 },
@@ -146,6 +153,19 @@ fn identity(object: &Object, field: &Field) -> Map<String, Json> {
         "soapType": soap_type(field.kind),
         "type": field.kind.name(),
     }))
+}
+
+/// Returns the values of the controlling field with which a value may be chosen, as describe has them: a bit for each, the
+/// first is the highest of the first byte, in base64.
+fn valid_for(object: &Object, dependency: &Dependency, value: &str) -> String {
+    use base64::Engine as _;
+    let chosen = dependency.valid_for.get(value).map_or(&[][..], Vec::as_slice);
+    let controllers = object.controlling_values(&dependency.controller);
+    let mut bits = vec![0_u8; controllers.len().div_ceil(8)];
+    for (at, _) in controllers.iter().enumerate().filter(|(_, name)| chosen.iter().any(|known| known == *name)) {
+        bits[at / 8] |= 0x80 >> (at % 8);
+    }
+    base64::engine::general_purpose::STANDARD.encode(bits)
 }
 
 /// Returns the default value of a check box or a picklist.

@@ -6,6 +6,8 @@ mod operations;
 mod response;
 pub(crate) mod xml;
 
+use std::net::IpAddr;
+
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
@@ -19,6 +21,7 @@ use crate::model::errors::retired_message;
 use crate::model::org::Org;
 use crate::model::versions::is_retired;
 use crate::model::write_options::WriteOptions;
+use crate::wire::ClientAddress;
 
 use response::{Fault, Wsdl, envelope};
 use xml::Element;
@@ -33,12 +36,18 @@ pub(crate) fn routes() -> Router<Shared> {
 async fn serve_with_org(
     shared: State<Shared>,
     Path((wsdl, version, _)): Path<(String, String, String)>,
+    from: ClientAddress,
     body: String,
 ) -> Response {
-    serve(shared, Path((wsdl, version)), body).await
+    serve(shared, Path((wsdl, version)), from, body).await
 }
 
-async fn serve(State(shared): State<Shared>, Path((wsdl, version)): Path<(String, String)>, body: String) -> Response {
+async fn serve(
+    State(shared): State<Shared>,
+    Path((wsdl, version)): Path<(String, String)>,
+    ClientAddress(from): ClientAddress,
+    body: String,
+) -> Response {
     let wsdl = match wsdl.as_str() {
         "u" => Wsdl::Partner,
         "c" => Wsdl::Enterprise,
@@ -55,7 +64,7 @@ async fn serve(State(shared): State<Shared>, Path((wsdl, version)): Path<(String
         .and_then(|element| {
             element.ok_or_else(|| Fault::new("INVALID_SOAP_BODY", "The request is not a SOAP envelope"))
         })
-        .and_then(|request| respond(&mut org, wsdl, number, &request));
+        .and_then(|request| respond(&mut org, (wsdl, number, from), &request));
     match result {
         Ok(xml) => (StatusCode::OK, [(header::CONTENT_TYPE, "text/xml;charset=UTF-8")], xml).into_response(),
         Err(fault) => {
@@ -65,19 +74,22 @@ async fn serve(State(shared): State<Shared>, Path((wsdl, version)): Path<(String
     }
 }
 
-fn respond(org: &mut Org, wsdl: Wsdl, version: u32, request: &Element) -> Result<String, Fault> {
+fn respond(
+    org: &mut Org,
+    (wsdl, version, from): (Wsdl, u32, Option<IpAddr>),
+    request: &Element,
+) -> Result<String, Fault> {
     let nothing = Element::default();
     let header = request.child("Header").unwrap_or(&nothing);
     let operation = request.child("Body").and_then(|body| body.children.first());
     let operation = operation.ok_or_else(|| Fault::new("INVALID_SOAP_BODY", "The body names no operation"))?;
     let content = if operation.name == "login" {
-        login::login(org, (wsdl, version), operation)?
+        login::login(org, (wsdl, version, from), operation)?
     } else {
         let session = header.child("SessionHeader").and_then(|header| header.value("sessionId"));
         let session = session.ok_or_else(Fault::session)?;
         let now = org.clock.now();
-        let user = org.logins.session_user(session, now).ok_or_else(Fault::session)?;
-        let actor = org.actor(user).ok_or_else(Fault::session)?;
+        let (actor, _) = org.session_actor(session, from).ok_or_else(Fault::session)?;
         let actor = Actor { write: options(header, version)?, ..actor };
         if !org.limits.take(now, 1) {
             return Err(Fault::new("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."));

@@ -14,6 +14,15 @@ use crate::model::org::Org;
 use crate::model::schema::Object;
 use crate::model::store::Row;
 
+/// Objects whose records decide on the rights of users.
+const RIGHTS: [&str; 5] = [
+    "ObjectPermissions",
+    "PermissionSet",
+    "PermissionSetAssignment",
+    "PermissionSetGroup",
+    "PermissionSetGroupComponent",
+];
+
 impl Org {
     /// Writes what follows from a record that has just been created, or changed from `before`.
     pub(crate) fn after_write(
@@ -39,7 +48,8 @@ impl Org {
             "User" => self.user_written(id, before)?,
             "UserLogin" => self.user_login_written(id),
             "UserRole" => self.role_written(id, before),
-            "PermissionSet" | "PermissionSetAssignment" => self.show_rights_of_everybody(),
+            "PermissionSetGroup" if before.is_none() => self.add_set_of_group(id),
+            name if RIGHTS.contains(&name) => self.show_rights_of_everybody(),
             _ => {}
         }
         Ok(())
@@ -55,7 +65,7 @@ impl Org {
             "OpportunityLineItem" => self.line_item_written(actor, id),
             "AccountTeamMember" | "OpportunityTeamMember" if deleted => self.team_member_deleted(&object.name, id),
             "AccountTeamMember" | "OpportunityTeamMember" => self.team_member_written(actor, &object.name, id),
-            "PermissionSet" | "PermissionSetAssignment" => self.show_rights_of_everybody(),
+            name if RIGHTS.contains(&name) => self.show_rights_of_everybody(),
             _ => {}
         }
     }

@@ -6,7 +6,10 @@ use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
+use crate::model::people;
 use crate::model::rules::{AssignmentRule, DuplicateRule, ValidationRule};
+use crate::model::store::Row;
+use crate::model::value::Value;
 use crate::model::write_options::WriteOptions;
 
 impl Org {
@@ -74,7 +77,38 @@ impl Org {
         }
         let (object, shown) = (object.name.clone(), Some(id.as_str().to_owned()));
         self.rules.assignment.push(AssignmentRule { object, id: shown, ..rule.clone() });
+        self.list_assignment_rules();
         Ok(id)
+    }
+
+    /// Removes the rules with that name, of all kinds; returns whether there were any.
+    pub(crate) fn remove_rule(&mut self, name: &str) -> bool {
+        let removed = self.rules.remove(name) | self.remove_sharing_rule(name);
+        self.list_assignment_rules();
+        removed
+    }
+
+    /// Writes the rows of `AssignmentRule`: one for each rule.
+    pub(crate) fn list_assignment_rules(&mut self) {
+        let Ok(object) = self.object("AssignmentRule") else { return };
+        let id_of = |rule: &AssignmentRule| rule.id.as_deref().and_then(RecordId::parse);
+        let rules: Vec<AssignmentRule> = self.rules.assignment.clone();
+        let rows = self.store.table(&object.name).into_iter().flat_map(|table| table.rows());
+        let gone = rows.filter_map(|row| row.id()).filter(|id| !rules.iter().any(|rule| id_of(rule) == Some(*id)));
+        for id in gone.collect::<Vec<_>>() {
+            self.store.purge(&object, id);
+        }
+        for (rule, id) in rules.iter().filter_map(|rule| Some((rule, id_of(rule)?))) {
+            if self.store.get(&object.name, id).is_none() {
+                let mut row = Row::default();
+                self.stamp_new(&mut row, id, people::admin(self).user);
+                self.store.put(&object, id, row);
+            }
+            let (name, kind) = (Value::text(rule.name.as_str()), Value::text(rule.object.as_str()));
+            let fields = [("Name", name), ("SobjectType", kind), ("Active", Value::Bool(rule.active))];
+            self.set_fields(&object.name, id, &fields);
+        }
+        self.store.commit();
     }
 
     /// Returns the name of a validation, duplicate or assignment rule that reads the field.

@@ -109,7 +109,7 @@ pub(crate) fn fill_named(org: &mut Org, seed: Seed, naming: &Naming) -> Result<(
 
 impl Org {
     /// Adds the setup data of every org that is not there: the standard price book, the currencies, each user's `UserLogin`,
-    /// and the list of objects. A state of an older version does not contain it.
+    /// and the lists of assignment rules and of objects. A state of an older version does not contain it.
     pub(crate) fn add_missing_setup(&mut self) {
         if self.setup_record("Pricebook2", "Name", STANDARD_PRICE_BOOK).is_none() {
             let fields = [
@@ -134,6 +134,7 @@ impl Org {
         let users = self.store.table("User").into_iter().flat_map(|table| table.rows());
         let users: Vec<RecordId> = users.filter_map(|row| row.id()).collect();
         users.into_iter().for_each(|user| self.add_user_login(user));
+        self.list_assignment_rules();
         self.list_entities();
     }
 }

@@ -1,5 +1,6 @@
 //! Creates, changes and deletes records, by the rules of the data API.
 
+mod addresses;
 mod auto_number;
 mod check;
 mod convert;
@@ -19,6 +20,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::model::access::Permission;
 use crate::model::actor::Actor;
+use crate::model::currencies::CURRENCY;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
@@ -79,6 +81,9 @@ impl Org {
             row.set(at, value);
         }
         person_account::apply_record_type(self, object, &mut row, &changed)?;
+        if self.features.state_and_country_picklists {
+            addresses::complete(object, (None, &mut row), &changed, purpose)?;
+        }
         derive::derive(self, object, None, &mut row, &changed);
         check::check_required(object, &row, &changed)?;
         check::check_unique(self, object, &row, None)?;
@@ -103,6 +108,9 @@ impl Org {
         }
         if object.has_owner {
             row.set(schema::OWNER, Value::Id(actor.user));
+        }
+        if let Some(at) = object.position(CURRENCY) {
+            row.set(at, Value::text(self.user_currency(actor.user)));
         }
         self.set_default_record_type(actor, object, &mut row);
         row
@@ -172,6 +180,9 @@ impl Org {
             row.set(at, value);
         }
         person_account::apply_record_type(self, &object, &mut row, &changed)?;
+        if self.features.state_and_country_picklists {
+            addresses::complete(&object, (Some(&before), &mut row), &changed, Purpose::Update)?;
+        }
         derive::derive(self, &object, Some(&before), &mut row, &changed);
         check::check_required(&object, &row, &changed)?;
         check::check_unique(self, &object, &row, Some(id))?;

@@ -8,6 +8,8 @@ pub(crate) mod login_host;
 mod moved;
 pub(crate) mod response;
 
+use std::net::IpAddr;
+
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, FromRef as _, Request, State};
@@ -29,7 +31,7 @@ use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::org::Org;
 use crate::model::versions;
-use crate::wire::{bearer, json_body, json_response};
+use crate::wire::{ClientAddress, bearer, json_body, json_response};
 
 pub(crate) use faulty::faulty;
 
@@ -86,15 +88,15 @@ async fn with_security_policy(mut response: Response) -> Response {
 
 async fn data(
     State(shared): State<Shared>,
-    method: Method,
-    uri: Uri,
+    ClientAddress(from): ClientAddress,
+    (method, uri): (Method, Uri),
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     let Ok(body) = body else { return too_large() };
     let (response, limits, unrecorded) = {
         let mut org = shared.org();
-        let actor = match authenticated(&mut org, &headers) {
+        let actor = match authenticated(&mut org, &headers, from) {
             Ok(actor) => actor,
             Err(error) => return into_http(error.into(), ""),
         };
@@ -117,14 +119,14 @@ async fn data(
     into_http(response, &limits)
 }
 
-fn authenticated(org: &mut Org, headers: &HeaderMap) -> Result<Actor, ApiError> {
+fn authenticated(org: &mut Org, headers: &HeaderMap, from: Option<IpAddr>) -> Result<Actor, ApiError> {
     let Some(token) = bearer(headers) else {
         return Err(match headers.get(header::AUTHORIZATION) {
             Some(_) => ApiError::new("INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE").status(401),
             None => ApiError::session_expired(),
         });
     };
-    org.api_actor(token)
+    org.api_actor(token, from)
 }
 
 fn parsed(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<Call, ApiError> {

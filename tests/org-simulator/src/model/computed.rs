@@ -66,7 +66,7 @@ impl Org {
                 let value = formula.value(self, object, row, depth);
                 Cow::Owned(kinds::stored_as(field, value))
             }
-            Some(Computed::Rollup(rollup)) => Cow::Owned(rollup.value(self, row, depth)),
+            Some(Computed::Rollup(rollup)) => Cow::Owned(rollup.value(self, (object, row), depth)),
         }
     }
 

@@ -39,11 +39,6 @@ pub(crate) fn day(at: Timestamp) -> Date {
     Offset::UTC.to_datetime(at).date()
 }
 
-/// Returns midnight, UTC, at the start of a day.
-pub(crate) fn start_of(day: Date) -> Option<Timestamp> {
-    Offset::UTC.to_timestamp(day.at(0, 0, 0, 0)).ok()
-}
-
 /// Parses a time with `Z`, `+01:00` or `+0000`.
 pub(crate) fn parse(text: &str) -> Option<Timestamp> {
     text.contains(['T', 't']).then(|| text.parse().ok()).flatten()

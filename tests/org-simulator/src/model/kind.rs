@@ -41,13 +41,22 @@ pub struct Features {
     pub outbound_messages: bool,
     /// More than one currency: `CurrencyIsoCode` on records.
     pub multi_currency: bool,
+    /// State and country picklists: `BillingStateCode`, `MailingCountryCode` and the like beside the texts.
+    pub state_and_country_picklists: bool,
     /// API access, which some editions lack.
     pub api: bool,
 }
 
 impl Default for Features {
     fn default() -> Self {
-        Self { person_accounts: false, enhanced_notes: true, outbound_messages: true, multi_currency: false, api: true }
+        Self {
+            person_accounts: false,
+            enhanced_notes: true,
+            outbound_messages: true,
+            multi_currency: false,
+            state_and_country_picklists: false,
+            api: true,
+        }
     }
 }
 

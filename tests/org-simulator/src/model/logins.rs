@@ -1,6 +1,7 @@
 //! The OAuth state of an org: apps, authorization codes, grants with their refresh tokens, and sessions.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::ids::RecordId;
 use crate::model::logins::apps::{App, Apps};
 use crate::model::logins::error::OAuthError;
+use crate::model::logins::limits::LoginLimits;
 use crate::model::logins::policy::AppPolicy;
 use crate::model::random::Random;
 
@@ -16,6 +18,7 @@ pub(crate) mod apps;
 pub(crate) mod code;
 pub(crate) mod error;
 pub(crate) mod grant;
+pub(crate) mod limits;
 pub(crate) mod policy;
 pub(crate) mod session;
 
@@ -40,6 +43,15 @@ pub(crate) struct Logins {
     policies: BTreeMap<String, AppPolicy>,
     /// Users who are frozen and may not log in.
     pub(crate) frozen: BTreeSet<RecordId>,
+    /// Login hours and login IP ranges, by profile.
+    #[serde(default)]
+    pub(crate) limits: BTreeMap<RecordId, LoginLimits>,
+    /// "Lock sessions to the IP address from which they originated" of the session settings.
+    #[serde(default)]
+    pub(crate) locks_sessions: bool,
+    /// "Enforce login IP ranges on every request" of the session settings.
+    #[serde(default)]
+    pub(crate) checks_every_request: bool,
     /// Users without the permission "API Enabled".
     pub(crate) without_api: BTreeSet<RecordId>,
     pub(crate) rotates: bool,
@@ -74,6 +86,9 @@ impl Logins {
             sessions: HashMap::new(),
             policies: BTreeMap::new(),
             frozen: BTreeSet::new(),
+            limits: BTreeMap::new(),
+            locks_sessions: false,
+            checks_every_request: false,
             without_api: BTreeSet::new(),
             rotates: true,
             password_flow: false,
@@ -92,8 +107,10 @@ impl Logins {
 
     /// Returns the state of a new sandbox copy: the administrator's settings, without logins.
     pub(crate) fn without_logins(self, random: Random) -> Self {
-        let Self { apps, policies, frozen, without_api, password_flow, .. } = self;
-        Self { policies, frozen, without_api, password_flow, ..Self::new(apps, random) }
+        let Self { apps, policies, frozen, without_api, password_flow, limits, .. } = self;
+        let (locks_sessions, checks_every_request) = (self.locks_sessions, self.checks_every_request);
+        let new = Self::new(apps, random);
+        Self { policies, frozen, without_api, password_flow, limits, locks_sessions, checks_every_request, ..new }
     }
 
     /// Registers an app; a registered one keeps its redirect URIs, to which this one is added.
@@ -185,6 +202,9 @@ pub(crate) struct Login {
     /// The app; empty for a session that a test opened.
     pub(crate) client_id: String,
     pub(crate) scope: String,
+    /// The address of the client, if it is known.
+    #[serde(default)]
+    pub(crate) from: Option<IpAddr>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

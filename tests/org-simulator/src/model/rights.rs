@@ -6,6 +6,8 @@
 //! and Configuration only. The simulator writes rows of `ObjectPermissions` only for View All Records and Modify All Records;
 //! what a profile restricts is in [`super::profiles`].
 
+mod groups;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -121,8 +123,10 @@ impl Org {
         self.rows_below("PermissionSet", "ProfileId", profile).first()?.id()
     }
 
-    /// Replaces the rows of `UserPermissionAccess` of all users, after a change of permission sets or their assignments.
+    /// Combines the permission sets of groups and replaces the rows of `UserPermissionAccess` of all users, after a change of
+    /// permission sets, their groups or their assignments.
     pub(crate) fn show_rights_of_everybody(&mut self) {
+        self.combine_groups();
         let users = self.store.table("User").into_iter().flat_map(|table| table.rows());
         let users: Vec<RecordId> = users.filter_map(|row| row.id()).collect();
         users.into_iter().for_each(|user| self.show_rights(user));

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value as Json;
 
 use crate::Error;
+use crate::model::criteria::FilterItem;
 use crate::model::datetime::whole_seconds;
 use crate::model::org::Org;
 use crate::model::schema::{Field, FieldKind, Object};
@@ -125,6 +126,11 @@ impl Org {
                     return Err(refused(field, &format!("{}.{} reads it", other.name, reader.name)));
                 }
             }
+        }
+        let reads = |item: &FilterItem| item.field.eq_ignore_ascii_case(&field.name);
+        let mut sharing = self.sharing.rules.iter().filter(|rule| rule.object == object.name);
+        if let Some(rule) = sharing.find(|rule| rule.criteria.iter().any(reads)) {
+            return Err(refused(field, &format!("the sharing rule {} reads it", rule.name)));
         }
         if let Some(rule) = self.rule_that_reads(&object.name, &field.name) {
             return Err(refused(field, &format!("the rule {rule} reads it")));

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::model::criteria::FilterItem;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
 use crate::model::schema::Object;
+use crate::model::store::Row;
 
 /// The organization-wide default of an object: the access of a user to a record that is not shared with him or her.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,7 +63,7 @@ pub enum SharedAccess {
     Edit,
 }
 
-/// An owner-based sharing rule.
+/// A sharing rule: of the records of some owners, or of those that meet criteria.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SharingRule {
@@ -69,12 +71,27 @@ pub struct SharingRule {
     pub name: String,
     /// The object whose records it shares.
     pub object: String,
-    /// The owners of the records.
-    pub owned_by: Members,
+    /// The owners of the records, of an owner-based rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owned_by: Option<Members>,
+    /// The criteria that the records meet, all of them, of a criteria-based rule.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub criteria: Vec<FilterItem>,
     /// The users with whom they are shared.
     pub shared_with: Members,
     /// The access of those users.
     pub access: SharedAccess,
+}
+
+impl SharingRule {
+    /// Returns whether a record of the rule's object meets its criteria.
+    pub(crate) fn is_met(&self, object: &Object, row: &Row) -> bool {
+        let meets = |item: &FilterItem| {
+            let at = object.position(&item.field);
+            at.and_then(|at| Some(item.is_met(object.fields.get(at)?, row.get(at)))).unwrap_or_default()
+        };
+        self.criteria.iter().all(meets)
+    }
 }
 
 /// The sharing settings of an org.
@@ -108,7 +125,20 @@ impl Org {
     /// Sets a sharing rule, replacing one with the same name.
     pub(crate) fn set_sharing_rule(&mut self, rule: &SharingRule) -> Result<(), Error> {
         let object = self.shared_object(&rule.object)?;
-        self.group_of(&rule.owned_by)?;
+        let invalid = |reason: String| Error::Invalid { what: "sharing rule", reason };
+        if rule.owned_by.is_some() != rule.criteria.is_empty() {
+            return Err(invalid("a rule has owners (owned_by) or criteria".to_owned()));
+        }
+        if let Some(owners) = &rule.owned_by {
+            self.group_of(owners)?;
+        }
+        let known = self.object(&object)?;
+        for item in &rule.criteria {
+            item.check(&known).map_err(invalid)?;
+            if known.field(&item.field).is_some_and(|field| field.computed.is_some()) {
+                return Err(invalid(format!("{} is computed, and no criterion", item.field)));
+            }
+        }
         self.group_of(&rule.shared_with)?;
         self.remove_sharing_rule(&rule.name);
         self.sharing.rules.push(SharingRule { object, ..rule.clone() });

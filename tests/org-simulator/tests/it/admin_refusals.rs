@@ -184,6 +184,15 @@ async fn an_unknown_member_within_another_is_refused() {
         (Method::POST, "settings", json!({"bulk": {"wrong": 1}})),
         (Method::POST, "objects", json!({"name": "X__c", "fields": [{"name": "A__c", "wrong": 1}]})),
         (Method::PATCH, "profiles/P", json!({"objects": {"Account": {"wrong": 1}}})),
+        (Method::PATCH, "profiles/P", json!({"login": {"wrong": 1}})),
+        (
+            Method::POST,
+            "sharing-rules",
+            json!({
+                "name": "R", "object": "Lead", "criteria": [{"field": "City", "operation": "equals", "wrong": 1}],
+                "shared_with": {"group": "B"}, "access": "read",
+            }),
+        ),
         (
             Method::POST,
             "assignment-rules",

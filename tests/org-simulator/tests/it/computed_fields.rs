@@ -148,6 +148,74 @@ async fn a_summary_follows_its_details() {
 }
 
 #[tokio::test]
+async fn a_summary_counts_only_the_details_of_its_filter() {
+    let context = TestContext::new().await;
+    let rollup = |function: &str, field: Value| {
+        let won = json!([
+            {"field": "StageName", "operation": "equals", "value": "Closed Won"},
+            {"field": "Amount", "operation": "greaterThan", "value": "10"},
+        ]);
+        json!({"object": "Opportunity", "reference": "AccountId", "function": function, "field": field, "filter": won})
+    };
+    define(
+        &context,
+        "Account",
+        json!([
+            {"name": "Won__c", "type": "double", "rollup": rollup("COUNT", Value::Null)},
+            {"name": "Earned__c", "type": "currency", "rollup": rollup("SUM", json!("Amount"))},
+        ]),
+    )
+    .await;
+    let account = create(&context, "Account", json!({"Name": "A"})).await;
+    let mut made = Vec::new();
+    for (stage, amount) in [("Closed Won", 20.0), ("Closed Won", 5.0), ("Prospecting", 40.0)] {
+        let body = json!({
+            "Name": "x", "StageName": stage, "CloseDate": "2026-12-01", "AccountId": account, "Amount": amount,
+        });
+        made.push(create(&context, "Opportunity", body).await);
+    }
+    let query = format!("SELECT Won__c, Earned__c FROM Account WHERE Id = '{account}'");
+    let row = first(&context, &query).await;
+    assert_eq!((&row["Won__c"], &row["Earned__c"]), (&json!(1.0), &json!(20.0)));
+    context.patch(&format!("sobjects/Opportunity/{}", made[2]), json!({"StageName": "Closed Won"})).await;
+    let row = first(&context, &query).await;
+    assert_eq!((&row["Won__c"], &row["Earned__c"]), (&json!(2.0), &json!(60.0)));
+
+    let mut wrong = rollup("COUNT", Value::Null);
+    wrong["filter"][0]["field"] = json!("Nope");
+    let body = json!({"name": "Account", "fields": [{"name": "X__c", "type": "double", "rollup": wrong}]});
+    assert_eq!(context.admin(Method::POST, "objects", Some(body)).await.status, 400);
+}
+
+#[tokio::test]
+async fn blanks_are_zero_if_the_formula_says_so() {
+    let context = TestContext::new().await;
+    let sum = "AnnualRevenue + NumberOfEmployees";
+    define(
+        &context,
+        "Account",
+        json!([
+            {"name": "Blank__c", "type": "double", "formula": sum},
+            {"name": "Zero__c", "type": "double", "formula": sum, "blanks_as_zero": true},
+            {"name": "IsBlank__c", "type": "boolean", "formula": "ISBLANK(AnnualRevenue)", "blanks_as_zero": true},
+            {"name": "NoSite__c", "type": "boolean", "formula": "ISBLANK(Site)", "blanks_as_zero": true},
+        ]),
+    )
+    .await;
+    let id = create(&context, "Account", json!({"Name": "A", "NumberOfEmployees": 7})).await;
+    let query = format!("SELECT Blank__c, Zero__c, IsBlank__c, NoSite__c FROM Account WHERE Id = '{id}'");
+    let row = first(&context, &query).await;
+    assert_eq!((&row["Blank__c"], &row["Zero__c"]), (&Value::Null, &json!(7.0)));
+    // A blank number is zero, and no blank; a blank text stays one.
+    assert_eq!((&row["IsBlank__c"], &row["NoSite__c"]), (&json!(false), &json!(true)));
+    let describe = context.get("sobjects/Account/describe").await.body;
+    let fields = describe["fields"].as_array().unwrap();
+    let flag =
+        |name: &str| fields.iter().find(|field| field["name"] == name).unwrap()["formulaTreatNullNumberAsZero"].clone();
+    assert_eq!((flag("Blank__c"), flag("Zero__c")), (json!(false), json!(true)));
+}
+
+#[tokio::test]
 async fn a_detail_needs_its_master_and_has_no_owner() {
     let context = TestContext::new().await;
     let master = json!({"name": "Account__c", "type": "reference", "reference_to": ["Account"], "master_detail": true});

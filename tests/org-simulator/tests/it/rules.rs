@@ -204,11 +204,23 @@ async fn the_header_can_name_an_inactive_rule_by_its_id() {
         let id = create(assign).await.body["id"].as_str().unwrap().to_owned();
         context.org.record("Lead", &id).unwrap()["OwnerId"].clone()
     };
+    let listed = async || {
+        let soql = "SELECT Id, Name, Active FROM AssignmentRule WHERE SobjectType = 'Lead' ORDER BY Name";
+        let rows = context.query(soql).await.body["records"].as_array().unwrap().clone();
+        rows.iter().map(|row| json!([row["Id"], row["Name"], row["Active"]])).collect::<Vec<_>>()
+    };
+    let rules = listed().await;
+    assert_eq!(rules.len(), 2, "{rules:?}");
+    assert_eq!(rules[0], json!([id, "By country", false]));
+    assert_eq!((&rules[1][1], &rules[1][2]), (&json!("Leads"), &json!(true)));
+    let active = rules[1][0].as_str().unwrap();
+    assert_eq!(owner(active).await, user_id(&context, JORDAN));
     assert_eq!(owner(&id).await, user_id(&context, CASEY));
     assert_eq!(owner("TRUE").await, user_id(&context, JORDAN));
     assert_eq!(create("01Q000000000009EAA").await.code(), "INVALID_CROSS_REFERENCE_KEY");
     assert_eq!(create("maybe").await.code(), "MALFORMED_ID");
     assert_eq!(context.admin(Method::DELETE, "rules/Leads", None).await.status, 200);
+    assert_eq!(listed().await, [json!([id, "By country", false])]);
     assert_eq!(owner("TRUE").await, user_id(&context, ADMIN));
 }
 

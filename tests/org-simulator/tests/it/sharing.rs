@@ -226,6 +226,49 @@ async fn sharing_rules_share_the_records_of_owners_with_others() {
 }
 
 #[tokio::test]
+async fn sharing_rules_share_the_records_that_meet_criteria() {
+    let mut company = Company::new().await;
+    company.default("Lead", SharingDefault::Private);
+    let lead =
+        |rating: &str, source: &str| json!({"LastName": "x", "Company": "y", "Rating": rating, "LeadSource": source});
+    let hot = company.created_by(CASEY, "Lead", lead("Hot", "Web"));
+    let other = company.created_by(MANAGER, "Lead", lead("Hot", "Other"));
+    let group = company.create("Group", json!({"Name": "Hunters", "Type": "Regular"})).await;
+    company.create("GroupMember", json!({"GroupId": group, "UserOrGroupId": company.id(JORDAN)})).await;
+    let criteria = |items: Value, with: Value| json!({"name": "Hot", "object": "Lead", "criteria": items, "shared_with": with, "access": "edit"});
+    let both = json!([
+        {"field": "Rating", "operation": "equals", "value": "hot, Warm"},
+        {"field": "LeadSource", "operation": "notEqual", "value": "Other"},
+    ]);
+    let set =
+        async |company: &Company, body: Value| company.context.admin(Method::POST, "sharing-rules", Some(body)).await;
+    assert_eq!(set(&company, criteria(both.clone(), json!({"group": "Hunters"}))).await.status, 200);
+    assert_eq!(company.access(JORDAN, "Lead", &hot).await, "rw");
+    assert_eq!(company.access(JORDAN, "Lead", &other).await, "");
+    // The record is shared as long as it meets the criteria.
+    company.context.log_in(JORDAN);
+    let path = format!("sobjects/Lead/{hot}");
+    assert_eq!(company.context.patch(&path, json!({"Rating": "Cold"})).await.status, 204);
+    assert_eq!(company.access(JORDAN, "Lead", &hot).await, "");
+
+    // A role instead of a group.
+    let sources = json!([{"field": "LeadSource", "operation": "equals", "value": "Other"}]);
+    assert_eq!(set(&company, criteria(sources, json!({"role": "Rep"}))).await.status, 200);
+    assert_eq!(company.access(JORDAN, "Lead", &other).await, "rw");
+    for wrong in [
+        criteria(json!([]), json!({"group": "Hunters"})),
+        criteria(json!([{"field": "Nope", "operation": "equals"}]), json!({"group": "Hunters"})),
+        criteria(json!([{"field": "City", "operation": "lessThan", "value": "x"}]), json!({"group": "Hunters"})),
+        criteria(json!([{"field": "AnnualRevenue", "operation": "equals", "value": "x"}]), json!({"group": "Hunters"})),
+    ] {
+        assert_eq!(set(&company, wrong.clone()).await.status, 400, "{wrong}");
+    }
+    let mut two = criteria(both, json!({"group": "Hunters"}));
+    two["owned_by"] = json!({"role": "Rep"});
+    assert_eq!(set(&company, two).await.status, 400, "owners or criteria");
+}
+
+#[tokio::test]
 async fn team_members_have_the_access_of_their_team() {
     let mut company = Company::new().await;
     for object in ["Account", "Opportunity"] {

@@ -168,6 +168,54 @@ async fn there_are_no_more_active_users_than_licenses() {
     assert!(context.org.set_user_active(JORDAN, true).is_err());
 }
 
+/// Object Reference, `PermissionSetGroup`: the group's permissions are those of its sets together.
+#[tokio::test]
+async fn a_permission_set_group_grants_what_its_sets_grant() {
+    let mut context = TestContext::new().await;
+    let create = async |context: &TestContext, object: &str, body: Value| {
+        let made = context.post(&format!("sobjects/{object}"), body).await;
+        assert_eq!(made.status, 201, "{object}: {}", made.body);
+        made.body["id"].as_str().unwrap().to_owned()
+    };
+    let viewer = json!({"Name": "Viewer", "Label": "Viewer", "PermissionsViewAllData": true});
+    let viewer = create(&context, "PermissionSet", viewer).await;
+    let reader = create(&context, "PermissionSet", json!({"Name": "Reader", "Label": "Reader"})).await;
+    let of_object =
+        json!({"ParentId": reader, "SobjectType": "Lead", "PermissionsRead": true, "PermissionsViewAllRecords": true});
+    create(&context, "ObjectPermissions", of_object).await;
+    let group = create(&context, "PermissionSetGroup", json!({"DeveloperName": "Sales", "MasterLabel": "Sales"})).await;
+    let member = |set: &str| json!({"PermissionSetGroupId": group, "PermissionSetId": set});
+    let component = create(&context, "PermissionSetGroupComponent", member(&viewer)).await;
+    create(&context, "PermissionSetGroupComponent", member(&reader)).await;
+    let assignment = json!({"AssigneeId": id(&context, CASEY), "PermissionSetGroupId": group});
+    let assignment = create(&context, "PermissionSetAssignment", assignment).await;
+
+    let soql = format!(
+        "SELECT PermissionSet.Type, PermissionSetGroup.DeveloperName FROM PermissionSetAssignment WHERE Id = '{assignment}'"
+    );
+    let row = first(&context, &soql).await;
+    let named = (&row["PermissionSet"]["Type"], &row["PermissionSetGroup"]["DeveloperName"]);
+    assert_eq!(named, (&json!("Group"), &json!("Sales")));
+    let soql = "SELECT SobjectType FROM ObjectPermissions WHERE Parent.PermissionSetGroup.DeveloperName = 'Sales'";
+    assert_eq!(first(&context, soql).await["SobjectType"], "Lead");
+
+    let views_all = async |context: &mut TestContext| {
+        context.log_in(CASEY);
+        let row = first(context, "SELECT PermissionsViewAllData FROM UserPermissionAccess").await;
+        context.log_in(ADMIN);
+        row["PermissionsViewAllData"].clone()
+    };
+    assert_eq!(views_all(&mut context).await, true);
+    context.delete(&format!("sobjects/PermissionSetGroupComponent/{component}")).await;
+    assert_eq!(views_all(&mut context).await, false);
+    create(&context, "PermissionSetGroupComponent", member(&viewer)).await;
+    assert_eq!(views_all(&mut context).await, true);
+    assert_eq!(context.delete(&format!("sobjects/PermissionSetGroup/{group}")).await.status, 204);
+    assert_eq!(views_all(&mut context).await, false);
+    let left = context.query(&format!("SELECT Id FROM PermissionSetAssignment WHERE Id = '{assignment}'")).await;
+    assert_eq!(left.body["totalSize"], 0);
+}
+
 #[tokio::test]
 async fn a_permission_set_is_assigned_over_the_api() {
     let mut context = TestContext::new().await;

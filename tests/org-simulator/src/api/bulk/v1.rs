@@ -10,6 +10,8 @@ pub(crate) mod error;
 pub(crate) mod job;
 mod response;
 
+use std::net::IpAddr;
+
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -31,7 +33,7 @@ use crate::model::errors::retired_message;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
 use crate::model::versions::{is_retired, is_version};
-use crate::wire;
+use crate::wire::{self, ClientAddress};
 
 /// The largest batch, in bytes and records (limits guide, Bulk API).
 const MAX_BATCH: usize = 10_000_000;
@@ -45,7 +47,7 @@ pub(crate) fn routes() -> Router<Shared> {
 async fn serve(
     State(shared): State<Shared>,
     Path((version, path)): Path<(String, String)>,
-    (method, RawQuery(query)): (Method, RawQuery),
+    (method, RawQuery(query), ClientAddress(from)): (Method, RawQuery, ClientAddress),
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
@@ -57,7 +59,7 @@ async fn serve(
     let Ok(body) = body else { return too_large().response(form) };
     let mut org = shared.org();
     crate::api::bulk::work::process_due_jobs(&mut org);
-    let response = authenticated(&mut org, &headers).and_then(|actor| {
+    let response = authenticated(&mut org, &headers, from).and_then(|actor| {
         let path: Vec<&str> = path.trim_end_matches('/').split('/').collect();
         let call = Call { actor: &actor, version: &version, form, headers: &headers, body: &body };
         call.dispatch(&mut org, &method, &path)
@@ -67,10 +69,11 @@ async fn serve(
 }
 
 /// Authenticates the user of `X-SFDC-Session`, the header of Bulk API 1.0, or of `Authorization`.
-fn authenticated(org: &mut Org, headers: &HeaderMap) -> Result<Actor, AsyncError> {
+fn authenticated(org: &mut Org, headers: &HeaderMap, from: Option<IpAddr>) -> Result<Actor, AsyncError> {
     let session = headers.get("x-sfdc-session").and_then(|value| value.to_str().ok());
     let invalid = || AsyncError::new("InvalidSessionId", "Invalid session id");
-    let actor = org.api_actor(session.or_else(|| wire::bearer(headers)).ok_or_else(invalid)?).map_err(|error| {
+    let session = session.or_else(|| wire::bearer(headers)).ok_or_else(invalid)?;
+    let actor = org.api_actor(session, from).map_err(|error| {
         if error.status == 401 { invalid() } else { AsyncError::new("FeatureNotEnabled", error.message) }
     })?;
     let now = org.clock.now();

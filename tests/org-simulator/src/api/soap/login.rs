@@ -2,6 +2,8 @@
 //!
 //! Salesforce retires `login`: it exists up to version 64.0 and ends in Summer '27 (unverified).
 
+use std::net::IpAddr;
+
 use super::Wsdl;
 use super::response::Fault;
 use super::xml::{Element, tag, tag_or_nil};
@@ -14,7 +16,11 @@ const LAST_VERSION: u32 = 64;
 const MAX_ATTACHMENT: &str = "5242880";
 
 /// Opens a session for a username and a password with the security token appended.
-pub(super) fn login(org: &mut Org, (wsdl, version): (Wsdl, u32), call: &Element) -> Result<String, Fault> {
+pub(super) fn login(
+    org: &mut Org,
+    (wsdl, version, from): (Wsdl, u32, Option<IpAddr>),
+    call: &Element,
+) -> Result<String, Fault> {
     if version > LAST_VERSION {
         let message = format!("SOAP API login() is not available in API version {version}.0");
         return Err(Fault::new("UNSUPPORTED_API_VERSION", message));
@@ -22,8 +28,15 @@ pub(super) fn login(org: &mut Org, (wsdl, version): (Wsdl, u32), call: &Element)
     let user = call.value("username").and_then(|username| org.user_named(username));
     let user = user.filter(|user| org.passwords.verify(*user, call.value("password").unwrap_or_default()));
     let actor = user.and_then(|user| org.actor(user)).ok_or_else(Fault::login)?;
+    // Codes of the SOAP API guide (`ExceptionCode`); the texts are those that clients report.
+    if !org.is_login_time(&actor) {
+        return Err(Fault::new("LOGIN_DURING_RESTRICTED_TIME", "cannot log in during restricted time"));
+    }
+    if !org.is_login_address(&actor, from) {
+        return Err(Fault::new("LOGIN_DURING_RESTRICTED_DOMAIN", "cannot log in from restricted domain"));
+    }
     let (now, id) = (org.clock.now(), org.id);
-    let session = org.logins.open_session(id.short(), actor.user, now);
+    let session = org.logins.open_session_from(id.short(), actor.user, from, now);
     let url = |letter: char| format!("{}/services/Soap/{letter}/{version}.0/{}", org.base_url, id.short());
     Ok([
         "<result>".to_owned(),
@@ -67,7 +80,7 @@ pub(super) fn user_info(org: &Org, user: RecordId) -> String {
         tag("profileId", id("ProfileId").as_ref().map_or("", RecordId::as_str)),
         tag_or_nil("roleId", None),
         tag("sessionSecondsValid", &seconds),
-        tag_or_nil("userDefaultCurrencyIsoCode", multi_currency.then_some("USD")),
+        tag_or_nil("userDefaultCurrencyIsoCode", multi_currency.then_some(org.user_currency(user))),
         tag("userEmail", of("Email")),
         tag("userFullName", of("Name")),
         tag("userId", user.as_str()),

@@ -76,11 +76,11 @@ impl<'a> Picklists<'a> {
         let values = match (self.object.name.as_str(), field.name.as_str()) {
             ("Opportunity", "StageName") => self.stages(),
             ("Lead", "Status") => self.lead_statuses(),
-            _ => field.picklist.iter().map(|p| value(&p.value, &p.value, Json::Null)).collect(),
+            _ => field.picklist.iter().map(|p| value(p.label(), &p.value, Json::Null)).collect(),
         };
         let controllers = self.controller_values(field);
         let values: Vec<Json> = values.into_iter().map(|value| valid_for(field, &controllers, value)).collect();
-        let default = field.picklist.iter().find(|p| p.is_default).map(|p| value(&p.value, &p.value, Json::Null));
+        let default = field.picklist.iter().find(|p| p.is_default).map(|p| value(p.label(), &p.value, Json::Null));
         let path =
             format!("/services/data/v{}/ui-api/object-info/{}/picklist-values", self.call.version, self.object.name);
         with_etag(json!({
@@ -90,12 +90,8 @@ impl<'a> Picklists<'a> {
 
     /// Returns the values of the controlling field with their numbers; empty when the picklist is not dependent.
     fn controller_values(&self, field: &Field) -> Map<String, Json> {
-        let controller = field.dependency.as_ref().and_then(|dependency| self.object.field(&dependency.controller));
-        let names: Vec<&str> = match controller {
-            None => Vec::new(),
-            Some(controller) if controller.kind == FieldKind::Boolean => vec!["false", "true"],
-            Some(controller) => controller.picklist.iter().map(|known| known.value.as_str()).collect(),
-        };
+        let controller = field.dependency.as_ref().map(|dependency| &dependency.controller);
+        let names = controller.map(|controller| self.object.controlling_values(controller)).unwrap_or_default();
         names.into_iter().zip(0_usize..).map(|(name, at)| (name.to_owned(), Json::from(at))).collect()
     }
 

@@ -12,7 +12,8 @@ use crate::model::value::Value;
 
 const HISTORY: &str = "OpportunityHistory";
 /// The fields of a history row, which are those of the opportunity.
-const FIELDS: [&str; 6] = ["StageName", "Amount", "ExpectedRevenue", "CloseDate", "Probability", "ForecastCategory"];
+const FIELDS: [&str; 7] =
+    ["StageName", "Amount", "ExpectedRevenue", "CloseDate", "Probability", "ForecastCategory", "CurrencyIsoCode"];
 /// The fields whose change adds a row.
 const TRACKED: [&str; 4] = ["StageName", "Amount", "CloseDate", "Probability"];
 

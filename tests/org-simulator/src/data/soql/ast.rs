@@ -51,20 +51,29 @@ impl Aggregate {
     }
 }
 
+/// The time zone in which a date function reads a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Zone {
+    Utc,
+    User,
+}
+
 /// An expression: a field or a function of a field.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Expression {
     Field(Path),
-    /// `CALENDAR_YEAR(CloseDate)`, also around `convertTimezone(...)`.
-    Date(DateFunction, Path),
+    /// `CALENDAR_YEAR(CloseDate)`: of a day, or of a time in UTC or in the user's zone (`convertTimezone(...)`).
+    Date(DateFunction, Zone, Path),
     /// `DISTANCE(BillingAddress, GEOLOCATION(37.775, -122.418), 'mi')`.
     Distance(Path, Center),
     /// `SUM(Amount)`.
     Aggregate(Aggregate, Path),
     /// `toLabel(StageName)`.
     Label(Path),
-    /// `FORMAT(Amount)`, also around `convertCurrency(...)`.
+    /// `FORMAT(Amount)`.
     Format(Path),
+    /// `FORMAT(convertCurrency(Amount))`.
+    FormatCurrency(Path),
     /// `FORMAT(MIN(CloseDate))`.
     FormatOf(Aggregate, Path),
     /// `convertCurrency(Amount)`.
@@ -77,11 +86,12 @@ impl Expression {
     pub(super) fn path(&self) -> &Path {
         match self {
             Self::Field(path)
-            | Self::Date(_, path)
+            | Self::Date(_, _, path)
             | Self::Distance(path, _)
             | Self::Aggregate(_, path)
             | Self::Label(path)
             | Self::Format(path)
+            | Self::FormatCurrency(path)
             | Self::FormatOf(_, path)
             | Self::Currency(path)
             | Self::Grouping(path) => path,
@@ -138,6 +148,8 @@ pub(super) enum Literal {
     Null,
     Bool(bool),
     Number(f64),
+    /// `EUR5000`: an amount in a currency.
+    Money(String, f64),
     Text(String),
     Date(Date),
     Instant(Timestamp),

@@ -98,7 +98,7 @@ fn of_groups(scope: Scope<'_>, select: &Select) -> Result<Vec<Json>, ApiError> {
         let found = scope.resolve(expression.path())?;
         let function = match expression {
             Expression::Aggregate(function, _) | Expression::FormatOf(function, _) => Some(function.name()),
-            Expression::Date(function, _) => date_name(*function),
+            Expression::Date(function, ..) => date_name(*function),
             Expression::Grouping(_) => Some("GROUPING"),
             _ => None,
         };

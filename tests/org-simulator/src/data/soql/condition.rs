@@ -1,6 +1,8 @@
 //! Turns conditions into filters: literals are converted to the types of their fields, or rejected with Salesforce's
 //! message.
 
+use std::borrow::Cow;
+
 use super::ast::{Condition, Expression, List, Literal, Operator};
 use super::date_function::DateFunction;
 use super::date_literal::DateLiteral;
@@ -8,10 +10,10 @@ use super::filter::{Filter, Set, Test};
 use super::scope::Scope;
 use super::semi_join;
 use crate::data::soql::plan::Resolved;
-use crate::model::datetime;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::schema::FieldKind;
+use crate::model::time_zones;
 use crate::model::value::Value;
 
 /// The left side of a comparison.
@@ -23,6 +25,8 @@ pub(super) struct LeftSide<S> {
     pub(super) offset: usize,
     /// The field, when the left side is one.
     pub(super) field: Option<Resolved>,
+    /// The amount in the corporate currency, where the records have currencies.
+    pub(super) converted: Option<S>,
 }
 
 /// Returns the type of a date function's values.
@@ -50,7 +54,8 @@ pub(super) fn filter<S>(
             if is_distance && !matches!(operator, Operator::Less | Operator::Greater) {
                 return Err(bad_operator(scope, &left));
             }
-            let test = compared(scope, &left, *operator, literal)?;
+            let (left, literal) = in_one_currency(scope, left, literal)?;
+            let test = compared(scope, &left, *operator, &literal)?;
             Ok(Filter::Test { source: left.source, test })
         }
         Condition::In { left: expression, negated, list } => {
@@ -75,6 +80,24 @@ pub(super) fn filter<S>(
             Ok(Filter::Test { source: left.source, test })
         }
     }
+}
+
+/// Replaces a comparison with an amount in a currency by one in the corporate currency.
+fn in_one_currency<'l, S>(
+    scope: Scope<'_>,
+    left: LeftSide<S>,
+    literal: &'l Literal,
+) -> Result<(LeftSide<S>, Cow<'l, Literal>), ApiError> {
+    let Literal::Money(code, amount) = literal else { return Ok((left, Cow::Borrowed(literal))) };
+    let Some(source) = left.converted else {
+        let message = format!("unexpected token: '{code}{amount}'");
+        return Err(scope.error_at("MALFORMED_QUERY", left.offset, &message));
+    };
+    let Some(amount) = scope.org.corporate_exchange().amount(*amount, code) else {
+        let message = format!("invalid currency ISO code: {code}");
+        return Err(scope.error_at("INVALID_FIELD", left.offset, &message));
+    };
+    Ok((LeftSide { source, converted: None, ..left }, Cow::Owned(Literal::Number(amount))))
 }
 
 fn listed<S>(scope: Scope<'_>, left: &LeftSide<S>, literals: &[Literal]) -> Result<Set, ApiError> {
@@ -138,8 +161,9 @@ fn bad_operator<S>(scope: Scope<'_>, left: &LeftSide<S>) -> ApiError {
 
 /// Turns a date literal into a range of days, or of times.
 fn range<S>(scope: Scope<'_>, left: &LeftSide<S>, days: DateLiteral) -> Result<(Value, Value), ApiError> {
-    let (from, to) = days.days(datetime::day(scope.org.clock.now())).ok_or_else(|| wrong_kind(scope, left, "date"))?;
-    let moment = |day| datetime::start_of(day).map_or(Value::Null, Value::Instant);
+    let zone = scope.org.time_zone(scope.actor.user);
+    let (from, to) = days.days(scope.org.today(scope.actor.user)).ok_or_else(|| wrong_kind(scope, left, "date"))?;
+    let moment = |day| time_zones::start_of(day, &zone).map_or(Value::Null, Value::Instant);
     match left.kind {
         Some(FieldKind::Date) => Ok((Value::Date(from), Value::Date(to))),
         Some(FieldKind::DateTime) => Ok((moment(from), moment(to))),

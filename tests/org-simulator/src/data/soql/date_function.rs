@@ -1,9 +1,10 @@
 //! Date functions, such as `CALENDAR_YEAR(CloseDate)`: they return a number, or a date for `DAY_ONLY`.
 //!
-//! Days are in UTC, the time zone of every user here; the fiscal year begins in January, as in a new org.
+//! Times are read in UTC, or in the user's time zone within `convertTimezone()`; the fiscal year begins in January, as in a
+//! new org.
 
 use jiff::civil::{Date, Weekday};
-use jiff::tz::Offset;
+use jiff::tz::TimeZone;
 
 use crate::model::value::Value;
 
@@ -42,11 +43,11 @@ impl DateFunction {
     ];
 
     /// Applies the function to a date or a time; null for other values.
-    pub(super) fn of(self, value: &Value) -> Value {
+    pub(super) fn of(self, value: &Value, zone: &TimeZone) -> Value {
         let (day, hour) = match value {
             Value::Date(day) => (*day, 0),
             Value::Instant(at) => {
-                let local = Offset::UTC.to_datetime(*at);
+                let local = zone.to_datetime(*at);
                 (local.date(), local.hour())
             }
             _ => return Value::Null,
@@ -93,9 +94,11 @@ mod tests {
             ("WEEK_IN_YEAR", 47),
         ] {
             let (_, function) = DateFunction::NAMES.iter().find(|(known, _)| *known == name).unwrap();
-            assert_eq!(function.of(&at), Value::Int(expected), "{name}");
+            assert_eq!(function.of(&at, &TimeZone::UTC), Value::Int(expected), "{name}");
         }
-        assert_eq!(DateFunction::DayOnly.of(&at), Value::Date("2026-11-22".parse().unwrap()));
-        assert_eq!(DateFunction::CalendarYear.of(&Value::Null), Value::Null);
+        let (utc, auckland) = (TimeZone::UTC, TimeZone::get("Pacific/Auckland").unwrap());
+        assert_eq!(DateFunction::DayOnly.of(&at, &utc), Value::Date("2026-11-22".parse().unwrap()));
+        assert_eq!(DateFunction::HourInDay.of(&at, &auckland), Value::Int(23));
+        assert_eq!(DateFunction::CalendarYear.of(&Value::Null, &utc), Value::Null);
     }
 }

@@ -1,6 +1,6 @@
 //! Date literals: `TODAY`, `LAST_N_DAYS:7`, `THIS_FISCAL_QUARTER`; each stands for a range of days.
 //!
-//! Days are in UTC, the time zone of every user here; weeks begin on Sunday, as in the locale en_US;
+//! The current day is that of the user's time zone; weeks begin on Sunday, as in the locale en_US;
 //! the fiscal year begins in January, as in a new org.
 
 use jiff::ToSpan;

@@ -129,7 +129,10 @@ impl Source {
     pub(super) fn value<'a>(&self, view: View<'a>, row: &'a Row) -> Cow<'a, Value> {
         let value = value_at(view, row, &self.column);
         match &self.function {
-            Some(Function::Date(function)) => Cow::Owned(function.of(&value)),
+            Some(Function::Date(function, zone)) => Cow::Owned(function.of(&value, zone)),
+            Some(Function::Convert(currency, exchange)) => {
+                Cow::Owned(exchange.value(&value, &value_at(view, row, currency)))
+            }
             Some(Function::Distance(longitude, center)) => {
                 let place = value.as_number().zip(value_at(view, row, longitude).as_number());
                 Cow::Owned(place.map_or(Value::Null, |(north, east)| Value::Double(center.distance(north, east))))

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::ast::{FieldSet, Item, Select};
 use super::eval::{self, View};
 use super::scope::Scope;
-use crate::data::soql::plan::{Column, Plan};
+use crate::data::soql::plan::{Column, Form, Function, Plan, Source};
 use crate::model::actor::Actor;
+use crate::model::currencies::CURRENCY;
 use crate::model::datetime;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
@@ -19,7 +20,7 @@ pub(crate) struct FlatRows {
     actor: Actor,
     object: Arc<Object>,
     header: Vec<String>,
-    columns: Vec<Column>,
+    columns: Vec<Source>,
     ids: Vec<RecordId>,
 }
 
@@ -40,7 +41,7 @@ impl FlatRows {
         let view = View { org, actor: &self.actor };
         self.ids.iter().skip(from).filter_map(move |id| {
             let row = org.store.get(&self.object.name, *id)?;
-            Some(self.columns.iter().map(|column| text(&eval::value_at(view, row, column))).collect())
+            Some(self.columns.iter().map(|column| text(&column.value(view, row))).collect())
         })
     }
 }
@@ -62,15 +63,22 @@ pub(crate) fn rows(org: &Org, actor: &Actor, text: &str, all_rows: bool) -> Resu
                     let message = "Selecting compound data not supported in Bulk Query";
                     return Err(ApiError::new("API_ERROR", message));
                 }
+                let function = match super::project::form(scope, expression, &found, 0)? {
+                    Form::Converted(exchange) => {
+                        let currency = scope.resolve(&expression.path().sibling(CURRENCY))?.column;
+                        Some(Function::Convert(currency, exchange))
+                    }
+                    _ => None,
+                };
                 header.push(found.name);
-                columns.push(found.column);
+                columns.push(Source { column: found.column, function });
             }
             Item::Fields(set, _) => {
                 for (at, field) in plan.object.fields.iter().enumerate() {
                     let wanted = *set == FieldSet::All || field.custom == (*set == FieldSet::Custom);
                     if wanted && !field.kind.is_compound() && org.may_read_field(actor, &plan.object, field) {
                         header.push(field.name.clone());
-                        columns.push(Column::own(&plan.object, at));
+                        columns.push(Source { column: Column::own(&plan.object, at), function: None });
                     }
                 }
             }

@@ -17,8 +17,9 @@ use crate::data::soql::condition::{self, LeftSide};
 use crate::data::soql::eval::{self, View};
 use crate::data::soql::groups::tally::key_of;
 use crate::data::soql::plan::{Call, Cell, Function, GroupPlan, Resolved, Shown, Sort, Source};
-use crate::data::soql::planner::{check_sortable, picklist_order, resolve_source};
+use crate::data::soql::planner::{check_sortable, corporate_amount, picklist_order, resolve_source};
 use crate::model::errors::ApiError;
+use crate::model::schema::field::CURRENCIES;
 use crate::model::schema::{Field, FieldKind};
 use crate::model::store::Row;
 use crate::model::value::{Place, Value};
@@ -122,6 +123,7 @@ impl GroupPlan {
             Expression::FormatOf(function, _) => found.field().map(|field| formatted(field, *function)),
             _ => None,
         };
+        let format = format.map(|field| (field, scope.org.time_zone(scope.actor.user)));
         let name = match (alias, expression) {
             (Some(alias), _) => alias.clone(),
             (None, Expression::Field(_) | Expression::Label(_)) => found.last_name().to_owned(),
@@ -140,7 +142,8 @@ impl GroupPlan {
         if let Expression::Aggregate(function, _) | Expression::FormatOf(function, _) = expression {
             let found = scope.resolve(path)?;
             check_supported(scope, *function, &found, path.offset)?;
-            return Ok((Cell::Call(self.call(*function, &found)), found));
+            let amount = corporate_amount(scope, path, &found)?;
+            return Ok((Cell::Call(self.call(*function, &found, amount)), found));
         }
         let is_grouping = matches!(expression, Expression::Grouping(_));
         let plain = Expression::Field(path.clone());
@@ -155,12 +158,13 @@ impl GroupPlan {
         Ok((if is_grouping { Cell::Grouping(at) } else { Cell::Key(at) }, found))
     }
 
-    fn call(&mut self, function: Aggregate, found: &Resolved) -> usize {
+    /// Returns the place of an aggregate of a field; of an amount, it is in the corporate currency.
+    fn call(&mut self, function: Aggregate, found: &Resolved, amount: Option<Source>) -> usize {
         let same = |call: &Call| call.function == function && call.name == found.name;
         if let Some(at) = self.calls.iter().position(same) {
             return at;
         }
-        let source = Source { column: found.column.clone(), function: None };
+        let source = amount.unwrap_or_else(|| Source { column: found.column.clone(), function: None });
         let whole = found.kind() == Some(FieldKind::Int);
         let picklist = picklist_order(found);
         self.calls.push(Call { function, source, whole, name: found.name.clone(), picklist });
@@ -175,11 +179,11 @@ impl GroupPlan {
                 Some(FieldKind::Int)
             }
             (Expression::Aggregate(Aggregate::Sum | Aggregate::Avg, _), _) => Some(FieldKind::Double),
-            (Expression::Date(function, _), _) => Some(condition::kind_of(*function)),
+            (Expression::Date(function, ..), _) => Some(condition::kind_of(*function)),
             _ => found.kind(),
         };
         let name = found.last_name().to_owned();
-        Ok(LeftSide { source: cell, kind, name, offset: expression.path().offset, field: None })
+        Ok(LeftSide { source: cell, kind, name, offset: expression.path().offset, field: None, converted: None })
     }
 
     fn sort(&mut self, scope: Scope<'_>, order: &Order) -> Result<Sort, ApiError> {
@@ -249,11 +253,15 @@ impl GroupPlan {
 
     fn json(&self, view: View<'_>, group: &Group) -> Json {
         let mut shown = Map::new();
+        let corporate = view.org.features.multi_currency.then_some(CURRENCIES[0]);
         shown.insert("attributes".to_owned(), json!({"type": "AggregateResult"}));
         for Shown { name, cell, format } in &self.shown {
             let value = group.value(*cell);
             let place = Place { version: "", object: "AggregateResult", field: name, id: view.org.id };
-            let json = format.as_ref().map_or_else(|| value.json(place), |field| format::text(field, &value));
+            let json = match format {
+                Some((field, zone)) => format::text(field, &value, zone, corporate),
+                None => value.json(place),
+            };
             shown.insert(name.clone(), json);
         }
         Json::Object(shown)

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+
 use crate::data::soql::ast::{Aggregate, Grouping};
 use crate::data::soql::date_function::DateFunction;
 use crate::data::soql::distance::Center;
 use crate::data::soql::filter::Filter;
+use crate::model::currencies::Exchange;
 use crate::model::schema::{Field, FieldKind, Object};
 
 /// The output of a query.
@@ -33,7 +36,10 @@ pub(crate) struct Plan {
 /// A function of a row's value.
 #[derive(Clone, Debug)]
 pub(super) enum Function {
-    Date(DateFunction),
+    /// Times are read in this zone.
+    Date(DateFunction, TimeZone),
+    /// The value is an amount; the code of its currency is in the column.
+    Convert(Column, Exchange),
     /// The value is a latitude; the longitude is beside it.
     Distance(Column, Center),
 }
@@ -43,7 +49,7 @@ impl Function {
     pub(super) fn is_same_date(a: Option<&Self>, b: Option<&Self>) -> bool {
         match (a, b) {
             (None, None) => true,
-            (Some(Self::Date(a)), Some(Self::Date(b))) => a == b,
+            (Some(Self::Date(a, zone)), Some(Self::Date(b, other))) => a == b && zone == other,
             _ => false,
         }
     }
@@ -128,13 +134,26 @@ pub(crate) struct Projection {
     pub(crate) entries: Vec<Entry>,
 }
 
+/// The form in which a field is returned.
+#[derive(Clone, Debug)]
+pub(crate) enum Form {
+    Plain,
+    /// The label of a picklist's value.
+    Label,
+    /// Display text; times in this zone.
+    Text(TimeZone),
+    /// An amount in another currency.
+    Converted(Exchange),
+    /// An amount in another currency, as display text.
+    ConvertedText(Exchange),
+}
+
 #[derive(Clone, Debug)]
 pub(crate) enum Entry {
     Field {
         name: String,
         at: usize,
-        /// Returned as display text.
-        formatted: bool,
+        form: Form,
     },
     Parent {
         name: String,
@@ -190,8 +209,8 @@ pub(crate) enum Cell {
 pub(crate) struct Shown {
     pub(crate) name: String,
     pub(crate) cell: Cell,
-    /// The field as whose value `FORMAT()` shows the cell.
-    pub(crate) format: Option<Field>,
+    /// The field as whose value `FORMAT()` shows the cell, with times in that zone.
+    pub(crate) format: Option<(Field, TimeZone)>,
 }
 
 #[derive(Clone, Debug)]

@@ -3,14 +3,19 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+
 use crate::data::soql::activity_lists;
-use crate::data::soql::ast::{Condition, Expression, Item, List, Literal, Operator, Order, Path, Select, is_aggregate};
+use crate::data::soql::ast::{
+    Condition, Expression, Item, List, Literal, Operator, Order, Path, Select, Zone, is_aggregate,
+};
 use crate::data::soql::condition::{self, LeftSide, kind_of};
 use crate::data::soql::eval::View;
 use crate::data::soql::plan::{Function, GroupPlan, Output, Plan, Projection, Resolved, SortKey, Source};
 use crate::data::soql::scope::{Scope, queried};
 use crate::data::soql::semi_join;
 use crate::model::actor::Actor;
+use crate::model::currencies::CURRENCY;
 use crate::model::errors::ApiError;
 use crate::model::org::Org;
 use crate::model::schema::{Field, FieldKind};
@@ -86,8 +91,9 @@ fn row_value(scope: Scope<'_>, expression: &Expression) -> Result<LeftSide<Sourc
         check_filterable(scope, &found, path.offset)?;
     }
     let name = found.last_name().to_owned();
+    let converted = corporate_amount(scope, path, &found)?;
     let field = matches!(expression, Expression::Field(_)).then_some(found);
-    Ok(LeftSide { source, kind, name, offset: path.offset, field })
+    Ok(LeftSide { source, kind, name, offset: path.offset, field, converted })
 }
 
 /// Resolves a plain field or a date function to its source and its type.
@@ -99,16 +105,24 @@ pub(super) fn resolve_source(
     let found = scope.resolve(path)?;
     let column = found.column.clone();
     match expression {
-        Expression::Field(_) | Expression::Label(_) | Expression::Currency(_) | Expression::Format(_) => {
+        Expression::Field(_) | Expression::Label(_) | Expression::Format(_) => {
             let kind = found.kind();
             Ok((Source { column, function: None }, found, kind))
         }
-        Expression::Date(function, _) => {
+        Expression::Currency(_) | Expression::FormatCurrency(_) => {
+            let message = "convertCurrency is only supported in the SELECT list";
+            Err(scope.error_at("MALFORMED_QUERY", path.offset, message))
+        }
+        Expression::Date(function, zone, _) => {
             if !matches!(found.kind(), Some(FieldKind::Date | FieldKind::DateTime)) {
                 let message = format!("field '{}' is not a date or a date with time", found.last_name());
                 return Err(scope.error_at("INVALID_FIELD", path.offset, &message));
             }
-            Ok((Source { column, function: Some(Function::Date(*function)) }, found, Some(kind_of(*function))))
+            let zone = match zone {
+                Zone::Utc => TimeZone::UTC,
+                Zone::User => scope.org.time_zone(scope.actor.user),
+            };
+            Ok((Source { column, function: Some(Function::Date(*function, zone)) }, found, Some(kind_of(*function))))
         }
         Expression::Distance(_, center) => {
             let Some((north, east)) = found.field().and_then(Field::coordinates) else {
@@ -129,6 +143,17 @@ pub(super) fn resolve_source(
         }
         Expression::Grouping(_) => Err(scope.error_at("MALFORMED_QUERY", path.offset, "unexpected token: 'GROUPING'")),
     }
+}
+
+/// Returns the amount of a field in the corporate currency; `None` if it is no amount, or the record has no currency.
+pub(super) fn corporate_amount(scope: Scope<'_>, path: &Path, found: &Resolved) -> Result<Option<Source>, ApiError> {
+    let has_currency = found.home.as_ref().is_some_and(|(object, _)| object.position(CURRENCY).is_some());
+    if found.kind() != Some(FieldKind::Currency) || !has_currency {
+        return Ok(None);
+    }
+    let currency = scope.resolve(&path.sibling(CURRENCY))?.column;
+    let function = Function::Convert(currency, scope.org.corporate_exchange());
+    Ok(Some(Source { column: found.column.clone(), function: Some(function) }))
 }
 
 /// Returns the values of a picklist in lower case, in their order.
@@ -166,6 +191,8 @@ fn sort_key(scope: Scope<'_>, order: &Order) -> Result<SortKey, ApiError> {
         check_sortable(scope, &found, order.expression.path().offset)?;
     }
     let picklist = if source.function.is_none() { picklist_order(&found) } else { Vec::new() };
+    // Amounts are sorted by their values in one currency.
+    let source = corporate_amount(scope, order.expression.path(), &found)?.unwrap_or(source);
     Ok(SortKey { source, picklist, descending: order.descending, nulls_last: order.nulls_last })
 }
 

@@ -6,9 +6,11 @@ use super::ast::{Path, Select};
 use super::pointer;
 use super::scope::Scope;
 use crate::data::soql::ast::{Expression, FieldSet, Item, TypeOf};
-use crate::data::soql::plan::{Column, Entry, Plan, Projection};
+use crate::data::soql::plan::Resolved;
+use crate::data::soql::plan::{Column, Entry, Form, Plan, Projection};
 use crate::model::access::Permission;
 use crate::model::errors::ApiError;
+use crate::model::schema::FieldKind;
 
 /// Returns the matching entry, which is added when it does not exist yet.
 fn find_or_add(entries: &mut Vec<Entry>, is: impl Fn(&Entry) -> bool, fresh: impl FnOnce() -> Entry) -> &mut Entry {
@@ -32,6 +34,37 @@ fn children(scope: Scope<'_>, select: &Select) -> Result<Entry, ApiError> {
     inner.check_joins()?;
     let plan = Plan::of(inner, select)?;
     Ok(Entry::Children { name: child.name.unwrap_or_default().to_owned(), at: child.field, plan: Box::new(plan) })
+}
+
+/// Returns the form in which an entry of the SELECT list is returned.
+pub(super) fn form(
+    scope: Scope<'_>,
+    expression: &Expression,
+    found: &Resolved,
+    offset: usize,
+) -> Result<Form, ApiError> {
+    let user = scope.actor.user;
+    match expression {
+        Expression::Label(_) => Ok(Form::Label),
+        Expression::Format(_) => Ok(Form::Text(scope.org.time_zone(user))),
+        Expression::Currency(_) | Expression::FormatCurrency(_) => {
+            let refused = |code, message: &str| Err(scope.error_at(code, offset, message));
+            if !scope.org.features.multi_currency {
+                return refused(
+                    "MALFORMED_QUERY",
+                    "convertCurrency is not supported in an organization with one currency",
+                );
+            }
+            if found.kind() != Some(FieldKind::Currency) {
+                let message = format!("field '{}' is not a currency field", found.last_name());
+                return refused("INVALID_FIELD", &message);
+            }
+            let exchange = scope.org.exchange(scope.org.user_currency(user));
+            let is_text = matches!(expression, Expression::FormatCurrency(_));
+            Ok(if is_text { Form::ConvertedText(exchange) } else { Form::Converted(exchange) })
+        }
+        _ => Ok(Form::Plain),
+    }
 }
 
 fn unknown_children(scope: Scope<'_>, from: &Path, relationship: &str) -> ApiError {
@@ -81,10 +114,14 @@ impl Projection {
                 let message = "only aggregate expressions use field aliasing";
                 Err(scope.error_at("MALFORMED_QUERY", offset, message))
             }
-            Expression::Field(_) | Expression::Label(_) | Expression::Format(_) | Expression::Currency(_) => {
+            Expression::Field(_)
+            | Expression::Label(_)
+            | Expression::Format(_)
+            | Expression::Currency(_)
+            | Expression::FormatCurrency(_) => {
                 let names: Vec<&str> = found.name.split('.').collect();
-                let formatted = matches!(expression, Expression::Format(_));
-                self.add(scope, &found.column, (&names, alias, formatted), offset)
+                let form = form(scope, expression, &found, offset)?;
+                self.add(scope, &found.column, (&names, alias, form), offset)
             }
             Expression::Date(..)
             | Expression::Distance(..)
@@ -102,13 +139,13 @@ impl Projection {
         &mut self,
         scope: Scope<'_>,
         column: &Column,
-        (names, alias, formatted): (&[&str], Option<&str>, bool),
+        (names, alias, form): (&[&str], Option<&str>, Form),
         offset: usize,
     ) -> Result<(), ApiError> {
         let name = |at: usize| names.get(at).copied().unwrap_or_default().to_owned();
         match column {
             Column::Own(at) | Column::Computed { at, .. } => {
-                let entry = Entry::Field { name: alias.map_or_else(|| name(0), str::to_owned), at: *at, formatted };
+                let entry = Entry::Field { name: alias.map_or_else(|| name(0), str::to_owned), at: *at, form };
                 self.push(scope, entry, offset)
             }
             Column::Parent { at, object, rest } => {
@@ -120,7 +157,7 @@ impl Projection {
                     projection: Self::default(),
                 };
                 let Entry::Parent { projection, .. } = find_or_add(&mut self.entries, of, fresh) else { return Ok(()) };
-                projection.add(scope, rest, (names.get(1..).unwrap_or_default(), alias, formatted), offset)
+                projection.add(scope, rest, (names.get(1..).unwrap_or_default(), alias, form), offset)
             }
             Column::PolymorphicParent { at, field } => {
                 let of = |entry: &Entry| matches!(entry, Entry::PolymorphicParent { at: known, .. } if known == at);
@@ -142,7 +179,7 @@ impl Projection {
                 FieldSet::Custom => field.custom,
             };
             if wanted && scope.org.may_read_field(scope.actor, scope.object, field) {
-                self.push(scope, Entry::Field { name: field.name.clone(), at, formatted: false }, offset)?;
+                self.push(scope, Entry::Field { name: field.name.clone(), at, form: Form::Plain }, offset)?;
             }
         }
         Ok(())

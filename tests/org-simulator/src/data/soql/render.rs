@@ -2,18 +2,21 @@
 
 use std::collections::{HashMap, HashSet};
 
+use jiff::tz::TimeZone;
+
 use serde_json::{Map, Value as Json, json};
 
 use super::eval::{self, View};
 use super::format;
-use crate::data::soql::plan::{Entry, Output, Plan, Projection};
+use crate::data::soql::plan::{Entry, Form, Output, Plan, Projection};
 use crate::data::soql::result::{QueryResult, Rows};
 use crate::model::actor::Actor;
+use crate::model::currencies::{CURRENCY, Exchange};
 use crate::model::ids::{IdSource, RecordId};
 use crate::model::org::Org;
-use crate::model::schema::Object;
+use crate::model::schema::{Object, PicklistValue};
 use crate::model::store::Row;
-use crate::model::value::Place;
+use crate::model::value::{Place, Value};
 
 /// One page of a result.
 pub(crate) struct Page {
@@ -103,12 +106,7 @@ impl<'a> Renderer<'a, '_> {
         record.insert("attributes".to_owned(), attributes(object, id, self.options.version));
         for (entry, family) in projection.entries.iter().zip(families) {
             let (name, json) = match entry {
-                Entry::Field { name, at, formatted } => {
-                    let field = &object.fields[*at];
-                    let org = self.view.org;
-                    let json = || org.render_field(object, row, *at, self.options.version);
-                    (name, if *formatted { format::text(field, &org.field_value(object, row, *at)) } else { json() })
-                }
+                Entry::Field { name, at, form } => (name, self.field(object, row, *at, form)),
                 Entry::Parent { name, at, object, projection } => {
                     (name, self.parent(object, projection, row.get(*at).as_id()))
                 }
@@ -134,6 +132,34 @@ impl<'a> Renderer<'a, '_> {
             record.insert(name.clone(), json);
         }
         Json::Object(record)
+    }
+
+    fn field(&self, object: &Object, row: &Row, at: usize, form: &Form) -> Json {
+        let org = self.view.org;
+        let field = &object.fields[at];
+        let currency = || object.position(CURRENCY).map_or(&Value::Null, |at| row.get(at));
+        let converted = |exchange: &Exchange| exchange.value(&org.field_value(object, row, at), currency());
+        match form {
+            Form::Plain => org.render_field(object, row, at, self.options.version),
+            Form::Label => {
+                let value = org.field_value(object, row, at);
+                let label =
+                    field.picklist.iter().find(|known| known.value == value.as_text()).map(PicklistValue::label);
+                label.map_or_else(|| org.render_field(object, row, at, self.options.version), Json::from)
+            }
+            Form::Text(zone) => {
+                let code = Some(currency().as_text()).filter(|code| !code.is_empty());
+                format::text(field, &org.field_value(object, row, at), zone, code)
+            }
+            Form::Converted(exchange) => {
+                let id = row.id().unwrap_or(org.id);
+                let place = Place { version: self.options.version, object: &object.name, field: &field.name, id };
+                converted(exchange).json(place)
+            }
+            Form::ConvertedText(exchange) => {
+                format::text(field, &converted(exchange), &TimeZone::UTC, Some(exchange.to()))
+            }
+        }
     }
 
     fn parent(&mut self, object: &Object, projection: &Projection, id: Option<RecordId>) -> Json {

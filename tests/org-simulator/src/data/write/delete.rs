@@ -14,7 +14,7 @@ use crate::model::schema::{self, Field, Object};
 use crate::model::value::Value;
 
 /// Records that are deleted with their parent: parent object, child object, child's reference.
-const CASCADES: [(&str, &str, &str); 70] = [
+const CASCADES: [(&str, &str, &str); 73] = [
     ("Account", "Contact", "AccountId"),
     ("Account", "Opportunity", "AccountId"),
     ("Account", "AccountContactRelation", "AccountId"),
@@ -84,6 +84,9 @@ const CASCADES: [(&str, &str, &str); 70] = [
     ("Opportunity", "OpportunityShare", "OpportunityId"),
     ("Opportunity", "OpportunityTeamMember", "OpportunityId"),
     ("Opportunity", "Task", "WhatId"),
+    ("PermissionSetGroup", "PermissionSet", "PermissionSetGroupId"),
+    ("PermissionSetGroup", "PermissionSetAssignment", "PermissionSetGroupId"),
+    ("PermissionSetGroup", "PermissionSetGroupComponent", "PermissionSetGroupId"),
     ("Task", "TaskRelation", "TaskId"),
 ];
 

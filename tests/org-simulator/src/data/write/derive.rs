@@ -29,6 +29,7 @@ pub(super) fn derive(org: &Org, object: &Object, before: Option<&Row>, row: &mut
         "CampaignMember" => campaign_member(org, &mut record),
         "PricebookEntry" => products::price(org, &mut record),
         "OpportunityLineItem" => products::line_item(org, &mut record),
+        "PermissionSetAssignment" => assignment(org, &mut record),
         "Attachment" => attachment(&mut record),
         "Case" => case(org, &mut record),
         "ContentDocumentLink" => link(&mut record),
@@ -258,6 +259,13 @@ fn responded(org: &Org, record: &Record<'_>) -> bool {
     let own = |row: &Row| org.value(object, row, "Label") == record.get("Status");
     let statuses = statuses.unwrap_or_default();
     statuses.iter().any(|row| own(row) && *org.value(object, row, "HasResponded") == Value::Bool(true))
+}
+
+/// Names the permission set of the group that is assigned.
+fn assignment(org: &Org, record: &mut Record<'_>) {
+    if let Some(set) = record.get("PermissionSetGroupId").as_id().and_then(|group| org.set_of_group(group)) {
+        record.set("PermissionSetId", Value::Id(set));
+    }
 }
 
 fn attachment(record: &mut Record<'_>) {

@@ -3,9 +3,12 @@
 //! Sources: the pages of the objects in the Object Reference, and errors in public reports. The codes of the rules on
 //! activities' times, on relations of contacts and on the form of a username are unverified.
 
+use jiff::tz::TimeZone;
+
 use crate::data::write::Purpose;
 use crate::model::access::Permission;
 use crate::model::actor::Actor;
+use crate::model::currencies::CURRENCY;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
@@ -161,15 +164,17 @@ fn campaign_member(record: &Record<'_>) -> Result<(), ApiError> {
 /// Checks a price: one for each product and price book, and the standard price first.
 fn price(record: &Record<'_>) -> Result<(), ApiError> {
     let (org, book) = (record.org, record.id("Pricebook2Id"));
-    let twin = record.has_twin("Product2Id", &["Pricebook2Id"]);
+    let twin = record.has_twin("Product2Id", &["Pricebook2Id", CURRENCY]);
     unless(twin, "DUPLICATE_VALUE", || "This price definition already exists in this price book".to_owned())?;
     let is_standard = |book: Option<RecordId>| {
         let row = book.and_then(|book| org.store.get("Pricebook2", book));
         row.is_some_and(|row| *org.value("Pricebook2", row, "IsStandard") == Value::Bool(true))
     };
     let prices = record.id("Product2Id").map(|product| org.rows_below("PricebookEntry", "Product2Id", product));
-    let has_standard =
-        prices.iter().flatten().any(|row| is_standard(org.value("PricebookEntry", row, "Pricebook2Id").as_id()));
+    let has_standard = prices.iter().flatten().any(|row| {
+        let same_currency = org.value("PricebookEntry", row, CURRENCY) == record.get(CURRENCY);
+        same_currency && is_standard(org.value("PricebookEntry", row, "Pricebook2Id").as_id())
+    });
     unless(!is_standard(book) && !has_standard, "STANDARD_PRICE_NOT_DEFINED", || {
         "Before creating a custom price, create a standard price.".to_owned()
     })
@@ -197,6 +202,12 @@ fn line_item(record: &Record<'_>) -> Result<(), ApiError> {
                        one assigned to the opportunity, or is inactive)";
         return Err(ApiError::new("FIELD_INTEGRITY_EXCEPTION", message).fields(["PricebookEntryId"]));
     }
+    let currency = opportunity.map_or(&Value::Null, |row| org.value("Opportunity", row, CURRENCY));
+    if of_entry(CURRENCY) != *currency || record.get(CURRENCY) != currency {
+        let message = "field integrity exception: PricebookEntryId (pricebook entry currency code does not match opportunity \
+                       currency code)";
+        return Err(ApiError::new("FIELD_INTEGRITY_EXCEPTION", message).fields(["PricebookEntryId"]));
+    }
     Ok(())
 }
 
@@ -221,6 +232,11 @@ fn user(record: &Record<'_>, actor: &Actor, purpose: Purpose) -> Result<(), ApiE
     if record.differs("Username") && known.is_some() {
         let message = "Duplicate Username. Another user has already selected this username.";
         return Err(ApiError::new("DUPLICATE_USERNAME", message).fields(["Username"]));
+    }
+    let zone = record.get("TimeZoneSidKey").as_text();
+    if record.differs("TimeZoneSidKey") && !zone.is_empty() && TimeZone::get(zone).is_err() {
+        let message = format!("Time Zone: bad value for restricted picklist field: {zone}");
+        return Err(ApiError::new("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message).fields(["TimeZoneSidKey"]));
     }
     let own = record.row.id() == Some(actor.user) && record.before.is_some();
     let deactivated = record.differs("IsActive") && *record.get("IsActive") == Value::Bool(false);

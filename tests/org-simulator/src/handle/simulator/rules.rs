@@ -2,9 +2,14 @@
 
 use super::Simulator;
 use crate::model::{people, records, transaction};
-use crate::{AssignmentRule, DuplicateRule, Error, ObjectPermissions, PermissionSet, ValidationRule};
+use crate::{AssignmentRule, DuplicateRule, Error, LoginLimits, ObjectPermissions, PermissionSet, ValidationRule};
 
 impl Simulator {
+    /// Sets the login hours and login IP ranges of a profile; they replace the earlier ones.
+    pub fn set_login_limits(&self, profile: &str, limits: LoginLimits) -> Result<(), Error> {
+        self.shared.org().set_login_limits(profile, limits)
+    }
+
     /// Sets the restrictions of a profile (`Standard User`, `System Administrator`) on an object; they replace the
     /// earlier ones.
     pub fn limit_profile(&self, profile: &str, object: &str, permissions: &ObjectPermissions) -> Result<(), Error> {
@@ -51,7 +56,7 @@ impl Simulator {
 
     /// Removes the rules with that name.
     pub fn remove_rule(&self, name: &str) -> Result<(), Error> {
-        let removed = self.shared.org().rules.remove(name);
+        let removed = self.shared.org().remove_rule(name);
         removed.then_some(()).ok_or_else(|| Error::Unknown { what: "rule", name: name.to_owned() })
     }
 

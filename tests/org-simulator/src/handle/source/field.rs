@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::api::soap::xml::Element;
 use crate::model::computed::{Computed, Formula, Rollup, RollupFunction};
+use crate::model::criteria::FilterItem;
 use crate::model::schema::{Dependency, Field, FieldKind, PicklistValue, Schema, relationship_of};
 use crate::model::value::Value;
 
@@ -56,16 +57,11 @@ pub(super) fn field(schema: &Schema, name: &str, xml: &Element) -> Result<Field,
 /// Returns the formula or the roll-up summary of a field, if it is one.
 fn computed(xml: &Element) -> Result<Option<Computed>, String> {
     if let Some(text) = xml.value("formula") {
-        if xml.value("formulaTreatBlanksAs") == Some("BlankAsZero") {
-            return Err("formulas that treat blanks as zero are not supported".to_owned());
-        }
-        return Formula::parse(text).map(|formula| Some(Computed::Formula(formula)));
+        let blanks_as_zero = xml.value("formulaTreatBlanksAs") == Some("BlankAsZero");
+        return Formula::parse(text).map(|formula| Some(Computed::Formula(formula.treating_blanks(blanks_as_zero))));
     }
     if xml.value("type") != Some("Summary") {
         return Ok(None);
-    }
-    if xml.child("summaryFilterItems").is_some() {
-        return Err("roll-up summaries with filters are not supported".to_owned());
     }
     let function = match xml.value("summaryOperation") {
         Some("count") => RollupFunction::Count,
@@ -78,7 +74,21 @@ fn computed(xml: &Element) -> Result<Option<Computed>, String> {
     let (object, reference) = of_detail("summaryForeignKey").ok_or("summaryForeignKey names no field of an object")?;
     let field = of_detail("summarizedField").map(|(_, field)| field.to_owned());
     let (object, reference) = (object.to_owned(), reference.to_owned());
-    Ok(Some(Computed::Rollup(Rollup { object, reference, function, field })))
+    let filter = xml.all("summaryFilterItems").map(filter_item).collect::<Result<_, _>>()?;
+    Ok(Some(Computed::Rollup(Rollup { object, reference, function, field, filter })))
+}
+
+/// Returns a criterion of a roll-up summary.
+fn filter_item(xml: &Element) -> Result<FilterItem, String> {
+    if xml.child("valueField").is_some() {
+        return Err("filters that compare two fields are not supported".to_owned());
+    }
+    let field = xml.value("field").unwrap_or_default();
+    let field = field.split_once('.').map_or(field, |(_, field)| field).to_owned();
+    let operation = xml.value("operation").unwrap_or_default();
+    let operation = serde_json::from_value(operation.into());
+    let operation = operation.map_err(|_| "a filter has an operation that is not supported".to_owned())?;
+    Ok(FilterItem { field, operation, value: xml.value("value").unwrap_or_default().to_owned() })
 }
 
 /// Returns the type of a roll-up summary: that of the summarized field, or a number.
@@ -140,7 +150,7 @@ fn list(field: &mut Field, xml: &Element) -> Result<(), String> {
         if is_default {
             (field.default, field.defaulted_on_create) = (Value::text(name), true);
         }
-        field.picklist.push(PicklistValue { value: name.to_owned(), is_default });
+        field.picklist.push(PicklistValue::new(name, is_default));
     }
     if let Some(controller) = set.value("controllingField") {
         let valid_for = set.all("valueSettings").map(|setting| {
@@ -198,19 +208,40 @@ mod tests {
              <valueName>A</valueName></valueSettings></valueSet>",
         );
         let field = field.unwrap();
-        assert_eq!(field.picklist, [PicklistValue { value: "A".to_owned(), is_default: true }]);
+        assert_eq!(field.picklist, [PicklistValue::new("A", true)]);
         assert_eq!((field.restricted, &field.default), (true, &Value::text("A")));
         assert_eq!(field.dependency.unwrap().valid_for["A"], ["X", "Y"]);
+    }
+
+    #[test]
+    fn a_formula_and_a_summary_keep_their_settings() {
+        let zero = "<type>Number</type><formula>A__c</formula><formulaTreatBlanksAs>BlankAsZero</formulaTreatBlanksAs>";
+        let Some(Computed::Formula(formula)) = read(zero).unwrap().computed.map(|computed| *computed) else { panic!() };
+        assert!(formula.blanks_as_zero);
+        let summary = "<type>Summary</type><summaryOperation>count</summaryOperation>\
+                       <summaryForeignKey>A__c.B__c</summaryForeignKey><summaryFilterItems><field>A__c.C__c</field>\
+                       <operation>notEqual</operation><value>x</value></summaryFilterItems>";
+        let Some(Computed::Rollup(rollup)) = read(summary).unwrap().computed.map(|computed| *computed) else {
+            panic!()
+        };
+        let item = &rollup.filter[0];
+        assert_eq!((item.field.as_str(), item.value.as_str()), ("C__c", "x"));
     }
 
     #[test]
     fn unsupported_fields_are_refused_with_a_reason() {
         for (members, reason) in [
             ("<type>Summary</type>", "the operation"),
-            ("<type>Summary</type><summaryOperation>count</summaryOperation><summaryFilterItems/>", "with filters"),
             (
-                "<type>Number</type><formula>1</formula><formulaTreatBlanksAs>BlankAsZero</formulaTreatBlanksAs>",
-                "blanks as zero",
+                "<type>Summary</type><summaryOperation>count</summaryOperation><summaryForeignKey>A__c.B__c</summaryForeignKey>\
+                 <summaryFilterItems><field>A__c.C__c</field><operation>equals</operation><valueField>A__c.D__c</valueField>\
+                 </summaryFilterItems>",
+                "two fields",
+            ),
+            (
+                "<type>Summary</type><summaryOperation>count</summaryOperation><summaryForeignKey>A__c.B__c</summaryForeignKey>\
+                 <summaryFilterItems><field>A__c.C__c</field><operation>within</operation></summaryFilterItems>",
+                "an operation",
             ),
             ("<type>EncryptedText</type>", "type EncryptedText"),
             ("<type>Text</type><defaultValue>\"a\"</defaultValue>", "default values"),

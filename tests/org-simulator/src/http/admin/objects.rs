@@ -52,6 +52,8 @@ struct FieldRequest {
     auto_number: Option<String>,
     /// The text of a formula.
     formula: Option<String>,
+    /// The formula treats blank numbers as zero.
+    blanks_as_zero: bool,
     rollup: Option<Rollup>,
     /// Makes the records details of those that the reference names.
     master_detail: bool,
@@ -76,6 +78,7 @@ impl Default for FieldRequest {
             default: None,
             auto_number: None,
             formula: None,
+            blanks_as_zero: false,
             rollup: None,
             master_detail: false,
         }
@@ -93,8 +96,7 @@ impl FieldRequest {
         field.restricted = self.restricted;
         field.name_field = self.name == "Name";
         field.dependency.clone_from(&self.dependency);
-        field.picklist =
-            self.picklist.iter().map(|value| PicklistValue { value: value.clone(), is_default: false }).collect();
+        field.picklist = self.picklist.iter().map(|value| PicklistValue::new(value, false)).collect();
         if let Some(default) = &self.default {
             field.default = Value::read(&field, default)?;
             field.defaulted_on_create = true;
@@ -128,7 +130,10 @@ impl FieldRequest {
     fn compute(&self, field: &mut Field) -> Result<(), Error> {
         let computed = match (&self.formula, &self.rollup) {
             (None, None) => return Ok(()),
-            (Some(text), None) => Computed::Formula(Formula::parse(text).map_err(|reason| self.invalid(reason))?),
+            (Some(text), None) => {
+                let formula = Formula::parse(text).map_err(|reason| self.invalid(reason))?;
+                Computed::Formula(formula.treating_blanks(self.blanks_as_zero))
+            }
             (None, Some(rollup)) => Computed::Rollup(rollup.clone()),
             (Some(_), Some(_)) => return Err(self.invalid("a field is a formula or a roll-up summary, not both")),
         };

@@ -15,6 +15,7 @@ use crate::http::admin::response::{Outcome, done, ok};
 use crate::identity::realm::Shared;
 use crate::model::access::ObjectPermissions;
 use crate::model::ids::RecordId;
+use crate::model::logins::limits::LoginLimits;
 use crate::model::records;
 use crate::model::rules::{AssignmentRule, DuplicateRule, ValidationRule};
 use crate::model::sharing::SharingRule;
@@ -65,8 +66,7 @@ async fn set_sharing_rule(State(shared): State<Shared>, Body(rule): Body<Sharing
 
 /// Removes the rules with that name.
 async fn remove_rule(State(shared): State<Shared>, Path(name): Path<String>) -> Outcome {
-    let mut org = shared.org();
-    if org.rules.remove(&name) | org.remove_sharing_rule(&name) {
+    if shared.org().remove_rule(&name) {
         return Ok(done("rule"));
     }
     Err(Error::Unknown { what: "rule", name })
@@ -87,7 +87,10 @@ async fn unlock(State(shared): State<Shared>, Path(id): Path<String>) -> Outcome
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ProfileRequest {
+    #[serde(default)]
     objects: BTreeMap<String, ObjectPermissions>,
+    /// The login hours and login IP ranges; unchanged when absent.
+    login: Option<LoginLimits>,
 }
 
 async fn limit_profile(
@@ -98,6 +101,9 @@ async fn limit_profile(
     let mut org = shared.org();
     for (object, permissions) in &request.objects {
         org.limit_profile(&name, object, permissions)?;
+    }
+    if let Some(login) = request.login {
+        org.set_login_limits(&name, login)?;
     }
     Ok(done("profile"))
 }

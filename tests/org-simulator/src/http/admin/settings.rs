@@ -38,6 +38,10 @@ async fn advance_clock(State(shared): State<Shared>, Body(request): Body<ClockRe
 struct Settings {
     rotate_refresh_tokens: Option<bool>,
     password_flow: Option<bool>,
+    /// Locks sessions to the address from which they originated.
+    lock_sessions_to_address: Option<bool>,
+    /// Enforces the login IP ranges of profiles on every request.
+    check_every_address: Option<bool>,
     token_processing_ms: Option<u64>,
     package_install_ms: Option<u64>,
     daily_api_limit: Option<u64>,
@@ -59,6 +63,12 @@ async fn change_settings(State(shared): State<Shared>, Body(settings): Body<Sett
     }
     if let Some(on) = settings.password_flow {
         org.logins.password_flow = on;
+    }
+    if let Some(on) = settings.lock_sessions_to_address {
+        org.logins.locks_sessions = on;
+    }
+    if let Some(on) = settings.check_every_address {
+        org.logins.checks_every_request = on;
     }
     if let Some(ms) = settings.token_processing_ms {
         org.logins.processing = std::time::Duration::from_millis(ms);

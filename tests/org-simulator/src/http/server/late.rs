@@ -1,6 +1,6 @@
 //! Requests that take effect after their response was lost.
 
-use axum::extract::Request;
+use axum::extract::{FromRequestParts as _, Request};
 use jiff::SignedDuration;
 
 use crate::api::rest;
@@ -9,13 +9,15 @@ use crate::http::server::{authenticated, parsed};
 use crate::identity::realm::{Realm, Shared};
 use crate::model::late::LateRequest;
 use crate::model::org::Org;
+use crate::wire::ClientAddress;
 
 /// Keeps a request until the org's clock has advanced by `delay_s` seconds. One with an invalid session has no effect.
 pub(super) async fn receive(shared: &Shared, request: Request, delay_s: u32) {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    let Ok(ClientAddress(from)) = ClientAddress::from_request_parts(&mut parts, &()).await;
     let body = axum::body::to_bytes(body, MAX_BODY).await.unwrap_or_default();
     let mut org = shared.org();
-    if let Ok(actor) = authenticated(&mut org, &parts.headers) {
+    if let Ok(actor) = authenticated(&mut org, &parts.headers, from) {
         let due = org.clock.now() + SignedDuration::from_secs(delay_s.into());
         let late = LateRequest { due, actor, method: parts.method, uri: parts.uri, headers: parts.headers, body };
         org.late.push(late);

@@ -11,6 +11,7 @@ use crate::identity::oauth::request::{Request, no_such_user};
 use crate::identity::realm::Shared;
 use crate::model::ids::RecordId;
 use crate::model::logins::error::OAuthError;
+use crate::wire::ClientAddress;
 use crate::wire::html;
 
 const DENIED: OAuthError = OAuthError::new("access_denied", "end-user denied authorization");
@@ -37,9 +38,10 @@ fn refused_page(error: &OAuthError) -> Response {
 pub(super) async fn authorize(
     State(host): State<Host>,
     Query(query): Query<Vec<(String, String)>>,
+    ClientAddress(from): ClientAddress,
     headers: HeaderMap,
 ) -> Response {
-    let form = Form::new(query);
+    let form = Form::new(query).sent_from(from);
     let request = match Request::checked(&host, &form) {
         Ok(request) => request,
         Err(error) => return refused_page(&error),
@@ -69,12 +71,13 @@ pub(super) async fn authorize(
 pub(super) async fn decide(
     State(host): State<Host>,
     Query(query): Query<Vec<(String, String)>>,
+    ClientAddress(from): ClientAddress,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     let mut fields: Vec<(String, String)> = url::form_urlencoded::parse(&body).into_owned().collect();
     fields.extend(query);
-    let form = Form::new(fields);
+    let form = Form::new(fields).sent_from(from);
     let request = match Request::checked(&host, &form) {
         Ok(request) => request,
         Err(error) => return refused_page(&error),

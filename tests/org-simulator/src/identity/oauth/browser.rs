@@ -40,7 +40,7 @@ pub(super) fn set_login_cookie(mut response: Response, shared: &Shared, user: Re
     if response.status() != StatusCode::FOUND {
         return response;
     }
-    let login = Login { user, grant: None, client_id: String::new(), scope: SCOPE.to_owned() };
+    let login = Login { user, grant: None, client_id: String::new(), scope: SCOPE.to_owned(), from: None };
     let sid = {
         let mut org = shared.org();
         let (now, id) = (org.clock.now(), org.id);

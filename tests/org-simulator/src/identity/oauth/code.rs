@@ -29,7 +29,7 @@ impl Logins {
         let Consent { client_id, user, scope, nonce, .. } = consent;
         let grant = self.open_grant(&client_id, user, &scope, now);
         let refresh_token = may_refresh(&scope).then(|| self.new_refresh_token(grant));
-        let login = Login { user, grant: Some(grant), client_id, scope: scope.clone() };
+        let login = Login { user, grant: Some(grant), client_id, scope: scope.clone(), from: form.from() };
         let access_token = self.log_in(org, login, now);
         Ok(IssuedTokens { app, user, scope, access_token, refresh_token, nonce, issued_at: now })
     }

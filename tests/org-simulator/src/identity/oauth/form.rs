@@ -1,28 +1,43 @@
 //! A form body, with client credentials from the body or from HTTP Basic.
 
+use std::net::IpAddr;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// Decoded form fields; an absent field is read as an empty text.
+/// Decoded form fields, with the address of the client; an absent field is read as an empty text.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Form(Vec<(String, String)>);
+pub(crate) struct Form {
+    fields: Vec<(String, String)>,
+    from: Option<IpAddr>,
+}
 
 impl Form {
     pub(crate) fn new(fields: Vec<(String, String)>) -> Self {
-        Self(fields)
+        Self { fields, from: None }
     }
 
     /// Parses `application/x-www-form-urlencoded`.
     pub(crate) fn parse(body: &[u8]) -> Self {
-        Self(url::form_urlencoded::parse(body).into_owned().collect())
+        Self::new(url::form_urlencoded::parse(body).into_owned().collect())
     }
 
     pub(crate) fn get(&self, name: &str) -> &str {
-        self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+        self.fields.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+    }
+
+    /// Returns the address of the client, if it is known.
+    pub(crate) fn from(&self) -> Option<IpAddr> {
+        self.from
+    }
+
+    /// Sets the address of the client.
+    pub(crate) fn sent_from(self, from: Option<IpAddr>) -> Self {
+        Self { from, ..self }
     }
 
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
-        self.0.insert(0, (name.to_owned(), value.to_owned()));
+        self.fields.insert(0, (name.to_owned(), value.to_owned()));
         self
     }
 

@@ -18,16 +18,12 @@ pub(crate) struct Refresh {
     grant: u64,
     token: String,
     app: App,
+    from: Option<IpAddr>,
 }
 
 impl Logins {
     /// Starts a refresh, which [`Logins::finish_refresh`] completes. The reuse of a rotated token revokes its grant.
-    pub(crate) fn begin_refresh(
-        &mut self,
-        form: &Form,
-        from: Option<IpAddr>,
-        now: Timestamp,
-    ) -> Result<Refresh, OAuthError> {
+    pub(crate) fn begin_refresh(&mut self, form: &Form, now: Timestamp) -> Result<Refresh, OAuthError> {
         let app = self.apps.authenticate(form.get("client_id"), form.get("client_secret"))?;
         let token = form.get("refresh_token");
         let number = *self.refresh_tokens.get(token).ok_or(EXPIRED_TOKEN)?;
@@ -35,7 +31,7 @@ impl Logins {
         if grant.revoked || grant.client_id != app.client_id || grant.expired(&app, now) {
             return Err(EXPIRED_TOKEN);
         }
-        if !app.settings.allows_address(from) {
+        if !app.settings.allows_address(form.from()) {
             return Err(IP_RESTRICTED);
         }
         if grant.current.as_deref() != Some(token) {
@@ -45,7 +41,7 @@ impl Logins {
         if std::mem::replace(&mut grant.busy, true) {
             return Err(BUSY);
         }
-        Ok(Refresh { grant: number, token: token.to_owned(), app })
+        Ok(Refresh { grant: number, token: token.to_owned(), app, from: form.from() })
     }
 
     /// Completes a refresh and issues the new tokens.
@@ -65,7 +61,7 @@ impl Logins {
         let rotates = app.settings.rotates_refresh_tokens.unwrap_or(self.rotates);
         let refresh_token = rotates.then(|| self.new_refresh_token(refresh.grant));
         let client_id = app.client_id.clone();
-        let login = Login { user, grant: Some(refresh.grant), client_id, scope: scope.clone() };
+        let login = Login { user, grant: Some(refresh.grant), client_id, scope: scope.clone(), from: refresh.from };
         let access_token = self.log_in(org, login, now);
         Ok(IssuedTokens { app, user, scope, access_token, refresh_token, nonce: None, issued_at: now })
     }

@@ -7,6 +7,7 @@ use crate::model::ids::RecordId;
 use crate::model::logins::Session;
 use crate::model::logins::apps::App;
 use crate::model::org::Org;
+use crate::model::time_zones::standard_offset_ms;
 use crate::model::{datetime, schema};
 
 const ID_TOKEN_LIFE_S: i64 = 120;
@@ -67,6 +68,11 @@ impl Person<'_> {
         row.map(|row| self.org.value("User", row, field).as_text().to_owned()).unwrap_or_default()
     }
 
+    /// Returns the user's offset from UTC in milliseconds, as it is without daylight saving time (unverified).
+    fn utc_offset(&self) -> i64 {
+        standard_offset_ms(&self.org.time_zone(self.user), self.org.clock.now())
+    }
+
     fn modified(&self) -> Option<String> {
         let row = self.org.store.get("User", self.user)?;
         row.get(schema::MODIFIED_DATE).as_instant().map(datetime::rest)
@@ -103,10 +109,10 @@ pub(super) fn identity(org: &Org, host: &str, user: RecordId, version: &str) -> 
         "id": identity_url(host, org, user), "asserted_user": true, "user_id": user.as_str(), "organization_id": org.id.as_str(),
         "username": person.text("Username"), "nick_name": person.text("CommunityNickname"), "display_name": person.text("Name"),
         "email": person.text("Email"), "email_verified": true, "first_name": person.text("FirstName"), "last_name": person.text("LastName"),
-        "timezone": "America/Los_Angeles", "photos": person.photos(), "addr_street": null, "addr_city": null, "addr_state": null,
+        "timezone": person.text("TimeZoneSidKey"), "photos": person.photos(), "addr_street": null, "addr_city": null, "addr_state": null,
         "addr_country": null, "addr_zip": null, "mobile_phone": null, "mobile_phone_verified": false, "is_lightning_login_user": false,
         "status": {"created_date": null, "body": null}, "urls": person.urls(), "active": true, "user_type": "STANDARD", "language": "en_US",
-        "locale": "en_US", "utcOffset": -28_800_000, "last_modified_date": person.modified(), "is_app_installed": true,
+        "locale": "en_US", "utcOffset": person.utc_offset(), "last_modified_date": person.modified(), "is_app_installed": true,
     });
     let version = if version == "latest" { LATEST } else { version };
     if let (false, Some(urls)) = (version.is_empty(), identity["urls"].as_object_mut()) {
@@ -125,9 +131,9 @@ pub(super) fn userinfo(org: &Org, host: &str, user: RecordId) -> Json {
         "sub": identity_url(host, org, user), "user_id": user.as_str(), "organization_id": org.id.as_str(),
         "preferred_username": person.text("Username"), "nickname": person.text("CommunityNickname"), "name": person.text("Name"),
         "email": person.text("Email"), "email_verified": true, "given_name": person.text("FirstName"), "family_name": person.text("LastName"),
-        "zoneinfo": "America/Los_Angeles", "profile": format!("{}/{user}", org.base_url), "picture": picture["picture"], "photos": picture,
+        "zoneinfo": person.text("TimeZoneSidKey"), "profile": format!("{}/{user}", org.base_url), "picture": picture["picture"], "photos": picture,
         "address": {}, "is_salesforce_integration_user": false, "urls": person.urls(), "active": true, "user_type": "STANDARD",
-        "language": "en_US", "locale": "en_US", "utcOffset": -28_800_000, "updated_at": person.modified(), "is_app_installed": true,
+        "language": "en_US", "locale": "en_US", "utcOffset": person.utc_offset(), "updated_at": person.modified(), "is_app_installed": true,
     })
 }
 

@@ -19,12 +19,13 @@ impl Org {
         if !self.passwords.verify(user, form.get("password")) {
             return Err(OAuthError::new("invalid_grant", "authentication failure - Invalid Password"));
         }
-        self.count_login_if_allowed(&app.client_id, user)?;
+        self.count_login_if_allowed(&app.client_id, user, form.from())?;
         let scope = app.settings.default_scope();
         Ok(self.open_session_without_grant(
             app,
             user,
             &super::flows::without_scopes(&scope, &["refresh_token", "offline_access", "openid"]),
+            form.from(),
         ))
     }
 }

@@ -119,6 +119,9 @@ impl<'a> Request<'a> {
         if org.may_log_in(user).is_err() {
             return no_such_user();
         }
+        if org.may_log_in_from(user, self.form.from()).is_err() {
+            return login_restricted();
+        }
         if let Some(error) = org.app_error(&self.app.client_id, user) {
             return self.redirect_error(&error);
         }
@@ -141,6 +144,12 @@ impl<'a> Request<'a> {
 pub(crate) const PROMPTS: [&str; 4] = ["login", "consent", "select_account", "none"];
 
 pub(crate) const DISPLAYS: [&str; 5] = ["", "page", "popup", "touch", "mobile"];
+
+/// Returns the page for a user outside the login hours or the login IP ranges. (Its text is unverified.)
+fn login_restricted() -> Response {
+    let message = "You can't log in now or from here. Contact your administrator.";
+    (StatusCode::FORBIDDEN, Html(html::message(message))).into_response()
+}
 
 pub(crate) fn no_such_user() -> Response {
     (StatusCode::BAD_REQUEST, Html(html::message("There is no such active user."))).into_response()

@@ -59,7 +59,7 @@ impl TestContext {
 
     fn begin(&mut self, token: &str) -> Result<Refresh, OAuthError> {
         let form = form(&[("client_id", "app"), ("client_secret", "secret"), ("refresh_token", token)]);
-        self.logins.begin_refresh(&form, None, self.now)
+        self.logins.begin_refresh(&form, self.now)
     }
 
     fn refresh(&mut self, token: &str) -> Result<IssuedTokens, OAuthError> {

@@ -1,9 +1,7 @@
 //! The token endpoint.
 
-use std::net::IpAddr;
-
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, header};
 use serde_json::Value as Json;
@@ -15,14 +13,14 @@ use super::{Form, IssuedTokens, Refresh, identity};
 use crate::identity::oauth::response::{credentials, error_response, oauth_json};
 use crate::identity::realm::Shared;
 use crate::model::logins::error::{EXPIRED_TOKEN, OAuthError};
-use crate::wire::Connection;
+use crate::wire::ClientAddress;
 
 const NO_SUCH_CODE: OAuthError = OAuthError::new("invalid_grant", "invalid authorization code");
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 pub(super) async fn token(
     State(host): State<Host>,
-    ConnectInfo(connection): ConnectInfo<Connection>,
+    ClientAddress(from): ClientAddress,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -32,10 +30,10 @@ pub(super) async fn token(
             "must use HTTP POST with content type application/x-www-form-urlencoded",
         ));
     }
-    let form = credentials(&headers, &body);
+    let form = credentials(&headers, &body).sent_from(from);
     let outcome = match form.get("grant_type") {
         "authorization_code" => exchange(&host, &form),
-        "refresh_token" => refresh(&host, &form, address(&headers, &connection)).await,
+        "refresh_token" => refresh(&host, &form).await,
         JWT_BEARER => bearer_assertion(&host, &form),
         "client_credentials" => client_credentials(&host, &form),
         PASSWORD => password(&host, &form),
@@ -57,12 +55,6 @@ fn is_form(headers: &HeaderMap) -> bool {
     content_type.is_some_and(|value| value.starts_with("application/x-www-form-urlencoded"))
 }
 
-/// Returns the client's address: `X-Simulator-Client-Ip`, which tests set, or the peer of the connection.
-fn address(headers: &HeaderMap, connection: &Connection) -> Option<IpAddr> {
-    let given = headers.get("x-simulator-client-ip").and_then(|value| value.to_str().ok());
-    given.map_or(connection.peer(), |given| given.trim().parse().ok())
-}
-
 fn exchange(host: &Host, form: &Form) -> Result<Json, OAuthError> {
     host.apps().authenticate(form.get("client_id"), form.get("client_secret"))?;
     let shared = host.find(|org| org.logins.consent(form.get("code")).is_some()).ok_or(NO_SUCH_CODE)?;
@@ -72,12 +64,12 @@ fn exchange(host: &Host, form: &Form) -> Result<Json, OAuthError> {
 
 /// Refreshes tokens. A refresh is completed even when the client disconnects, as on a real server. At the login host of
 /// the other environment the token is treated as expired.
-async fn refresh(host: &Host, form: &Form, from: Option<IpAddr>) -> Result<Json, OAuthError> {
+async fn refresh(host: &Host, form: &Form) -> Result<Json, OAuthError> {
     host.apps().authenticate(form.get("client_id"), form.get("client_secret"))?;
     let shared = host.find(|org| org.logins.grant_of(form.get("refresh_token")).is_some()).ok_or(EXPIRED_TOKEN)?;
     let (accepted, processing) = {
         let mut org = shared.org();
-        (org.begin_refresh(form, from)?, org.logins.processing)
+        (org.begin_refresh(form)?, org.logins.processing)
     };
     let host = host.clone();
     #[expect(
@@ -110,7 +102,7 @@ fn bearer_assertion(host: &Host, form: &Form) -> Result<Json, OAuthError> {
         let mut org = shared.org();
         let (audiences, now) = (host.audiences(&org), org.clock.now());
         assertion.verify(app.settings.certificate.as_deref(), &audiences, now)?;
-        org.bearer_assertion(app, &assertion.claims)?
+        org.bearer_assertion(app, &assertion.claims, form.from())?
     };
     Ok(token_response(host, &shared, &granted))
 }

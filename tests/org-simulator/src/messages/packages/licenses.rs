@@ -62,8 +62,7 @@ pub(crate) fn prepare(org: &mut Org) {
         }
         if *kind == FieldKind::Picklist {
             let known = ["Active", "Suspended", "Trial", "Uninstalled"];
-            field.picklist =
-                known.iter().map(|value| PicklistValue { value: (*value).to_owned(), is_default: false }).collect();
+            field.picklist = known.iter().map(|value| PicklistValue::new(value, false)).collect();
         }
         org.schema.add_field(object, field);
     }

@@ -212,7 +212,7 @@ impl Org {
             level = level.max(shares("AccountShare", "AccountId", account));
             level = level.max(self.of_account_owner(&reach, actor, object, account));
         }
-        level.max(self.by_rules(&reach, object, owner))
+        level.max(self.by_rules(&reach, object, row, owner))
     }
 
     /// Returns the access of an account's owner to a record below the account, which the owner's role grants.
@@ -226,11 +226,12 @@ impl Org {
         role.map_or(Level::None, |role| Level::named(self.value("UserRole", role, &field).as_text()))
     }
 
-    fn by_rules(&self, reach: &Reach, object: &Object, owner: RecordId) -> Level {
+    fn by_rules(&self, reach: &Reach, object: &Object, row: &Row, owner: RecordId) -> Level {
         let rules = self.sharing.rules.iter().filter(|rule| rule.object == object.name);
         let applies = rules.filter(|rule| {
             let with = self.group_of(&rule.shared_with).is_ok_and(|group| reach.shared_with.contains(&group));
-            with && self.group_of(&rule.owned_by).is_ok_and(|group| self.groups_of(owner).contains(&group))
+            let owned = |owners| self.group_of(owners).is_ok_and(|group| self.groups_of(owner).contains(&group));
+            with && rule.owned_by.as_ref().map_or_else(|| rule.is_met(object, row), owned)
         });
         let level = |access| if access == SharedAccess::Edit { Level::Edit } else { Level::Read };
         applies.map(|rule| level(rule.access)).max().unwrap_or(Level::None)

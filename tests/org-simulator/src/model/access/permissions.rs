@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
+use crate::model::logins::limits::LoginLimits;
+use crate::model::logins::policy::is_range;
 use crate::model::org::Org;
 use crate::model::profiles::ObjectLimits;
 use crate::model::schema::Object;
@@ -37,6 +39,19 @@ pub struct ObjectPermissions {
 }
 
 impl Org {
+    /// Sets the login hours and login IP ranges of a profile; they replace the earlier ones.
+    pub(crate) fn set_login_limits(&mut self, profile: &str, limits: LoginLimits) -> Result<(), Error> {
+        let unknown = || Error::Unknown { what: "profile", name: profile.to_owned() };
+        let profile = self.setup_record("Profile", "Name", profile).and_then(|row| row.id()).ok_or_else(unknown)?;
+        let wrong = limits.addresses.iter().find(|range| !is_range(range));
+        if let Some(wrong) = wrong {
+            let reason = format!("{wrong} is no address, and no range of addresses");
+            return Err(Error::Invalid { what: "login IP range", reason });
+        }
+        self.logins.limits.insert(profile, limits);
+        Ok(())
+    }
+
     /// Sets the restrictions of a profile on an object; they replace the earlier ones.
     pub(crate) fn limit_profile(
         &mut self,

@@ -1,5 +1,5 @@
-//! Evaluates formulas. A blank stays blank in arithmetic (`formulaTreatBlanksAs` is `BlankAsBlank`), and is an empty text in
-//! a concatenation.
+//! Evaluates formulas. A blank stays blank in arithmetic, unless the formula treats blank numbers as zero
+//! (`formulaTreatBlanksAs`), and is an empty text in a concatenation.
 
 use std::cmp::Ordering;
 
@@ -19,11 +19,12 @@ struct Record<'a> {
     object: &'a Object,
     row: &'a Row,
     depth: usize,
+    blanks_as_zero: bool,
 }
 
 impl Formula {
     pub(super) fn value(&self, org: &Org, object: &Object, row: &Row, depth: usize) -> Value {
-        Record { org, object, row, depth: depth + 1 }.value(&self.tree)
+        Record { org, object, row, depth: depth + 1, blanks_as_zero: self.blanks_as_zero }.value(&self.tree)
     }
 }
 
@@ -57,13 +58,18 @@ impl Record<'_> {
             [name, rest @ ..] => (name, rest),
         };
         if rest.is_empty() {
-            let at = self.object.position(name);
-            return at
-                .map_or(Value::Null, |at| self.org.value_within(self.object, self.row, at, self.depth).into_owned());
+            let Some(at) = self.object.position(name) else { return Value::Null };
+            let value = self.org.value_within(self.object, self.row, at, self.depth).into_owned();
+            let is_number = self.object.fields.get(at).is_some_and(|field| field.kind.is_number());
+            return if value.is_null() && is_number { self.blank_number() } else { value };
         }
         let parent = self.object.relationship(name).and_then(|at| self.row.get(at).as_id());
         let parent = parent.and_then(|id| self.org.live_record(id));
         parent.map_or(Value::Null, |(object, row)| Record { object, row, ..self }.field(rest))
+    }
+
+    fn blank_number(self) -> Value {
+        if self.blanks_as_zero { Value::Double(0.0) } else { Value::Null }
     }
 
     fn call(self, function: Function, arguments: &[Expression]) -> Value {

@@ -11,6 +11,9 @@ use crate::model::schema::Object;
 pub(crate) struct Formula {
     pub(crate) text: String,
     pub(super) tree: Expression,
+    /// Fields with numbers that are blank count as zero (`formulaTreatBlanksAs`).
+    #[serde(default)]
+    pub(crate) blanks_as_zero: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -92,13 +95,18 @@ impl Expression {
 impl Formula {
     /// Parses a formula; the error says what is wrong or not supported.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        Ok(Self { text: text.to_owned(), tree: parse::parse(text)? })
+        Ok(Self { text: text.to_owned(), tree: parse::parse(text)?, blanks_as_zero: false })
+    }
+
+    /// Sets whether blank numbers count as zero.
+    pub(crate) fn treating_blanks(self, blanks_as_zero: bool) -> Self {
+        Self { blanks_as_zero, ..self }
     }
 
     /// Returns a formula that shows a field of a parent.
     pub(crate) fn parent(path: &str) -> Self {
         let names = path.split('.').map(str::to_owned).collect();
-        Self { text: path.to_owned(), tree: Expression::Field(names) }
+        Self { text: path.to_owned(), tree: Expression::Field(names), blanks_as_zero: false }
     }
 
     pub(super) fn is_deterministic(&self, object: &Object, depth: usize) -> bool {

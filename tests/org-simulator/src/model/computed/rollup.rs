@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::criteria::FilterItem;
 use crate::model::org::Org;
 use crate::model::schema::{Field, FieldKind, Object};
 use crate::model::store::Row;
@@ -29,24 +30,41 @@ pub(crate) struct Rollup {
     /// The summarized field; none for `COUNT`.
     #[serde(default)]
     pub(crate) field: Option<String>,
+    /// The criteria that the summarized records meet, all of them.
+    #[serde(default)]
+    pub(crate) filter: Vec<FilterItem>,
 }
 
 impl Rollup {
     pub(super) fn uses(&self, object: &str, field: &str) -> bool {
-        self.object == object && (self.reference == field || self.field.as_deref() == Some(field))
+        let filters = || self.filter.iter().any(|item| item.field.eq_ignore_ascii_case(field));
+        self.object == object && (self.reference == field || self.field.as_deref() == Some(field) || filters())
     }
 
     /// Returns the summary for a record; the sum of no values is 0, and their least or greatest is null.
-    pub(super) fn value(&self, org: &Org, row: &Row, depth: usize) -> Value {
+    ///
+    /// Amounts are converted to the currency of the record.
+    pub(super) fn value(&self, org: &Org, (object, master): (&Object, &Row), depth: usize) -> Value {
         let Some(detail) = org.schema.object(&self.object) else { return Value::Null };
         let Some((at, table)) = detail.position(&self.reference).zip(org.store.table(&self.object)) else {
             return self.of(&mut std::iter::empty());
         };
-        let ids = row.id().map_or(&[][..], |id| table.find(at, &Value::Id(id)));
+        let ids = master.id().map_or(&[][..], |id| table.find(at, &Value::Id(id)));
+        let meets = |row: &Row, item: &FilterItem| {
+            let at = detail.position(&item.field);
+            let met = at.and_then(|at| {
+                Some(item.is_met(detail.fields.get(at)?, &org.value_within(detail, row, at, depth + 1)))
+            });
+            met.unwrap_or_default()
+        };
         let rows = ids.iter().filter_map(|id| table.get(*id));
+        let rows = rows.filter(|row| self.filter.iter().all(|item| meets(row, item)));
         let field = self.field.as_ref().and_then(|name| detail.position(name));
         let values = rows.map(|row| match field {
-            Some(at) => org.value_within(detail, row, at, depth + 1).into_owned(),
+            Some(at) => {
+                let value = org.value_within(detail, row, at, depth + 1).into_owned();
+                org.in_currency_of(value, (detail, row, at), (object, master))
+            }
             None => Value::Int(1),
         });
         self.of(&mut values.filter(|value| !value.is_null()))
@@ -82,6 +100,16 @@ pub(crate) fn check_rollup(org: &Org, object: &Object, field: &Field, rollup: &R
     if !is_detail || !reference.reference_to.contains(&object.name) {
         return Err(format!("{}.{} is no master-detail relationship to {}", detail.name, reference.name, object.name));
     }
+    let changes = |name: &str| {
+        let computed = detail.field(name).and_then(|field| field.computed.as_ref());
+        computed.is_some_and(|computed| !computed.is_deterministic(detail))
+    };
+    for item in &rollup.filter {
+        item.check(detail)?;
+        if changes(&item.field) {
+            return Err(format!("{} depends on other records or on the day, and cannot be a filter", item.field));
+        }
+    }
     let Some(name) = &rollup.field else {
         let counts = rollup.function == RollupFunction::Count && field.kind == FieldKind::Double;
         return if counts { Ok(()) } else { Err("only COUNT has no field, and its type is double".to_owned()) };
@@ -99,7 +127,7 @@ pub(crate) fn check_rollup(org: &Org, object: &Object, field: &Field, rollup: &R
         let (function, kind, own) = (rollup.function, kind.name(), field.kind.name());
         return Err(format!("{function:?} of a field of type {kind} does not give {own}"));
     }
-    if summarized.computed.as_ref().is_some_and(|computed| !computed.is_deterministic(detail)) {
+    if changes(name) {
         return Err(format!("{name} depends on other records or on the day, and cannot be summarized"));
     }
     Ok(())

@@ -65,7 +65,14 @@ impl AppSettings {
     }
 }
 
-fn in_range(range: &str, address: IpAddr) -> bool {
+/// Returns whether a text is an address or a range of addresses.
+pub(crate) fn is_range(range: &str) -> bool {
+    let (first, last) = range.split_once('-').unwrap_or((range, range));
+    [first, last].into_iter().all(|address| address.trim().parse::<IpAddr>().is_ok())
+}
+
+/// Returns whether an address is in a range, `192.0.2.7` or `192.0.2.0-192.0.2.255`.
+pub(super) fn in_range(range: &str, address: IpAddr) -> bool {
     let (first, last) = range.split_once('-').unwrap_or((range, range));
     match (first.trim().parse::<IpAddr>(), last.trim().parse::<IpAddr>()) {
         (Ok(first), Ok(last)) => first.is_ipv4() == address.is_ipv4() && (first..=last).contains(&address),

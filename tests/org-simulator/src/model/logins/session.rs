@@ -1,5 +1,7 @@
 //! Sessions and their access tokens.
 
+use std::net::IpAddr;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::ids::RecordId;
@@ -8,7 +10,18 @@ use crate::model::logins::{Login, Logins, Session};
 impl Logins {
     /// Opens a session without an app. `org` is the org's 15-character id, with which an access token begins.
     pub(crate) fn open_session(&mut self, org: &str, user: RecordId, now: Timestamp) -> String {
-        self.log_in(org, Login { user, grant: None, client_id: String::new(), scope: "api".to_owned() }, now)
+        self.open_session_from(org, user, None, now)
+    }
+
+    /// Opens a session without an app for a client at an address.
+    pub(crate) fn open_session_from(
+        &mut self,
+        org: &str,
+        user: RecordId,
+        from: Option<IpAddr>,
+        now: Timestamp,
+    ) -> String {
+        self.log_in(org, Login { user, grant: None, client_id: String::new(), scope: "api".to_owned(), from }, now)
     }
 
     pub(crate) fn log_in(&mut self, org: &str, login: Login, now: Timestamp) -> String {

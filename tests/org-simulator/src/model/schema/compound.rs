@@ -8,14 +8,16 @@ use crate::model::store::Row;
 use crate::model::value::Place;
 
 /// The parts of an address: the suffix of the field's name, and the key in the compound value.
-const ADDRESS: [(&str, &str); 8] = [
+const ADDRESS: [(&str, &str); 10] = [
     ("City", "city"),
     ("Country", "country"),
+    ("CountryCode", "countryCode"),
     ("GeocodeAccuracy", "geocodeAccuracy"),
     ("Latitude", "latitude"),
     ("Longitude", "longitude"),
     ("PostalCode", "postalCode"),
     ("State", "state"),
+    ("StateCode", "stateCode"),
     ("Street", "street"),
 ];
 const LOCATION: [(&str, &str); 2] = [("Latitude__s", "latitude"), ("Longitude__s", "longitude")];

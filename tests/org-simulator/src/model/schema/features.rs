@@ -1,12 +1,13 @@
 //! The changes that an org's features make to its schema.
 
-use super::{Field, FieldKind, Schema};
+use super::{Dependency, Field, FieldKind, PicklistValue, Schema};
 use crate::model::kind::Features;
+use crate::model::places::COUNTRIES;
 use crate::model::schema::field::currency;
 use crate::model::schema::{Access, Object};
 
 /// Fields of a person account besides its name: the account's field, its type, and the contact's field.
-pub(crate) const PERSON_FIELDS: [(&str, FieldKind, &str); 13] = [
+pub(crate) const PERSON_FIELDS: [(&str, FieldKind, &str); 15] = [
     ("PersonEmail", FieldKind::Email, "Email"),
     ("PersonMobilePhone", FieldKind::Phone, "MobilePhone"),
     ("PersonHomePhone", FieldKind::Phone, "HomePhone"),
@@ -19,6 +20,8 @@ pub(crate) const PERSON_FIELDS: [(&str, FieldKind, &str); 13] = [
     ("PersonMailingState", FieldKind::String, "MailingState"),
     ("PersonMailingPostalCode", FieldKind::String, "MailingPostalCode"),
     ("PersonMailingCountry", FieldKind::String, "MailingCountry"),
+    ("PersonMailingStateCode", FieldKind::Picklist, "MailingStateCode"),
+    ("PersonMailingCountryCode", FieldKind::Picklist, "MailingCountryCode"),
     ("PersonLeadSource", FieldKind::Picklist, "LeadSource"),
 ];
 /// The parts of a person's name, which account and contact share.
@@ -39,11 +42,36 @@ impl Schema {
             for name in names {
                 self.add_field(&name, currency());
             }
+            self.add_field("User", currency());
+            let label = "Default Currency ISO Code".to_owned();
+            self.add_field("User", Field { name: "DefaultCurrencyIsoCode".to_owned(), label, ..currency() });
+            self.add_field("OpportunityHistory", currency().read_only());
         }
         if features.person_accounts {
             self.add_person_accounts();
         }
+        if features.state_and_country_picklists {
+            self.add_place_codes();
+        }
         self
+    }
+
+    /// Adds the codes of state and country to every address that clients write.
+    fn add_place_codes(&mut self) {
+        let writeable = self.objects().filter(|object| object.access == Access::Full);
+        let stems = writeable.flat_map(|object| {
+            let is_address = |stem: &&str| object.field(&format!("{stem}State")).is_some();
+            let stems = object.fields.iter().filter_map(|field| field.name.strip_suffix("Country")).filter(is_address);
+            stems.map(|stem| (object.name.clone(), stem.to_owned())).collect::<Vec<_>>()
+        });
+        for (object, stem) in stems.collect::<Vec<_>>() {
+            let text = self.object(&object).and_then(|object| object.field(&format!("{stem}State"))).cloned();
+            let label = format!("{stem} State/Province").trim_start().to_owned();
+            let text = text.map(|text| Field { label, ..text });
+            for field in text.into_iter().chain(place_codes(&stem)) {
+                self.add_field(&object, field);
+            }
+        }
     }
 
     fn add_person_accounts(&mut self) {
@@ -67,7 +95,9 @@ impl Schema {
             let kind = if name == "Salutation" { FieldKind::Picklist } else { FieldKind::String };
             fields.push(like(name, kind, name));
         }
-        fields.extend(PERSON_FIELDS.iter().map(|(name, kind, contact_field)| like(name, *kind, contact_field)));
+        let known = |name: &str| contact.as_ref().is_some_and(|contact| contact.field(name).is_some());
+        let personal = PERSON_FIELDS.iter().filter(|(.., contact_field)| known(contact_field));
+        fields.extend(personal.map(|(name, kind, contact_field)| like(name, *kind, contact_field)));
         for field in fields {
             self.add_field("Account", field);
         }
@@ -78,6 +108,25 @@ impl Schema {
         }
         self.add_field("RecordType", Field::new("IsPersonType", FieldKind::Boolean).read_only());
     }
+}
+
+/// Returns the picklists of the codes of an address, whose fields begin with the stem: of the country, and of its state.
+fn place_codes(stem: &str) -> [Field; 2] {
+    let field = |part: &str, label: &str, picklist| Field {
+        label: format!("{stem} {label}").trim_start().to_owned(),
+        restricted: true,
+        picklist,
+        ..Field::new(&format!("{stem}{part}"), FieldKind::Picklist)
+    };
+    let countries = COUNTRIES.iter().map(|country| PicklistValue::labeled(country.code, country.name)).collect();
+    let states = || COUNTRIES.iter().flat_map(|country| country.states.iter().map(move |state| (country.code, state)));
+    let valid_for = states().map(|(country, (code, _))| ((*code).to_owned(), vec![country.to_owned()])).collect();
+    let states = states().map(|(_, (code, name))| PicklistValue::labeled(code, name)).collect();
+    let state = Field {
+        dependency: Some(Dependency { controller: format!("{stem}CountryCode"), valid_for }),
+        ..field("StateCode", "State/Province Code", states)
+    };
+    [field("CountryCode", "Country Code", countries), state]
 }
 
 /// Objects that clients write and whose records have no currency.

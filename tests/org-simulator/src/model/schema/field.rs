@@ -92,6 +92,23 @@ impl FieldKind {
 pub(crate) struct PicklistValue {
     pub(crate) value: String,
     pub(crate) is_default: bool,
+    /// The text that people see, where it differs from the value.
+    #[serde(default)]
+    label: Option<String>,
+}
+
+impl PicklistValue {
+    pub(crate) fn new(value: &str, is_default: bool) -> Self {
+        Self { value: value.to_owned(), is_default, label: None }
+    }
+
+    pub(crate) fn labeled(value: &str, label: &str) -> Self {
+        Self { label: Some(label.to_owned()), ..Self::new(value, false) }
+    }
+
+    pub(crate) fn label(&self) -> &str {
+        self.label.as_ref().unwrap_or(&self.value)
+    }
 }
 
 /// The controlling field of a dependent picklist, and the combinations of values that are valid.
@@ -207,6 +224,13 @@ impl Field {
         self.is_key() && self.kind != FieldKind::Id || self.summarized || self.indexed_reference
     }
 
+    /// Returns whether the values are codes of states or countries.
+    pub(crate) fn is_place_code(&self) -> bool {
+        self.kind == FieldKind::Picklist
+            && !self.custom
+            && (self.name.ends_with("CountryCode") || self.name.ends_with("StateCode"))
+    }
+
     /// Returns whether the field can identify a record: an external id or another lookup key.
     pub(crate) fn is_key(&self) -> bool {
         self.external_id || self.unique || self.id_lookup
@@ -281,8 +305,7 @@ pub(crate) const CURRENCIES: [&str; 3] = ["USD", "EUR", "GBP"];
 
 /// Returns the field `CurrencyIsoCode`.
 pub(crate) fn currency() -> Field {
-    let picklist =
-        CURRENCIES.iter().map(|code| PicklistValue { value: (*code).to_owned(), is_default: *code == "USD" });
+    let picklist = CURRENCIES.iter().map(|code| PicklistValue::new(code, *code == "USD"));
     Field {
         label: "Currency ISO Code".to_owned(),
         length: 3,

@@ -148,6 +148,15 @@ impl Object {
         self.fields.iter().position(|f| f.relationship.as_deref().is_some_and(|r| r.eq_ignore_ascii_case(name)))
     }
 
+    /// Returns the values of a field that controls dependent picklists, in their order.
+    pub(crate) fn controlling_values(&self, name: &str) -> Vec<&str> {
+        match self.field(name) {
+            None => Vec::new(),
+            Some(field) if field.kind == FieldKind::Boolean => vec!["false", "true"],
+            Some(field) => field.picklist.iter().map(|known| known.value.as_str()).collect(),
+        }
+    }
+
     pub(crate) fn name_field(&self) -> Option<usize> {
         self.fields.iter().position(|f| f.name_field)
     }

@@ -65,7 +65,7 @@ impl Schema {
 
 fn picklist_value(text: &str) -> PicklistValue {
     let value = text.trim();
-    PicklistValue { value: value.trim_end_matches('*').to_owned(), is_default: value.ends_with('*') }
+    PicklistValue::new(value.trim_end_matches('*'), value.ends_with('*'))
 }
 
 fn object(line: &'static str) -> Object {

@@ -116,7 +116,8 @@ fn read_picklist(field: &Field, text: String) -> Result<Value, ApiError> {
     let known = |part: &str| field.picklist.iter().any(|p| p.value.eq_ignore_ascii_case(part));
     let multi = field.kind == FieldKind::MultiPicklist;
     let fits = if multi { text.split(';').all(known) } else { known(&text) };
-    if field.restricted && !fits {
+    // An unknown code of a state or country gets an error of its own when the record is saved.
+    if field.restricted && !fits && !field.is_place_code() {
         let message = format!("{}: bad value for restricted picklist field: {text}", field.label);
         return Err(ApiError::new("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message).fields([&field.name]));
     }

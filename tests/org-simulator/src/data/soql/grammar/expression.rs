@@ -4,7 +4,7 @@ use winnow::combinator::{alt, cut_err, delimited, opt, peek, preceded};
 use winnow::prelude::*;
 
 use super::literal::{literal, text};
-use crate::data::soql::ast::{Aggregate, Expression, Literal, Path};
+use crate::data::soql::ast::{Aggregate, Expression, Literal, Path, Zone};
 use crate::data::soql::date_function::DateFunction;
 use crate::data::soql::distance::{Center, Unit};
 use crate::data::soql::grammar::words::{Input, keyword, lexeme, name, path, symbol};
@@ -60,16 +60,17 @@ fn function(input: &mut Input<'_>) -> ModalResult<Expression> {
         cut_err(symbol(")")).parse_next(input)?;
         return Ok(Expression::FormatOf(aggregate, argument));
     }
-    let argument = match function {
+    let (wrapped, argument) = match function {
         Function::Date(_) => cut_err(within_wrapper("CONVERTTIMEZONE")).parse_next(input)?,
         Function::Format => cut_err(within_wrapper("CONVERTCURRENCY")).parse_next(input)?,
-        _ => cut_err(path).parse_next(input)?,
+        _ => (false, cut_err(path).parse_next(input)?),
     };
     cut_err(symbol(")")).parse_next(input)?;
     Ok(match function {
-        Function::Date(function) => Expression::Date(function, argument),
+        Function::Date(function) => Expression::Date(function, if wrapped { Zone::User } else { Zone::Utc }, argument),
         Function::Aggregate(function) => Expression::Aggregate(function, argument),
         Function::Label => Expression::Label(argument),
+        Function::Format if wrapped => Expression::FormatCurrency(argument),
         Function::Format => Expression::Format(argument),
         Function::Currency => Expression::Currency(argument),
         Function::Grouping => Expression::Grouping(argument),
@@ -81,7 +82,7 @@ fn within_format(input: &mut Input<'_>) -> ModalResult<Expression> {
     let aggregate = |input: &mut Input<'_>| {
         let head = lexeme(name.verify_map(|name| known_aggregate(&name)));
         let argument = delimited(symbol("("), within_wrapper("CONVERTCURRENCY"), symbol(")"));
-        (head, argument).map(|(function, argument)| Expression::Aggregate(function, argument)).parse_next(input)
+        (head, argument).map(|(function, (_, argument))| Expression::Aggregate(function, argument)).parse_next(input)
     };
     let converted = delimited((keyword("CONVERTCURRENCY"), symbol("(")), aggregate, symbol(")"));
     alt((converted, aggregate)).parse_next(input)
@@ -92,11 +93,11 @@ fn is_count_without_field((function, (), end): &(Function, (), Option<()>)) -> b
     !matches!(function, Function::Aggregate(Aggregate::Count)) || end.is_none()
 }
 
-/// Parses a field, or a field within a wrapper function that has no effect here.
-fn within_wrapper<'i>(wrapper: &'static str) -> impl FnMut(&mut Input<'i>) -> ModalResult<Path> {
+/// Parses a field, or a field within a wrapper function; returns whether there is one.
+fn within_wrapper<'i>(wrapper: &'static str) -> impl FnMut(&mut Input<'i>) -> ModalResult<(bool, Path)> {
     move |input| {
         let wrapped = delimited((keyword(wrapper), symbol("(")), cut_err(path), cut_err(symbol(")")));
-        alt((wrapped, path)).parse_next(input)
+        alt((wrapped.map(|path| (true, path)), path.map(|path| (false, path)))).parse_next(input)
     }
 }
 

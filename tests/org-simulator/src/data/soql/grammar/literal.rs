@@ -11,7 +11,7 @@ use crate::data::soql::grammar::words::{Input, lexeme, name};
 use crate::model::datetime;
 
 pub(super) fn literal(input: &mut Input<'_>) -> ModalResult<Literal> {
-    lexeme(alt((text.map(Literal::Text), word, bare))).parse_next(input)
+    lexeme(alt((text.map(Literal::Text), money, word, bare))).parse_next(input)
 }
 
 pub(super) fn text(input: &mut Input<'_>) -> ModalResult<String> {
@@ -64,6 +64,18 @@ fn read_word(name: &str, number: Option<&str>) -> Option<Literal> {
         "FALSE" => Some(Literal::Bool(false)),
         other => DateLiteral::plain(other).map(Literal::Days),
     }
+}
+
+/// Parses an amount in a currency, `USD5000.5`.
+fn money(input: &mut Input<'_>) -> ModalResult<Literal> {
+    take_while(4.., |c: char| c.is_ascii_alphanumeric() || c == '.').verify_map(read_money).parse_next(input)
+}
+
+fn read_money(token: &str) -> Option<Literal> {
+    let (code, number) = token.split_at_checked(3)?;
+    let is_amount = number.starts_with(|c: char| c.is_ascii_digit()) && code.chars().all(|c| c.is_ascii_alphabetic());
+    let amount = number.parse().ok().filter(|_| is_amount)?;
+    Some(Literal::Money(code.to_ascii_uppercase(), amount))
 }
 
 /// Parses a number, a date or a date with time.

@@ -1,8 +1,10 @@
 //! The fields of prices and of the products of an opportunity.
 
 use super::Record;
+use crate::model::currencies::CURRENCY;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
+use crate::model::store::Row;
 use crate::model::value::Value;
 
 fn value_of(org: &Org, object: &str, id: Option<RecordId>, field: &str) -> Value {
@@ -19,9 +21,11 @@ pub(super) fn price(org: &Org, record: &mut Record<'_>) {
         return;
     }
     let prices = product.map(|product| org.rows_below("PricebookEntry", "Product2Id", product)).unwrap_or_default();
+    let currency = record.get(CURRENCY).clone();
     let standard = prices.iter().find(|row| {
         let book = org.value("PricebookEntry", row, "Pricebook2Id").as_id();
-        value_of(org, "Pricebook2", book, "IsStandard") == Value::Bool(true)
+        let same_currency = *org.value("PricebookEntry", row, CURRENCY) == currency;
+        same_currency && value_of(org, "Pricebook2", book, "IsStandard") == Value::Bool(true)
     });
     if let Some(standard) = standard {
         record.set("UnitPrice", org.value("PricebookEntry", standard, "UnitPrice").clone());
@@ -29,7 +33,13 @@ pub(super) fn price(org: &Org, record: &mut Record<'_>) {
 }
 
 /// Sets the product, the list price and the total of a product of an opportunity; a total that is given sets the price.
+///
+/// Without a currency of its own, a new one has that of the opportunity.
 pub(super) fn line_item(org: &Org, record: &mut Record<'_>) {
+    if record.before.is_none() && !record.was_given(CURRENCY) {
+        let currency = value_of(org, "Opportunity", record.get("OpportunityId").as_id(), CURRENCY);
+        record.set(CURRENCY, currency);
+    }
     if record.get("PricebookEntryId").is_null() {
         find_entry(org, record);
     }
@@ -58,7 +68,9 @@ fn find_entry(org: &Org, record: &mut Record<'_>) {
     let book = value_of(org, "Opportunity", record.get("OpportunityId").as_id(), "Pricebook2Id");
     let prices = record.get("Product2Id").as_id().map(|id| org.rows_below("PricebookEntry", "Product2Id", id));
     let prices = prices.unwrap_or_default();
-    let found = prices.iter().find(|row| *org.value("PricebookEntry", row, "Pricebook2Id") == book);
+    let currency = record.get(CURRENCY).clone();
+    let of = |row: &Row, field: &str| org.value("PricebookEntry", row, field).clone();
+    let found = prices.iter().find(|row| of(row, "Pricebook2Id") == book && of(row, CURRENCY) == currency);
     if let Some(id) = found.and_then(|row| row.id()) {
         record.set("PricebookEntryId", Value::Id(id));
     }
