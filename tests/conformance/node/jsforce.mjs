@@ -191,7 +191,7 @@ const checks = {
     const made = await conn.sobject('Account').create({ Name: 'Streamed' });
     const event = await next;
     assert.deepEqual(fields(event.payload.ChangeEventHeader, 'entityName', 'changeType', 'recordIds'), ['Account', 'CREATE', [made.id]]);
-    assert.equal(event.payload.ChangeEventHeader.changeOrigin, `com/salesforce/api/rest/${version};client=jsforce`);
+    assert.equal(event.payload.ChangeEventHeader.changeOrigin, `com/salesforce/api/rest/${version}`);
     assert.equal(event.payload.Name, 'Streamed');
     await live.disconnect();
 
