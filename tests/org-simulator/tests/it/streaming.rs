@@ -256,7 +256,8 @@ async fn a_newer_request_of_a_client_ends_the_earlier_one() {
     let context = capturing().await;
     let client = Client::of(&context).await;
     client.subscribe(ACCOUNTS, -1).await;
-    let (first, second) = tokio::join!(client.connect(50_000), client.connect(30));
+    let both = async { tokio::join!(client.connect(50_000), client.connect(30)) };
+    let (first, second) = tokio::time::timeout(Duration::from_secs(30), both).await.unwrap();
     assert_eq!((first.len(), second.len()), (1, 1));
 }
 
