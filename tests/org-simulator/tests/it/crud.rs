@@ -222,7 +222,8 @@ async fn a_custom_object_numbers_its_records_and_fills_in_defaults() {
 #[tokio::test]
 async fn an_empty_required_picklist_of_a_new_record_has_its_default() {
     let context = TestContext::new().await;
-    let lead = |status: Value| json!({"LastName": "Vogt", "Company": "Vogt & Sons", "Status": status, "LeadSource": ""});
+    let lead =
+        |status: Value| json!({"LastName": "Vogt", "Company": "Vogt & Sons", "Status": status, "LeadSource": ""});
     for empty in [json!(""), Value::Null] {
         let made = context.post("sobjects/Lead", lead(empty)).await;
         assert_eq!(made.status, 201, "{}", made.body);

@@ -266,9 +266,12 @@ async fn a_stop_ends_the_waiting_requests() {
     let context = capturing().await;
     let client = Client::of(&context).await;
     client.subscribe(ACCOUNTS, -1).await;
-    let (messages, ()) = tokio::join!(client.connect(50_000), async {
-        context.get("limits").await;
-        context.org.stop().await;
-    });
+    let both = async {
+        tokio::join!(client.connect(50_000), async {
+            context.get("limits").await;
+            context.org.stop().await;
+        })
+    };
+    let (messages, ()) = tokio::time::timeout(Duration::from_secs(30), both).await.unwrap();
     assert_eq!(messages[0]["successful"], true);
 }
