@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { ADMIN, ROWS, URL_OF_ORG, addKey, admin, load, refused, run } from './harness.mjs';
 
 const jsforce = load('jsforce');
+const { StreamingExtension } = load('jsforce/lib/api/streaming');
 const REDIRECT = 'http://localhost:8580/oauth/callback';
 const APP = { client_id: 'conformance.jsforce', client_secret: 'not-a-secret' };
 const version = '66.0';
@@ -176,6 +177,39 @@ const checks = {
     await conn.sobject('Contact').destroy(made.id);
     const { deletedRecords } = await conn.sobject('Contact').deleted(from, to);
     assert.ok(deletedRecords.some((record) => record.id === made.id));
+  },
+  'a change is received by a subscriber of its channel, and again by replay': async () => {
+    const channel = '/data/AccountChangeEvent';
+    await conn.tooling.create('PlatformEventChannelMember', {
+      FullName: 'ChangeEvents_AccountChangeEvent',
+      Metadata: { eventChannel: 'ChangeEvents', selectedEntity: 'AccountChangeEvent' },
+    });
+    const live = conn.streaming.createClient();
+    let arrived;
+    const next = new Promise((resolve) => { arrived = resolve; });
+    await live.subscribe(channel, (event) => arrived(event));
+    const made = await conn.sobject('Account').create({ Name: 'Streamed' });
+    const event = await next;
+    assert.deepEqual(fields(event.payload.ChangeEventHeader, 'entityName', 'changeType', 'recordIds'), ['Account', 'CREATE', [made.id]]);
+    assert.equal(event.payload.ChangeEventHeader.changeOrigin, `com/salesforce/api/rest/${version}`);
+    assert.equal(event.payload.Name, 'Streamed');
+    await live.disconnect();
+
+    await conn.sobject('Account').update({ Id: made.id, Phone: '7' });
+    const replayed = conn.streaming.createClient([new StreamingExtension.Replay(channel, event.event.replayId)]);
+    const changed = await new Promise((resolve) => { replayed.subscribe(channel, resolve); });
+    assert.deepEqual(Object.keys(changed.payload).sort(), ['ChangeEventHeader', 'LastModifiedDate', 'Phone']);
+    await replayed.disconnect();
+
+    const topic = conn.streaming.channel('/data/ChangeEvents');
+    const shared = new Promise((resolve) => { topic.subscribe(resolve).then(() => conn.sobject('Account').destroy(made.id)); });
+    assert.equal((await shared).payload.ChangeEventHeader.changeType, 'DELETE');
+
+    const stranger = new jsforce.Connection({ instanceUrl: URL_OF_ORG, accessToken: 'not a session', version });
+    const refusal = await new Promise((resolve) => {
+      stranger.streaming.createClient([new StreamingExtension.AuthFailure(resolve)]).subscribe(channel, () => {});
+    });
+    assert.deepEqual(fields(refusal, 'error', 'successful'), ['403::Handshake denied', false]);
   },
   "refusals have Salesforce's codes": async () => {
     const unknown = await refused('INVALID_FIELD', () => conn.sobject('Account').create({ Name: 'x', Nope: 1 }));

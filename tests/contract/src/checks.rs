@@ -2,6 +2,7 @@
 
 mod bulk_ingest;
 mod bulk_query;
+mod change_events;
 mod collections;
 mod composite;
 mod conflicts;
@@ -45,6 +46,7 @@ pub const AREAS: &[Area] = &[
     Area { name: "outbound", checks: outbound::CHECKS },
     Area { name: "package", checks: package::CHECKS },
     Area { name: "events", checks: events::CHECKS },
+    Area { name: "change-events", checks: change_events::CHECKS },
     Area { name: "oauth", checks: oauth::CHECKS },
     Area { name: "tokens", checks: tokens::CHECKS },
 ];

@@ -52,7 +52,8 @@ pub(crate) fn start() -> Result<(Process, String), Error> {
 
 /// Prepares a simulated org as an administrator prepares a real one, and returns it as a target.
 ///
-/// The administrator creates an app, a duplicate rule that alerts, and the outbound message of Ferry's package.
+/// The administrator creates an app, a duplicate rule that alerts, the outbound message of Ferry's package, and a channel of
+/// change events.
 pub fn prepare(url: &str) -> Result<Target, Error> {
     let admin = Admin { http: Http::new()?, url: url.trim_end_matches('/').to_owned() };
     let users = admin.call("GET", "users", Value::Null)?;
@@ -82,6 +83,7 @@ pub fn prepare(url: &str) -> Result<Target, Error> {
             "endpoint_url": "http://127.0.0.1:9/webhooks/salesforce/unset/unset",
         }),
     )?;
+    admin.call("POST", "change-events", json!({"channel": "Ferry__chn", "objects": ["Account"]}))?;
     // A free port: the listener takes it again.
     let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     let listen = free.map_err(|error| Error::Simulator(error.to_string()))?.to_string();

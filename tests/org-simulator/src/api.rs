@@ -10,5 +10,6 @@ pub(crate) mod query;
 pub(crate) mod rest;
 pub(crate) mod search;
 pub(crate) mod soap;
+pub(crate) mod streaming;
 pub(crate) mod tooling;
 pub(crate) mod ui_api;

@@ -1,5 +1,5 @@
-//! A Salesforce org on loopback: OAuth, data API, SOQL, UI API, enhanced notes, outbound messages and faults, with its
-//! state in memory.
+//! A Salesforce org on loopback: OAuth, data API, SOQL, UI API, enhanced notes, outbound messages, change events and
+//! faults, with its state in memory.
 //!
 //! The behavior follows recorded traffic and Salesforce's documentation, and does not depend on the client under
 //! test. The simulator listens on 127.0.0.1 by default.
@@ -22,6 +22,7 @@
 //! | currencies, time zones, states and countries | `model/currencies`, `model/time_zones`, `model/places` |
 //! | OAuth grants, refresh tokens and sessions | `model/logins` |
 //! | the queue of outbound messages | `model/outbox` |
+//! | change events: channels, capture at the commit; the clients that wait for them | `model/change_events`, `model/streams` |
 //! | faults, limits, and the clock | `model/faults`, `model/limits`, `model/clock` |
 //! | how a query runs | `data/soql` |
 //! | what happens on a create, update, delete or upsert | `data/write` |
@@ -31,8 +32,9 @@
 //! | the authorization and token endpoints, and the consent page | `identity/oauth` |
 //! | the realm | `identity/realm` |
 //! | the sending of outbound messages | `messages/outbound` |
+//! | change events in the form of Amazon EventBridge | `messages/event_relay` |
 //! | package installs and licenses | `messages/packages` |
-//! | one API each: REST, Bulk 1.0 and 2.0, SOAP, UI, GraphQL, Tooling, search | `api/` |
+//! | one API each: REST, Bulk 1.0 and 2.0, SOAP, UI, GraphQL, Tooling, Streaming, search | `api/` |
 //! | routes, authentication and faults over HTTP | `http/server` |
 //! | the web pages, and the admin API | `http/page`, `http/admin` |
 //! | the handle for tests (`Simulator`), saved states, the command line, SFDX projects | `handle/` |

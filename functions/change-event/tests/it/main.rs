@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
+use std::collections::BTreeSet;
+
 use aws_sdk_sqs::types::MessageSystemAttributeName::MessageGroupId;
 use change_event::{Deps, Error, EventReport, handle};
 use harness::{DISCONNECTED, TestContext, run};
@@ -71,6 +73,33 @@ fn a_change_queues_a_hint_per_record_without_its_values() {
         deliveries.sort();
         assert_eq!(deliveries, ids.map(|id| format!("{TRANSACTION}.1.{id}")));
         assert_eq!(context.waiting("PipelineRefreshQueue").await, (0, 0));
+    });
+}
+
+#[test]
+fn events_that_an_org_relays_queue_a_hint_each() {
+    run(async {
+        let context = TestContext::connected().await;
+        context.simulator.capture_changes("Ferry__chn", &["Account"]).unwrap();
+        let id = context.create(&context.admin, "Account", &json!({ "Name": "an ignored value" }));
+        context.update("Account", &id, &json!({ "Phone": "1" }));
+        context.simulator.delete_record(&context.admin.username, "Account", &id).unwrap();
+        let events = context.simulator.relayed_events("Ferry__chn").unwrap();
+
+        for event in &events {
+            let event = serde_json::value::to_raw_value(event).unwrap();
+            let report = handle_event(&context, &deps(&context), event).await.unwrap();
+            assert_eq!(report, EventReport { refused: false, hints: 1, refreshes: 0 });
+        }
+
+        let queued = queued(&context, "RecordUpsertQueue").await;
+        assert!(queued.iter().all(|(_, body)| !body.contains("an ignored value")));
+        let hints = queued.iter().map(|(_, body)| serde_json::from_str::<ChangeHint>(body).unwrap());
+        let deliveries: BTreeSet<String> = hints.map(|hint| hint.delivery_id.to_string()).collect();
+        let header = |event: &Value| event["detail"]["payload"]["ChangeEventHeader"].clone();
+        let transactions = events.iter().map(|event| header(event)["transactionKey"].as_str().unwrap().to_owned());
+        assert_eq!(deliveries, transactions.map(|key| format!("{key}.1.{id}")).collect());
+        assert_eq!(deliveries.len(), 3, "created, updated and deleted");
     });
 }
 

@@ -9,14 +9,16 @@ use serde_json::{Value, json};
 use store::{Deliveries, DeliveryOutcome};
 
 const BUS: &str = "ferry-change-events";
+const CHANNEL: &str = "Ferry__chn";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_relayed_change_is_mirrored_and_an_overflow_refreshes() {
     let org = Connected::start(stack::Options::default()).await.unwrap();
     let org_id = org.stack.simulator().org_id();
+    org.stack.simulator().capture_changes(CHANNEL, &["Account"]).unwrap();
     let id = org.create("Account", &json!({ "Name": "Relayed" })).unwrap();
-    let change = relayed(&org_id, "UPDATE", &id);
-    let overflow = relayed(&org_id, "GAP_OVERFLOW", "000000000000000AAA");
+    let change = org.stack.simulator().relayed_events(CHANNEL).unwrap().remove(0);
+    let overflow = overflow(&change);
     let function = target_of(&org, &change).await;
 
     let lambda = aws_sdk_lambda::Client::new(org.stack.sdk_config());
@@ -34,14 +36,15 @@ async fn a_relayed_change_is_mirrored_and_an_overflow_refreshes() {
     let dynamodb = aws_sdk_dynamodb::Client::new(org.stack.sdk_config());
     let deliveries = Deliveries::new(dynamodb, org.stack.output("DeliveriesTable").unwrap());
     let load = async |name: String| deliveries.load(org_id.parse().unwrap(), &name.parse().unwrap()).await;
+    let transaction = change["detail"]["payload"]["ChangeEventHeader"]["transactionKey"].as_str().unwrap();
     // The refresh that the overflow requested may have been faster.
     let settled = [DeliveryOutcome::Applied, DeliveryOutcome::Unchanged];
     eventually("the delivery in the ledger", async || {
-        Ok(load(format!("UPDATE-1.1.{id}")).await?.is_some_and(|delivery| settled.contains(&delivery.outcome)))
+        Ok(load(format!("{transaction}.1.{id}")).await?.is_some_and(|delivery| settled.contains(&delivery.outcome)))
     })
     .await
     .unwrap();
-    let whole_object = load("GAP_OVERFLOW-1.1.Account".to_owned()).await.unwrap().unwrap();
+    let whole_object = load("overflow.1.Account".to_owned()).await.unwrap().unwrap();
     assert_eq!(whole_object.outcome, DeliveryOutcome::ObjectRefresh);
 }
 
@@ -68,15 +71,13 @@ async fn target_of(org: &Connected, event: &Value) -> String {
     targets.targets()[0].arn().to_owned()
 }
 
-fn relayed(org_id: &str, change_type: &str, id: &str) -> Value {
-    let header = json!({
-        "entityName": "Account", "recordIds": [id], "changeType": change_type,
-        "transactionKey": format!("{change_type}-1"), "sequenceNumber": 1, "changedFields": ["Name"],
-    });
-    json!({
-        "version": "0", "id": "5c42b99e-e005-43b3-c744-07990c50d2cc", "detail-type": "AccountChangeEvent",
-        "source": format!("aws.partner/salesforce.com/{org_id}/0YL5e000000CaRkGAK"), "account": "000000000000",
-        "time": "2026-11-22T10:00:00Z", "region": "us-east-1", "resources": [],
-        "detail": { "payload": { "ChangeEventHeader": header, "Name": "what the event says" } },
-    })
+/// Returns an overflow event in place of the change; the simulated org has none.
+fn overflow(change: &Value) -> Value {
+    let mut event = change.clone();
+    let mut header = event["detail"]["payload"]["ChangeEventHeader"].clone();
+    header["changeType"] = json!("GAP_OVERFLOW");
+    header["recordIds"] = json!(["000000000000000AAA"]);
+    header["transactionKey"] = json!("overflow");
+    event["detail"]["payload"] = json!({ "ChangeEventHeader": header });
+    event
 }

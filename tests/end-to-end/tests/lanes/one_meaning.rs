@@ -11,6 +11,7 @@ use store::DeliveryOutcome::{Applied, Unchanged};
 use crate::harness::TestContext;
 
 const ACCOUNT: ObjectName = ObjectName::from_static("Account");
+const CHANNEL: &str = "Ferry__chn";
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Lane {
@@ -42,23 +43,37 @@ async fn report(context: &TestContext, lane: Lane, id: RecordId, n: usize) -> St
                 .await;
             notification.parse::<RecordId>().unwrap().to_string()
         }
-        ChangeEvent => relay(context, "UPDATE", id, n).await,
-        Gap => relay(context, "GAP_UPDATE", id, n).await,
+        ChangeEvent => relay(context, org_event(context, id)).await,
+        Gap => relay(context, gap(org_event(context, id), n)).await,
     }
 }
 
-async fn relay(context: &TestContext, change_type: &str, id: RecordId, n: usize) -> String {
-    let transaction = format!("{change_type}-{n}");
-    let header = json!({
-        "entityName": "Account", "recordIds": [id], "changeType": change_type, "transactionKey": transaction,
-        "sequenceNumber": 1, "changedFields": ["Name"],
-    });
-    let payload = json!({ "ChangeEventHeader": header, "Name": "what the event says" });
-    let source = format!("aws.partner/salesforce.com/{}/0YL5e000000CaRkGAK", context.org);
-    let event =
-        json!({ "id": "1", "source": source, "detail-type": "AccountChangeEvent", "detail": { "payload": payload } });
+/// Returns the event of the record's creation, as the org relays it.
+fn org_event(context: &TestContext, id: RecordId) -> Value {
+    let events = context.simulator.relayed_events(CHANNEL).unwrap();
+    let is_of = |event: &Value| header(event)["recordIds"] == json!([id]);
+    events.into_iter().find(is_of).unwrap()
+}
+
+/// Returns a gap event in place of the event: it has the header only, and another transaction.
+fn gap(mut event: Value, n: usize) -> Value {
+    let mut header = header(&event).clone();
+    header["changeType"] = json!("GAP_CREATE");
+    header["transactionKey"] = json!(format!("gap-{n}"));
+    event["detail"]["payload"] = json!({ "ChangeEventHeader": header });
+    event
+}
+
+fn header(event: &Value) -> &Value {
+    &event["detail"]["payload"]["ChangeEventHeader"]
+}
+
+/// Relays the event. Returns the id of the delivery.
+async fn relay(context: &TestContext, event: Value) -> String {
     context.relay(&event).await;
-    format!("{transaction}.1.{id}")
+    let text = |name: &str| header(&event)[name].as_str().unwrap();
+    let record = header(&event)["recordIds"][0].as_str().unwrap();
+    format!("{}.1.{record}", text("transactionKey"))
 }
 
 fn outbound_message_body(context: &TestContext, notification: &str, id: RecordId) -> String {
@@ -83,6 +98,7 @@ async fn name(context: &TestContext, id: RecordId) -> Value {
 fn a_change_reported_by_three_lanes_in_turn_is_one_event() {
     run(async {
         let context = TestContext::new().await;
+        context.simulator.capture_changes(CHANNEL, &["Account"]).unwrap();
         for (n, order) in ORDERS.into_iter().enumerate() {
             let id: RecordId = context.create(&context.admin, "Account", &json!({ "Name": "Acme" })).parse().unwrap();
             let mut events = Vec::new();
@@ -104,6 +120,7 @@ fn a_change_reported_by_three_lanes_in_turn_is_one_event() {
 fn a_change_reported_by_three_lanes_at_once_is_one_event() {
     run(async {
         let context = TestContext::new().await;
+        context.simulator.capture_changes(CHANNEL, &["Account"]).unwrap();
         for (n, order) in ORDERS.into_iter().enumerate() {
             let id: RecordId = context.create(&context.admin, "Account", &json!({ "Name": "Acme" })).parse().unwrap();
             let mut deliveries = Vec::new();

@@ -79,6 +79,12 @@ impl Call {
         WriteOptions::read(self.number(), header("sforce-auto-assign"), header("sforce-duplicate-rule-header"))
     }
 
+    /// Returns `client` of `Sforce-Call-Options`.
+    pub(crate) fn client(&self) -> Option<&str> {
+        let options = self.headers.get("sforce-call-options")?.split(',');
+        options.filter_map(|option| option.trim().strip_prefix("client=")).next()
+    }
+
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }

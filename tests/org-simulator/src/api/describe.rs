@@ -1,5 +1,7 @@
 //! Describe: the schema in the data API's JSON, with the keys of recorded responses.
 
+mod change_event;
+
 use serde_json::{Map, Value as Json, json};
 
 use crate::data::write;
@@ -12,6 +14,8 @@ use crate::model::org::Org;
 use crate::model::record_types::RecordTypeInfo;
 use crate::model::schema::{Access, Dependency, Field, FieldKind, Object};
 use crate::model::value::Value;
+
+pub(crate) use change_event::describe_change_event;
 
 /// Returns the body of `GET /sobjects`, with the objects that the actor's profile permits.
 pub(crate) fn describe_global(org: &Org, actor: &Actor, version: &str) -> Json {

@@ -20,6 +20,7 @@ mod upsert;
 use crate::api::call::{Call, Response, unknown};
 use crate::api::{describe, graphql, query, search, tooling, ui_api};
 use crate::model::actor::Actor;
+use crate::model::change_events::Origin;
 use crate::model::errors::ApiError;
 use crate::model::org::Org;
 
@@ -34,7 +35,8 @@ pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call) -> Response {
         org.rollback(&start);
         error.into()
     });
-    org.store.commit();
+    let origin = Origin { api: Some(("rest", &call.version)), client: call.client(), user: Some(actor.user) };
+    org.commit(origin);
     response
 }
 

@@ -1,14 +1,16 @@
-//! The part of the Tooling API that a connector needs: outbound message definitions, installed packages and requests to
-//! install them.
+//! The part of the Tooling API that a connector needs: outbound message definitions, channels of change events, installed
+//! packages and requests to install them.
 //!
-//! `WorkflowOutboundMessage` supports GET, POST, PATCH and DELETE, `PackageInstallRequest` GET and POST (Tooling API
-//! reference). Other Tooling objects are not supported.
+//! `WorkflowOutboundMessage` supports GET, POST, PATCH and DELETE, `PlatformEventChannel` and `PlatformEventChannelMember`
+//! GET, POST and DELETE, `PackageInstallRequest` GET and POST (Tooling API reference). Other Tooling objects are not
+//! supported.
 
+mod channels;
 mod install_requests;
 mod outbound_messages;
 mod tables;
 
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use crate::api::call::{Body, Call, Response, unknown};
 use crate::api::{describe, query};
@@ -34,8 +36,21 @@ pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) ->
         (_, ["sobjects", object, rest @ ..]) if object.eq_ignore_ascii_case(tables::INSTALL_REQUESTS) => {
             install_requests::serve(org, actor, call, rest)
         }
+        (_, ["sobjects", object, rest @ ..]) if object.eq_ignore_ascii_case(tables::CHANNELS) => {
+            channels::serve_channels(org, call, rest)
+        }
+        (_, ["sobjects", object, rest @ ..]) if object.eq_ignore_ascii_case(tables::MEMBERS) => {
+            channels::serve_members(org, call, rest)
+        }
         _ => Err(unknown(call)),
     }
+}
+
+/// Returns the required `Metadata` of a body.
+fn metadata(call: &Call) -> Result<&Map<String, Json>, ApiError> {
+    let missing =
+        || ApiError::new("REQUIRED_FIELD_MISSING", "Required fields are missing: [Metadata]").fields(["Metadata"]);
+    call.object()?.get("Metadata").and_then(Json::as_object).ok_or_else(missing)
 }
 
 /// Runs a query on a temporary org that holds only Tooling objects.

@@ -1,6 +1,7 @@
 //! The handle with which tests and the local stack start, control and inspect an org.
 
 mod bulk;
+mod change_events;
 pub(crate) mod launch;
 mod oauth;
 pub(crate) mod options;

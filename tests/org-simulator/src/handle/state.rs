@@ -1,8 +1,8 @@
-//! The saved state of a realm: its orgs with their users, schema, records, logins and outbound messages, its apps and
-//! its clock.
+//! The saved state of a realm: its orgs with their users, schema, records, logins, outbound messages and change events,
+//! its apps and its clock.
 //!
-//! Not saved, because a restart ends them: open query cursors, bulk jobs and settings, requests to install packages,
-//! faults, the request log, the client certificate, and the move of an org.
+//! Not saved, because a restart ends them: open query cursors, clients of the Streaming API, bulk jobs and settings,
+//! requests to install packages, faults, the request log, the client certificate, and the move of an org.
 
 pub(crate) mod file;
 mod sandbox;
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Clock;
 use crate::identity::realm::Realm;
+use crate::model::change_events::ChangeEvents;
 use crate::model::ids::{IdSource, RecordId};
 use crate::model::kind::{Features, OrgKind};
 use crate::model::limits::Allowance;
@@ -74,6 +75,8 @@ pub(crate) struct SavedOrg {
     limits: Allowance,
     logins: Logins,
     outbox: Outbox,
+    #[serde(default)]
+    change_events: ChangeEvents,
 }
 
 /// The records of one object.
@@ -116,6 +119,7 @@ impl SavedOrg {
             limits: org.limits.clone(),
             logins: org.logins.clone(),
             outbox: org.outbox.clone(),
+            change_events: org.change_events.clone(),
         }
     }
 
@@ -129,7 +133,7 @@ impl SavedOrg {
         (org.rules, org.stages_of, org.limits) = (self.rules, self.stages_of, self.limits);
         (org.package, org.bin, org.passwords, org.numbers) = (self.package, self.bin, self.passwords, self.numbers);
         (org.default_record_types, org.outbox) = (self.default_record_types, self.outbox);
-        org.recent = self.recent;
+        (org.recent, org.change_events) = (self.recent, self.change_events);
         org.logins = self.logins.with_apps(apps);
         org.schema.restore(self.objects);
         for table in self.tables {

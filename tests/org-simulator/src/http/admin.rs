@@ -2,6 +2,7 @@
 
 mod apps;
 mod body;
+mod change_events;
 pub(crate) mod faults;
 mod objects;
 mod orgs;
@@ -39,6 +40,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .merge(objects::routes())
         .merge(records::routes())
         .merge(outbound::routes())
+        .merge(change_events::routes())
         .merge(faults::routes())
         .merge(settings::routes())
         .merge(crate::http::admin::rules::routes())

@@ -1,6 +1,7 @@
 //! The HTTP server: its routes, and authentication and limits of the data API.
 
 mod capture;
+mod cometd;
 mod encoding;
 mod faulty;
 pub(crate) mod late;
@@ -62,6 +63,7 @@ fn routes(shared: Shared) -> Router {
         .merge(oauth::http::routes().with_state(Host::from_ref(&shared)))
         .merge(crate::api::soap::routes())
         .merge(bulk::v1::routes())
+        .merge(cometd::routes())
         .nest("/_simulator", admin::routes())
         .fallback(unknown)
         .layer(middleware::from_fn_with_state(shared.clone(), moved::moved))

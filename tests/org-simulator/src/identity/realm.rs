@@ -204,8 +204,9 @@ impl Shared {
         Self { org, callouts, realm: realm.clone() }
     }
 
-    /// Removes the org from its realm.
+    /// Removes the org from its realm, and ends the requests that wait for events.
     pub(crate) fn leave(&self) {
+        self.org().streams.stop();
         self.realm.leave(&self.org);
     }
 

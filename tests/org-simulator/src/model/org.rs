@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use crate::Clock;
 use crate::model::access::KnownAccess;
 use crate::model::bulk::Bulk;
+use crate::model::change_events::ChangeEvents;
 use crate::model::cursors::Cursors;
 use crate::model::datetime;
 use crate::model::errors::ApiError;
@@ -32,6 +33,7 @@ use crate::model::schema::{self, Object, Schema};
 use crate::model::schema_change::SchemaChange;
 use crate::model::sharing::Sharing;
 use crate::model::store::{Row, Store};
+use crate::model::streams::Streams;
 use crate::model::value::Value;
 
 pub(crate) const ADMIN_PROFILE: &str = "System Administrator";
@@ -53,6 +55,9 @@ pub(crate) struct Org {
     pub(crate) store: Store,
     pub(crate) ids: IdSource,
     pub(crate) outbox: Outbox,
+    pub(crate) change_events: ChangeEvents,
+    /// The clients of the Streaming API.
+    pub(crate) streams: Streams,
     pub(crate) logins: Logins,
     /// The limit on API calls.
     pub(crate) limits: Allowance,
@@ -119,6 +124,8 @@ impl Org {
             store: Store::default(),
             ids,
             outbox: Outbox::default(),
+            change_events: ChangeEvents::default(),
+            streams: Streams::default(),
             logins: Logins::new(apps, random.fork("logins")),
             random,
             limits: Allowance::of_api_calls(kind),

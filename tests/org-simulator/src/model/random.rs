@@ -35,6 +35,18 @@ impl Random {
         Sha256::new().chain_update(self.seed).chain_update(self.drawn.to_le_bytes()).finalize().into()
     }
 
+    /// Returns a random UUID.
+    pub(crate) fn uuid(&mut self) -> String {
+        let mut hex = String::new();
+        for byte in &self.bytes()[..16] {
+            hex.push_str(&format!("{byte:02x}"));
+            if [8, 13, 18, 23].contains(&hex.len()) {
+                hex.push('-');
+            }
+        }
+        hex
+    }
+
     /// Returns 43 random characters that are safe in URLs.
     pub(crate) fn text(&mut self) -> String {
         URL_SAFE_NO_PAD.encode(self.bytes())

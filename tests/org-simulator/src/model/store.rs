@@ -158,6 +158,11 @@ impl Store {
         }
     }
 
+    /// Returns the records that were changed since the last commit, in order, each with its state before the change.
+    pub(crate) fn uncommitted(&self) -> impl Iterator<Item = (&Arc<Object>, RecordId, Option<&Arc<Row>>)> {
+        self.journal.iter().map(|undo| (&undo.object, undo.id, undo.before.as_ref()))
+    }
+
     /// Makes all changes so far permanent.
     pub(crate) fn commit(&mut self) {
         self.journal.clear();

@@ -1,6 +1,7 @@
 //! Transactions: writes that are committed or rolled back as a whole.
 
 use crate::Error;
+use crate::model::change_events::Origin;
 use crate::model::org::Org;
 use crate::model::outbox::OutboxMark;
 use crate::model::store::Mark;
@@ -15,7 +16,7 @@ pub(crate) fn transaction<T>(org: &mut Org, write: impl FnOnce(&mut Org) -> Resu
     if outcome.is_err() {
         org.rollback(&start);
     }
-    org.store.commit();
+    org.commit(Origin::default());
     outcome
 }
 

@@ -76,6 +76,8 @@ fn routes_of_records_and_rules() -> Vec<Route> {
 
 fn routes_of_messages_and_settings() -> Vec<Route> {
     vec![
+        ("GET", path("change-events"), None),
+        ("POST", path("change-events"), Some(json!({"channel": "A__chn", "objects": []}))),
         ("GET", path("outbound-messages"), None),
         (
             "POST",
@@ -144,7 +146,7 @@ async fn an_unknown_query_parameter_is_refused_by_name() {
         let error = response.body["error"].as_str().unwrap_or_default();
         assert_eq!(response.status, 400, "{method} {path}: {error}");
         assert!(error.contains("unknown parameter `wrong`"), "{method} {path}: {error}");
-        let accepted = ["expected one of `as`", "expected one of `state`, `object`", "there are no parameters"];
+        let accepted = ["one of `as`", "one of `channel`", "one of `state`, `object`", "there are no parameters"];
         assert!(accepted.iter().any(|text| error.contains(text)), "{method} {path}: {error}");
     }
 }

@@ -218,3 +218,19 @@ async fn a_custom_object_numbers_its_records_and_fills_in_defaults() {
         (&json!(true), &json!(true), &json!(false))
     );
 }
+
+#[tokio::test]
+async fn an_empty_required_picklist_of_a_new_record_has_its_default() {
+    let context = TestContext::new().await;
+    let lead =
+        |status: Value| json!({"LastName": "Vogt", "Company": "Vogt & Sons", "Status": status, "LeadSource": ""});
+    for empty in [json!(""), Value::Null] {
+        let made = context.post("sobjects/Lead", lead(empty)).await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        let id = made.body["id"].as_str().unwrap();
+        let read = context.get(&format!("sobjects/Lead/{id}")).await.body;
+        assert_eq!((&read["Status"], &read["LeadSource"]), (&json!("Open - Not Contacted"), &Value::Null));
+        let emptied = context.patch(&format!("sobjects/Lead/{id}"), json!({"Status": ""})).await;
+        assert_eq!(emptied.code(), "REQUIRED_FIELD_MISSING");
+    }
+}

@@ -10,6 +10,7 @@ use crate::data::write::Upserted;
 use crate::model::bulk::columns::{Column, Columns, NULL};
 use crate::model::bulk::ingest::{Ingest, Operation, Outcome};
 use crate::model::bulk::job::Head;
+use crate::model::change_events::Origin;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
@@ -53,7 +54,7 @@ pub(super) fn work(org: &mut Org, job: &Head, columns: &Columns, ingest: &Ingest
         if outcome.is_err() {
             org.rollback(&start);
         }
-        org.store.commit();
+        org.commit(Origin { api: Some(("bulkapi", &job.version)), client: None, user: Some(job.actor.user) });
         outcome.unwrap_or_else(|error| {
             let id = columns.id.and_then(|at| RecordId::parse(row.get(at)?));
             Outcome::Failed { id, error: error_text(&error) }

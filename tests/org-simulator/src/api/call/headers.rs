@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 /// Sforce headers that the simulator accepts and ignores.
-const IGNORED: [&str; 2] = ["sforce-call-options", "sforce-limit-info"];
+const IGNORED: [&str; 1] = ["sforce-limit-info"];
 /// Headers that have an effect.
-const SUPPORTED: [&str; 9] = [
+const SUPPORTED: [&str; 10] = [
     "accept",
     "if-match",
     "if-modified-since",
     "if-none-match",
     "if-unmodified-since",
     "sforce-auto-assign",
+    "sforce-call-options",
     "sforce-duplicate-rule-header",
     "sforce-mru",
     "sforce-query-options",

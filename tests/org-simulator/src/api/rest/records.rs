@@ -8,6 +8,7 @@ use crate::api::rest::record_json::{fetch, known_id, state};
 use crate::api::{describe, list_views};
 use crate::model::access::Permission;
 use crate::model::actor::Actor;
+use crate::model::change_events::names::object_of_event;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
@@ -21,6 +22,12 @@ pub(super) fn serve(
     call: &Call,
     (object, rest): (&str, &[&str]),
 ) -> Result<Response, ApiError> {
+    if let Some(of) = object_of_event(org, object).filter(|of| org.has_permission(actor, Permission::Read, of)) {
+        return match (call.method.as_str(), rest) {
+            ("GET", ["describe"]) => Ok(Response::json(describe::describe_change_event(org, actor, of, &call.version))),
+            _ => Err(unknown(call)),
+        };
+    }
     let object = org.schema.object(object).filter(|o| org.has_permission(actor, Permission::Read, o)).cloned();
     let object = object.ok_or_else(ApiError::not_found)?;
     match (call.method.as_str(), rest) {

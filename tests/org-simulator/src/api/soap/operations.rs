@@ -8,6 +8,7 @@ use super::xml::{Element, tag, tag_or_nil};
 use crate::api::soap::call::Call;
 use crate::data::write::{LeadConvert, Upserted};
 use crate::model::actor::Actor;
+use crate::model::change_events::Origin;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
@@ -146,7 +147,9 @@ fn attempt(
             *outcome = Err(ApiError::rolled_back());
         }
     }
-    org.store.commit();
+    let version = format!("{}.0", call.version);
+    let client = call.header.child("CallOptions").and_then(|options| options.value("client"));
+    org.commit(Origin { api: Some(("soap", &version)), client, user: Some(call.actor.user) });
     Ok(results)
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
+use super::metadata;
 use super::tables::{MESSAGES, full_name};
 use crate::Error;
 use crate::api::call::{Call, Response, unknown};
@@ -49,12 +50,6 @@ fn definition_json(definition: &Definition, call: &Call) -> Json {
             "name": message.name, "protected": false, "urls": null, "useDeadLetterQueue": false,
         },
     })
-}
-
-fn metadata(call: &Call) -> Result<&Map<String, Json>, ApiError> {
-    let missing =
-        || ApiError::new("REQUIRED_FIELD_MISSING", "Required fields are missing: [Metadata]").fields(["Metadata"]);
-    call.object()?.get("Metadata").and_then(Json::as_object).ok_or_else(missing)
 }
 
 fn create(org: &mut Org, call: &Call) -> Result<Response, ApiError> {

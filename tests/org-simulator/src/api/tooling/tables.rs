@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::channels::developer_name as developer_name_of_channel;
+use crate::model::change_events::names::event_name;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
 use crate::model::outbox::Definition;
@@ -14,6 +16,8 @@ use crate::model::store::Row;
 use crate::model::value::Value;
 
 pub(super) const MESSAGES: &str = "WorkflowOutboundMessage";
+pub(super) const CHANNELS: &str = "PlatformEventChannel";
+pub(super) const MEMBERS: &str = "PlatformEventChannelMember";
 pub(super) const INSTALL_REQUESTS: &str = "PackageInstallRequest";
 
 /// Names and types of fields.
@@ -33,6 +37,30 @@ const OBJECTS: &[(&str, &str, Fields)] = &[
             ("EntityDefinitionId", "s"),
             ("IncludeSessionId", "b"),
             ("IntegrationUserId", "s"),
+            ("ManageableState", "s"),
+            ("NamespacePrefix", "s"),
+        ],
+    ),
+    (
+        CHANNELS,
+        "0YL",
+        &[
+            ("DeveloperName", "s"),
+            ("FullName", "s"),
+            ("ChannelType", "s"),
+            ("MasterLabel", "s"),
+            ("ManageableState", "s"),
+            ("NamespacePrefix", "s"),
+        ],
+    ),
+    (
+        MEMBERS,
+        "0v8",
+        &[
+            ("DeveloperName", "s"),
+            ("FullName", "s"),
+            ("EventChannel", "s"),
+            ("SelectedEntity", "s"),
             ("ManageableState", "s"),
             ("NamespacePrefix", "s"),
         ],
@@ -80,6 +108,26 @@ pub(super) fn fill_tables(scratch: &mut Org, org: &Org) {
     }
     for definition in org.outbox.definitions() {
         put(scratch, org, MESSAGES, definition.action_id, &message(org, definition));
+    }
+    for channel in org.change_events.channels() {
+        let values = [
+            ("DeveloperName", Value::text(developer_name_of_channel(&channel.name))),
+            ("FullName", Value::text(&channel.name)),
+            ("ChannelType", Value::text("data")),
+            ("MasterLabel", Value::text(&channel.label)),
+            ("ManageableState", Value::text("unmanaged")),
+        ];
+        put(scratch, org, CHANNELS, channel.id, &values);
+    }
+    for member in org.change_events.members() {
+        let values = [
+            ("DeveloperName", Value::text(&member.name)),
+            ("FullName", Value::text(&member.name)),
+            ("EventChannel", Value::text(&member.channel)),
+            ("SelectedEntity", Value::text(event_name(&member.object).unwrap_or_default())),
+            ("ManageableState", Value::text("unmanaged")),
+        ];
+        put(scratch, org, MEMBERS, member.id, &values);
     }
     for request in &org.install_requests.all {
         install_request(scratch, org, request);

@@ -16,7 +16,7 @@ impl SavedOrg {
         (self.ids, self.kind, self.limits) = (ids, OrgKind::Sandbox, Allowance::of_api_calls(OrgKind::Sandbox));
         self.random = self.random.fork(&number.to_string());
         self.logins = self.logins.without_logins(self.random.fork("logins"));
-        self.outbox = self.outbox.without_queue();
+        (self.outbox, self.change_events) = (self.outbox.without_queue(), self.change_events.without_events());
         let ending = |value: &Value, end: &str| match value {
             Value::Text(text) => Value::text(format!("{}{end}", &**text)),
             other => other.clone(),

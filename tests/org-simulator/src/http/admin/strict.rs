@@ -13,10 +13,11 @@ use crate::Error;
 use crate::http::server::response::{MAX_BODY, too_large};
 
 /// The query parameters of the routes that have some; the others have none.
-const PARAMETERS: [(&str, &[&str]); 4] = [
+const PARAMETERS: [(&str, &[&str]); 5] = [
     ("POST /records/{object}", &["as"]),
     ("PATCH /records/{object}/{id}", &["as"]),
     ("DELETE /records/{object}/{id}", &["as"]),
+    ("GET /change-events", &["channel"]),
     ("GET /outbound-messages", &["state", "object", "record", "action", "offset", "limit"]),
 ];
 

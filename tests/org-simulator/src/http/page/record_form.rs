@@ -14,6 +14,7 @@ use super::records::PATH;
 use crate::identity::oauth::Form;
 use crate::identity::realm::Shared;
 use crate::model::actor::Actor;
+use crate::model::change_events::Origin;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
@@ -146,7 +147,7 @@ fn write<T>(
     if outcome.is_err() {
         org.rollback(&start);
     }
-    org.store.commit();
+    org.commit(Origin { user: Some(actor.user), ..Origin::default() });
     let (status, answer) = match &outcome {
         Ok(_) => (303, Vec::new()),
         Err(error) => (422, error.body().to_string().into_bytes()),

@@ -62,6 +62,16 @@ impl Object {
         if parts.values().all(Json::is_null) { Json::Null } else { Json::Object(parts) }
     }
 
+    /// Returns the compound field that a field is part of, and the field's name in it: `("BillingAddress", "City")`.
+    pub(crate) fn part_of_compound(&self, field: &Field) -> Option<(&str, String)> {
+        let compound = self.compound_of(field)?;
+        let parts = self.field(compound).map(Field::parts).unwrap_or_default();
+        let key = parts.into_iter().find(|(name, _)| *name == field.name).map(|(_, key)| key);
+        let capitalized =
+            |key: &str| key.chars().take(1).map(|c| c.to_ascii_uppercase()).chain(key.chars().skip(1)).collect();
+        Some((compound, key.map_or_else(|| field.name.clone(), capitalized)))
+    }
+
     /// Returns the compound field that a field is part of (`compoundFieldName` of describe).
     pub(crate) fn compound_of(&self, field: &Field) -> Option<&str> {
         let named = ["FirstName", "LastName", "Salutation"].contains(&field.name.as_str());

@@ -219,6 +219,11 @@ impl Field {
         self.createable && !self.nillable && !self.defaulted_on_create
     }
 
+    /// Returns whether a new record has the default value in place of an empty one.
+    pub(crate) fn replaces_empty_by_default(&self) -> bool {
+        self.kind == FieldKind::Picklist && !self.nillable && self.defaulted_on_create
+    }
+
     /// Returns whether values are indexed, so that upserts, uniqueness and the rows of a parent need no scan.
     pub(crate) fn indexed(&self) -> bool {
         self.is_key() && self.kind != FieldKind::Id || self.summarized || self.indexed_reference
