@@ -17,7 +17,7 @@ use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
-use crate::model::request_log::{Exchange, LoggedRequest, Message};
+use crate::model::request_log::{Capture, Exchange, LoggedRequest, Message};
 use crate::model::schema::{Field, FieldKind, Object};
 use crate::model::{people, records};
 use crate::wire::html::{escaped, message};
@@ -148,18 +148,18 @@ fn write<T>(
     }
     org.store.commit();
     let (status, answer) = match &outcome {
-        Ok(_) => (303, Vec::new()),
-        Err(error) => (422, error.body().to_string().into_bytes()),
+        Ok(_) => (StatusCode::SEE_OTHER, Vec::new()),
+        Err(error) => (StatusCode::UNPROCESSABLE_ENTITY, error.body().to_string().into_bytes()),
     };
     let message = |body: &[u8]| {
         let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         Message::new(HeaderMap::from_iter([json]), body)
     };
     let body = Json::Object(fields.clone()).to_string();
-    let exchange = Exchange { request: message(body.as_bytes()), answer: message(&answer) };
+    let exchange = Exchange { request: message(body.as_bytes()), status: Some(status), answer: message(&answer) };
     let (method, query) = ("POST".to_owned(), String::new());
     let request = LoggedRequest { method, path: path.to_owned(), query, user: Some(actor.user), at };
-    org.log.add(request, status, Duration::ZERO, Some(Box::new(exchange)));
+    org.log.add(request, status.as_u16(), Duration::ZERO, Some(Capture::new(exchange)));
     outcome.map_err(|error| error.all().flat_map(problems).collect())
 }
 

@@ -10,7 +10,7 @@ use super::html::{ROWS, encoded, facts, moment, pages, table, within};
 use crate::identity::realm::Shared;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
-use crate::model::request_log::{Entry, Message};
+use crate::model::request_log::{Capture, Entry, Message};
 use crate::wire::html::{escaped, message};
 use crate::wire::masking::{mask, mask_header};
 
@@ -88,7 +88,7 @@ pub(super) async fn one(State(shared): State<Shared>, Path(number): Path<u64>) -
         ("Duration", format!("{} ms", entry.duration.as_millis())),
         ("User", Some(user(&org, entry.request.user)).filter(|user| !user.is_empty()).unwrap_or_else(|| quiet("none"))),
     ]);
-    let messages = match &entry.exchange {
+    let messages = match entry.exchange.as_ref().map(Capture::get) {
         Some(exchange) => format!(
             "{}{}<p class=\"quiet\">Without compression, and before a fault changed the answer. Tokens, passwords, assertions, \
              codes and cookies are masked.</p>",
@@ -115,6 +115,7 @@ fn shown(name: &str, message: &Message) -> String {
     let size = message.size;
     let body = match message.text().map(|text| indented(mask(text))) {
         _ if size == 0 => "<p>No body.</p>".to_owned(),
+        _ if message.body.is_empty() => format!("<p>The body of {size} bytes was not read.</p>"),
         Some(text) => format!("{}{}", block(&format!("{name} body, {size} bytes"), &escaped(&text)), cut(message)),
         None => format!("<p>The body is not text: {size} bytes.</p>"),
     };
