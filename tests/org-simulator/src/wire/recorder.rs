@@ -17,9 +17,10 @@ use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
 use crate::model::clock::Clock;
+use crate::model::logins::apps::Apps;
 use crate::model::request_log::{Capture, Exchange, Message};
 use crate::wire::Connection;
-use crate::wire::masking::{mask, mask_header};
+use crate::wire::masking::Masking;
 
 /// The bytes of a body that are recorded.
 const MAX_RECORDED: usize = 1 << 20;
@@ -29,13 +30,15 @@ const MAX_RECORDED: usize = 1 << 20;
 pub(crate) struct Recorder {
     file: Arc<Mutex<File>>,
     clock: Clock,
+    /// The apps whose secrets are not recorded.
+    apps: Apps,
 }
 
 impl Recorder {
     /// Opens the file, or creates it.
-    pub(crate) fn open(path: &Path, clock: Clock) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path, clock: Clock, apps: Apps) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).append(true).open(path)?;
-        Ok(Self { file: Arc::new(Mutex::new(file)), clock })
+        Ok(Self { file: Arc::new(Mutex::new(file)), clock, apps })
     }
 
     fn write(&self, line: &Json) {
@@ -58,13 +61,13 @@ pub(crate) async fn record(State(recorder): State<Recorder>, request: Request, n
 }
 
 /// Returns the members of a recorded message: its headers and body.
-fn message(message: &Message) -> Map<String, Json> {
+fn message(message: &Message, masking: &Masking) -> Map<String, Json> {
     let mut recorded = Map::new();
     let headers =
-        message.headers.iter().map(|(name, value)| (name.to_string(), Json::String(mask_header(name, value))));
+        message.headers.iter().map(|(name, value)| (name.to_string(), Json::String(masking.header(name, value))));
     recorded.insert("headers".to_owned(), headers.collect());
     if !message.body.is_empty() {
-        recorded.insert("body".to_owned(), body(&message.headers, &message.body));
+        recorded.insert("body".to_owned(), body(&message.headers, &message.body, masking));
     }
     if message.is_cut() {
         recorded.insert("body_length".to_owned(), json!(message.size));
@@ -73,7 +76,7 @@ fn message(message: &Message) -> Map<String, Json> {
 }
 
 /// Returns a body as JSON if it is JSON, as text, or in base64.
-fn body(headers: &HeaderMap, bytes: &[u8]) -> Json {
+fn body(headers: &HeaderMap, bytes: &[u8], masking: &Masking) -> Json {
     let is_packed = headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding == "gzip");
     let mut unpacked = Vec::new();
     let bytes = if is_packed {
@@ -85,7 +88,7 @@ fn body(headers: &HeaderMap, bytes: &[u8]) -> Json {
     };
     match str::from_utf8(bytes) {
         Ok(text) => {
-            let text = mask(text);
+            let text = masking.text(text);
             serde_json::from_str(&text).unwrap_or(Json::String(text))
         }
         Err(_) => json!({"base64": STANDARD.encode(bytes)}),
@@ -126,12 +129,13 @@ impl AsMut<Exchange> for Recording {
 
 impl Drop for Recording {
     fn drop(&mut self) {
-        let mut request = message(&self.exchange.request);
+        let masking = Masking::new(self.recorder.apps.secrets());
+        let mut request = message(&self.exchange.request, &masking);
         request.insert("method".to_owned(), json!(self.method.as_str()));
-        request.insert("url".to_owned(), json!(mask(&self.uri.to_string())));
+        request.insert("url".to_owned(), json!(masking.text(&self.uri.to_string())));
         let is_closed = self.connection.as_ref().is_some_and(Connection::is_closed);
         let response = self.exchange.status.filter(|_| !is_closed).map(|status| {
-            let mut response = message(&self.exchange.answer);
+            let mut response = message(&self.exchange.answer, &masking);
             response.insert("status".to_owned(), json!(status.as_u16()));
             response
         });
