@@ -7,6 +7,7 @@ use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
 use crate::model::rules::{AssignmentRule, DuplicateRule, ValidationRule};
+use crate::model::value::Value;
 use crate::model::write_options::WriteOptions;
 
 impl Org {
@@ -74,7 +75,31 @@ impl Org {
         }
         let (object, shown) = (object.name.clone(), Some(id.as_str().to_owned()));
         self.rules.assignment.push(AssignmentRule { object, id: shown, ..rule.clone() });
+        self.show_assignment_rules();
         Ok(id)
+    }
+
+    /// Removes the validation, duplicate and assignment rules with that name; returns whether there were any.
+    pub(crate) fn remove_rule(&mut self, name: &str) -> bool {
+        let removed = self.rules.remove(name);
+        self.show_assignment_rules();
+        removed
+    }
+
+    /// Replaces the rows of `AssignmentRule`, after a change of the rules.
+    fn show_assignment_rules(&mut self) {
+        let Some(object) = self.schema.object("AssignmentRule").cloned() else { return };
+        let rows = self.store.table(&object.name).into_iter().flat_map(|table| table.rows());
+        let former: Vec<RecordId> = rows.filter_map(|row| row.id()).collect();
+        former.into_iter().for_each(|id| self.store.purge(&object, id));
+        let author = self.first_user();
+        for rule in self.rules.assignment.clone() {
+            let Some(id) = rule.id.as_deref().and_then(RecordId::parse) else { continue };
+            let (name, of) = (Value::text(rule.name), Value::text(rule.object));
+            let fields = [("Name", name), ("SobjectType", of), ("Active", Value::Bool(rule.active))];
+            self.insert_row_with(id, author, &object.name, &fields);
+        }
+        self.store.commit();
     }
 
     /// Returns the name of a validation, duplicate or assignment rule that reads the field.

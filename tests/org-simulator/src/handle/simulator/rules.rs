@@ -51,7 +51,7 @@ impl Simulator {
 
     /// Removes the rules with that name.
     pub fn remove_rule(&self, name: &str) -> Result<(), Error> {
-        let removed = self.shared.org().rules.remove(name);
+        let removed = self.shared.org().remove_rule(name);
         removed.then_some(()).ok_or_else(|| Error::Unknown { what: "rule", name: name.to_owned() })
     }
 

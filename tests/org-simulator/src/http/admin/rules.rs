@@ -66,7 +66,7 @@ async fn set_sharing_rule(State(shared): State<Shared>, Body(rule): Body<Sharing
 /// Removes the rules with that name.
 async fn remove_rule(State(shared): State<Shared>, Path(name): Path<String>) -> Outcome {
     let mut org = shared.org();
-    if org.rules.remove(&name) | org.remove_sharing_rule(&name) {
+    if org.remove_rule(&name) | org.remove_sharing_rule(&name) {
         return Ok(done("rule"));
     }
     Err(Error::Unknown { what: "rule", name })
