@@ -9,8 +9,9 @@ use crate::Org;
 pub struct Check {
     /// The fact, in plain English. It names the check in lists, reports and documents.
     pub name: &'static str,
-    /// The source of the fact: the address of a page of documentation or a public report, or a recording's path below the
-    /// recordings that are beside the repository.
+    /// The source of the fact: the address of a page of documentation or a public report, a recording's path below the
+    /// recordings that are beside the repository (`recording ...`), or what stands in for a page that does not exist
+    /// (`not documented: ...`) or could not be looked up (`not looked up: ...`).
     pub source: &'static str,
     /// The purpose for which Ferry relies on the fact.
     pub relied_on: &'static str,

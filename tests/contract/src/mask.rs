@@ -24,8 +24,30 @@ impl Mask {
     /// Returns the text without the hidden values, and without values of members that are always secret.
     pub(crate) fn apply(&self, text: &str) -> String {
         let text = self.values.iter().fold(text.to_owned(), |text, (value, shown)| text.replace(value, shown));
+        let text = without_sessions(&text);
         SECRET_MEMBERS.iter().fold(text, |text, member| without_member(&text, member))
     }
+}
+
+/// Replaces sessions, which begin with an org's id and an exclamation mark, wherever they are.
+fn without_sessions(text: &str) -> String {
+    let is_id = |part: &str| {
+        let id = part.rsplit(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+        (id.starts_with("00D") && matches!(id.len(), 15 | 18)) || part.ends_with("ORG_ID")
+    };
+    let mut parts = text.split('!');
+    let mut masked = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        masked.push('!');
+        if is_id(&masked[..masked.len() - 1]) {
+            masked.push_str("MASKED");
+            let end = part.find(|c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c)));
+            masked.push_str(end.map_or("", |end| &part[end..]));
+        } else {
+            masked.push_str(part);
+        }
+    }
+    masked
 }
 
 /// Replaces the text after each `"member":`.
@@ -63,6 +85,20 @@ mod tests {
             mask.apply(text),
             r#"ab LONGER SESSION {"access_token":"MASKED","x":1,"refresh_token":"MASKED"} "id_token":"MASKED"#
         );
+    }
+
+    #[test]
+    fn sessions_of_any_org_and_name_are_not_shown() {
+        let mut mask = Mask::default();
+        mask.hide("00D5e0000000001EAA", "ORG_ID");
+        for (text, shown) in [
+            ("<sessionId>00D000000000001!AQ.x_y</sessionId>", "<sessionId>00D000000000001!MASKED</sessionId>"),
+            ("a 00D5e0000000001EAA!AQ b", "a ORG_ID!MASKED b"),
+            ("Hello! 00D! 00Dx!AQ", "Hello! 00D! 00Dx!AQ"),
+            ("cut 00D000000000001!AQ", "cut 00D000000000001!MASKED"),
+        ] {
+            assert_eq!(mask.apply(text), shown);
+        }
     }
 
     #[test]

@@ -78,7 +78,8 @@ impl Org {
         self.hide(&self.id, "ORG_ID");
         self.hide(self.id.get(..15).unwrap_or_default(), "ORG_ID");
         if let Ok(user) = self.get("/services/oauth2/userinfo").send() {
-            for (pointer, shown) in [("/preferred_username", "USERNAME"), ("/email", "EMAIL"), ("/user_id", "USER_ID")]
+            for (pointer, shown) in
+                [("/preferred_username", "USERNAME"), ("/email", "EMAIL"), ("/user_id", "USER_ID"), ("/name", "NAME")]
             {
                 self.hide(user.at(pointer).as_str().unwrap_or_default(), shown);
             }

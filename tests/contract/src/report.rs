@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::check::Outcome;
 use crate::journal::Entry;
@@ -11,12 +11,12 @@ use crate::org::{Org, VERSION};
 use crate::{Error, checks};
 
 /// The report of a run.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Report {
     /// The day on which the run ended, in UTC.
     pub day: String,
     /// The version of the API in the requests.
-    pub api_version: &'static str,
+    pub api_version: String,
     /// The simulator, or the edition of the org.
     pub org: String,
     /// The outcomes, in the order of the checks.
@@ -47,7 +47,8 @@ impl Report {
             (false, true) => format!("a sandbox ({})", org.edition),
             (false, false) => org.edition.clone(),
         };
-        Self { day: now.strftime("%Y-%m-%d").to_string(), api_version: VERSION, org: place, entries, left_over }
+        let day = now.strftime("%Y-%m-%d").to_string();
+        Self { day, api_version: VERSION.to_owned(), org: place, entries, left_over }
     }
 
     /// Returns how many checks had each outcome.
@@ -144,7 +145,7 @@ mod tests {
         let entry = |outcome| Entry { area: checks::AREAS[0].name.to_owned(), check: "a | fact".to_owned(), outcome };
         let report = Report {
             day: "2026-11-22".to_owned(),
-            api_version: VERSION,
+            api_version: VERSION.to_owned(),
             org: "Developer Edition".to_owned(),
             entries: vec![
                 entry(Outcome::Agrees),

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::check::Finding;
 use crate::http::{Body, Http, HttpRequest};
 use crate::journal::Journal;
 use crate::target::{App, BlockedApp, Endpoint, Target};
@@ -52,8 +53,8 @@ pub(crate) fn start() -> Result<(Process, String), Error> {
 
 /// Prepares a simulated org as an administrator prepares a real one, and returns it as a target.
 ///
-/// The administrator creates an app, a duplicate rule that alerts, the outbound message of Ferry's package, and a channel of
-/// change events.
+/// The administrator creates an app, a duplicate rule that alerts, an assignment rule, the outbound message of Ferry's
+/// package and a channel of change events, and takes View Setup and Configuration from a user's profile.
 pub fn prepare(url: &str) -> Result<Target, Error> {
     let admin = Admin { http: Http::new()?, url: url.trim_end_matches('/').to_owned() };
     let users = admin.call("GET", "users", Value::Null)?;
@@ -90,7 +91,31 @@ pub fn prepare(url: &str) -> Result<Target, Error> {
     target.endpoint = Some(Endpoint { url: format!("http://{listen}"), listen });
     target.app = Some(app);
     prepare_refusals(&admin, &mut target)?;
+    let other = users.pointer("/1/username").and_then(Value::as_str).unwrap_or_default();
+    admin.call(
+        "POST",
+        "assignment-rules",
+        json!({"name": "Standard", "object": "Lead", "active": true, "entries": [{"owner": other}]}),
+    )?;
+    let session = admin.call("POST", "sessions", json!({"username": other}))?;
+    target.limited_token = session["access_token"].as_str().map(str::to_owned);
+    limit_profile(&target, other).map_err(|finding| Error::Simulator(format!("{finding:?}")))?;
     Ok(target)
+}
+
+/// Takes View Setup and Configuration from the profile of a user.
+fn limit_profile(target: &Target, username: &str) -> Result<(), Finding> {
+    let connect = || Org::connect(target.clone(), Journal::open(None)?);
+    let org = connect().map_err(|error| Finding::NotRun(error.to_string()))?;
+    let sets = format!(
+        "SELECT PermissionSetId FROM PermissionSetAssignment \
+         WHERE Assignee.Username = '{username}' AND PermissionSet.IsOwnedByProfile = TRUE"
+    );
+    let set = org.query(&sets)?.text("/records/0/PermissionSetId")?;
+    org.patch(&format!("sobjects/PermissionSet/{set}"), json!({"PermissionsViewSetup": false}))
+        .send()?
+        .has_status(204)?;
+    Ok(())
 }
 
 /// Adds an app that was blocked after a consent, and an app that the user is not approved for.

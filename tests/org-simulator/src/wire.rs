@@ -1,5 +1,6 @@
 //! TCP connections that a fault can close, and helpers for HTTP requests and responses.
 
+pub(crate) mod capture;
 pub(crate) mod html;
 pub(crate) mod masking;
 pub(crate) mod multipart;

@@ -6,10 +6,10 @@ use crate::check::{Check, Finding, applies, holds, not_applicable};
 use crate::org::{Org, query_path};
 
 const CHANNELS: &str = "https://developer.salesforce.com/docs/atlas.en-us.change_data_capture.meta/change_data_capture/cdc_subscribe_channels.htm";
-const RELAY: &str = "https://developer.salesforce.com/docs/platform/event-relay/guide/event-relay-config.html";
+const RELAY: &str = "not documented: rules and handlers that users of Event Relay publish";
 const FEEDBACK: &str = "https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_eventrelayfeedback.htm";
 const OVERFLOW: &str = "https://developer.salesforce.com/docs/atlas.en-us.change_data_capture.meta/change_data_capture/cdc_other_events_overflow.htm";
-const BUS: &str = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-saas-salesforce.html";
+const BUS: &str = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-bus-to-bus.html";
 
 pub(super) const CHECKS: &[Check] = &[
     Check {

@@ -159,7 +159,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         name: "Modify All Data includes View All Data",
-        source: "https://help.salesforce.com/s/articleView?id=000240369&type=1",
+        source: "https://help.salesforce.com/s/articleView?id=platform.users_profiles_view_all_mod_all.htm&type=5",
         relied_on: "either of the two permissions is enough to see every record",
         run: |org| {
             let found =
@@ -219,7 +219,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         name: "contact roles, tasks and events have no View All Records of their own",
-        source: "https://help.salesforce.com/s/articleView?id=000240369&type=1",
+        source: "not looked up: Salesforce Knowledge, article 000240369",
         relied_on: "these objects are not asked of a user who has View All Records on the others",
         run: |org| {
             let soql = "SELECT SobjectType FROM ObjectPermissions WHERE PermissionsViewAllRecords = TRUE AND \
@@ -247,7 +247,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         name: "the edition is one of the known values of OrganizationType",
-        source: "https://developer.salesforce.com/docs/atlas.en-us.sfFieldRef.meta/sfFieldRef/salesforce_field_reference_Organization.htm",
+        source: "https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_organization.htm",
         relied_on: "the health of an org explains an edition that sends no outbound messages",
         run: |org| {
             let known = [

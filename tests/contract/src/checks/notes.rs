@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::check::{Check, Finding, applies, holds, same};
 use crate::org::{Org, query_path};
 
-const NOTE: &str = "https://developer.salesforce.com/docs/atlas.en-us.api.meta/api/sforce_api_objects_contentnote.htm";
+const NOTE: &str = "https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_contentnote.htm";
 const LINK: &str = "https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_contentdocumentlink.htm";
 const VERSION: &str = "https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_contentversion.htm";
 

@@ -6,8 +6,7 @@ use crate::answer::Answer;
 use crate::check::{Check, Finding, applies, holds, not_applicable};
 use crate::org::{Org, VERSION, query_path};
 
-const HANDLER: &str =
-    "https://developer.salesforce.com/docs/atlas.en-us.apexref.meta/apexref/apex_interface_System_InstallHandler.htm";
+const HANDLER: &str = "https://developer.salesforce.com/docs/atlas.en-us.apexref.meta/apexref/apex_install_handler.htm";
 const VERSIONS: &str = "https://developer.salesforce.com/docs/atlas.en-us.api_tooling.meta/api_tooling/tooling_api_objects_package2versioncreaterequest.htm";
 const POLICIES: &str = "https://developer.salesforce.com/docs/atlas.en-us.api_meta.meta/api_meta/meta_extlclntappoauthconfigurablepolicies.htm";
 
@@ -91,7 +90,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         name: "an uninstall script makes no callout",
-        source: "https://developer.salesforce.com/docs/atlas.en-us.apexref.meta/apexref/apex_interface_System_UninstallHandler.htm",
+        source: "https://developer.salesforce.com/docs/atlas.en-us.apexref.meta/apexref/apex_uninstall_handler.htm",
         relied_on: "only the license shows an uninstallation",
         run: |org| {
             // The script of another package shows it too, if it tried and the org kept the job that failed.

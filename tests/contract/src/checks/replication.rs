@@ -165,7 +165,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         name: "a describe that has not changed is 304 without a body",
-        source: "https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/dome_sobject_describe_with_ifmodified_header.htm",
+        source: "https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/sobject_describe_with_ifmodified_header.htm",
         relied_on: "descriptions are read again only after a change",
         run: |org| {
             let first = org.get("sobjects/Account/describe").send()?.has_status(200)?;

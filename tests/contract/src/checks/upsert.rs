@@ -132,7 +132,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         name: "a second record with a unique key is DUPLICATE_VALUE with the id of the first",
-        source: "https://github.com/k-capehart/go-salesforce/issues/133",
+        source: "https://github.com/SalesforceLabs/QuotaEdit/issues/82",
         relied_on: "a repeated create finds the record that it made",
         run: |org| {
             let key = external_id(org, "Account")?;

@@ -24,6 +24,7 @@ mod semi_join;
 
 use serde_json::Value as Json;
 
+use crate::data::soql::ast::{Item, Path, Select};
 use crate::data::soql::plan::{Output, Plan};
 use crate::data::soql::result::{QueryResult, Rows};
 use crate::model::actor::Actor;
@@ -61,17 +62,30 @@ pub(crate) fn run(org: &Org, actor: &Actor, text: &str, all_rows: bool) -> Resul
 }
 
 /// Returns whether a condition on records of `own` reads that field of `object`, or passes through it to a parent.
-pub(crate) fn condition_reads(org: &Org, own: &Object, condition: &str, (object, field): (&str, &str)) -> bool {
+pub(crate) fn condition_reads(org: &Org, own: &Object, condition: &str, field: (&str, &str)) -> bool {
     let select = grammar::parse(&format!("SELECT Id FROM {} WHERE ({condition})", own.name));
-    let mut reads = false;
-    if let Some(condition) = select.ok().and_then(|select| select.condition) {
-        condition.paths(&mut |path| {
-            let is_own = path.names.first().is_some_and(|name| name.eq_ignore_ascii_case(&own.name));
-            reads |= org.schema.passes(own, &path.names, object, field)
-                || is_own && org.schema.passes(own, &path.names[1..], object, field);
+    select.is_ok_and(|select| reads(org, own, &select, field))
+}
+
+/// Returns whether the list of a query of this object or its condition, with the subqueries in it, reads the field.
+fn reads(org: &Org, own: &Object, select: &Select, (object, field): (&str, &str)) -> bool {
+    let passes = |path: &Path| {
+        let (first, rest) = (path.names.first().map_or("", String::as_str), path.names.get(1..).unwrap_or_default());
+        let is_own = [Some(own.name.as_str()), select.alias.as_deref()].into_iter().flatten();
+        let is_own = is_own.into_iter().any(|name| name.eq_ignore_ascii_case(first));
+        org.schema.passes(own, &path.names, object, field) || is_own && org.schema.passes(own, rest, object, field)
+    };
+    let mut found = select.items.iter().any(|item| match item {
+        Item::Value { expression, .. } => passes(expression.path()),
+        _ => false,
+    });
+    if let Some(condition) = &select.condition {
+        condition.comparisons(&mut |path, joined| {
+            let inner = joined.and_then(|joined| Some((org.schema.object(joined.from.names.first()?)?, joined)));
+            found |= passes(path) || inner.is_some_and(|(inner, joined)| reads(org, inner, joined, (object, field)));
         });
     }
-    reads
+    found
 }
 
 /// A test that decides which records a search matches.

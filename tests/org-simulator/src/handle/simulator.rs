@@ -356,11 +356,11 @@ async fn realm(options: &Options) -> Result<Realm, Error> {
     let address = options.listen.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let login = Port::bind(address, options.login_port).await?;
     let sandbox = Port::bind(address, options.sandbox_login_port).await?;
-    let realm = Realm::new(options.clock.clone(), [login.url.clone(), sandbox.url.clone()], launch::start_unowned)?;
+    let realm = Realm::new(options.clock.clone(), [login.url.clone(), sandbox.url.clone()], launch::start_unowned);
     realm.listen_on(address);
     if let Some(path) = &options.record {
         let refused = |error: io::Error| Error::Invalid { what: "file to record to", reason: error.to_string() };
-        realm.record_to(Recorder::open(path, options.clock.clone()).map_err(refused)?);
+        realm.record_to(Recorder::open(path, options.clock.clone(), realm.apps().clone()).map_err(refused)?);
     }
     realm.keep_running(Server::of_login_host(login, &realm, Environment::Production));
     realm.keep_running(Server::of_login_host(sandbox, &realm, Environment::Sandbox));

@@ -42,6 +42,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/_simulator/pages/records/{object}/{id}/edit", get(record_form::edit).post(record_form::update))
         .route("/_simulator/pages/logins", get(logins::list))
         .route(outbound::PATH, get(outbound::list).post(outbound::define))
+        .route(outbound::EDIT_PATH, get(outbound::edit).post(outbound::update))
         .route("/_simulator/pages/outbound/remove", post(outbound::remove))
         .route("/_simulator/pages/outbound/send", post(outbound::send))
         .route(faults::PATH, get(faults::list).post(faults::add))

@@ -26,7 +26,6 @@ pub(crate) struct Realm(Arc<Inner>);
 struct Inner {
     clock: Clock,
     apps: Apps,
-    keys: &'static SigningKey,
     login_url: String,
     sandbox_login_url: String,
     start_org: StartOrg,
@@ -47,14 +46,11 @@ struct Members {
 
 impl Realm {
     /// Returns a realm without orgs, with these addresses of the login hosts.
-    pub(crate) fn new(
-        clock: Clock,
-        [login_url, sandbox_login_url]: [String; 2],
-        start_org: StartOrg,
-    ) -> Result<Self, Error> {
+    pub(crate) fn new(clock: Clock, [login_url, sandbox_login_url]: [String; 2], start_org: StartOrg) -> Self {
+        // The key takes longer than the rest of the start, and no org needs it before a login.
+        std::thread::spawn(SigningKey::of_process);
         let (apps, members) = (Apps::default(), Mutex::default());
-        let keys = SigningKey::of_process()?;
-        Ok(Self(Arc::new(Inner { clock, apps, keys, login_url, sandbox_login_url, start_org, members })))
+        Self(Arc::new(Inner { clock, apps, login_url, sandbox_login_url, start_org, members }))
     }
 
     pub(crate) fn clock(&self) -> &Clock {
@@ -85,10 +81,6 @@ impl Realm {
 
     pub(crate) fn recorder(&self) -> Option<Recorder> {
         self.members().recorder.clone()
-    }
-
-    pub(crate) fn keys(&self) -> &'static SigningKey {
-        self.0.keys
     }
 
     /// Returns the address of a login host, without a trailing slash.

@@ -177,8 +177,23 @@ impl Org {
 
     /// Inserts a record that Salesforce itself writes, without the data API's checks; a failed transaction undoes it.
     pub(crate) fn insert_row(&mut self, author: Option<RecordId>, object: &str, fields: &[(&str, Value)]) -> RecordId {
-        let Some(object) = self.schema.object(object).cloned() else { return self.id };
-        let id = if object.name == "Organization" { self.id } else { self.ids.next(&object.key_prefix) };
+        let id = match self.schema.object(object) {
+            Some(object) if object.name != "Organization" => self.ids.next(&object.key_prefix),
+            _ => self.id,
+        };
+        self.insert_row_with(id, author, object, fields);
+        id
+    }
+
+    /// Inserts a record as [`Org::insert_row`] does, with this id.
+    pub(crate) fn insert_row_with(
+        &mut self,
+        id: RecordId,
+        author: Option<RecordId>,
+        object: &str,
+        fields: &[(&str, Value)],
+    ) {
+        let Some(object) = self.schema.object(object).cloned() else { return };
         let mut row = Row::default();
         for (at, field) in object.fields.iter().enumerate() {
             row.set(at, field.default.clone());
@@ -190,7 +205,6 @@ impl Org {
         }
         self.stamp_new(&mut row, id, author.unwrap_or(id));
         self.store.put(&object, id, row);
-        id
     }
 
     /// Sets fields of a record as Salesforce itself does: without a change of the time stamps.
@@ -258,7 +272,7 @@ impl Org {
         self.store.commit();
     }
 
-    fn first_user(&self) -> Option<RecordId> {
+    pub(crate) fn first_user(&self) -> Option<RecordId> {
         self.store.table("User")?.rows().next()?.id()
     }
 

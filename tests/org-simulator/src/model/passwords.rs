@@ -13,6 +13,11 @@ impl Passwords {
         self.0.insert(user, format!("{password}{token}"));
     }
 
+    /// Returns the passwords with their security tokens.
+    pub(crate) fn all(&self) -> impl Iterator<Item = String> {
+        self.0.values().cloned()
+    }
+
     /// Returns whether `given` is the user's password followed by the security token.
     pub(crate) fn verify(&self, user: RecordId, given: &str) -> bool {
         self.0.get(&user).is_some_and(|password| password == given)

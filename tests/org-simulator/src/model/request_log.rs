@@ -3,9 +3,10 @@
 //! Headers and bodies are kept as they were sent, tokens included, and only in memory; the page masks secrets.
 
 use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 
 use crate::model::ids::RecordId;
@@ -14,7 +15,7 @@ const MAX_ENTRIES: usize = 10_000;
 /// The newest requests whose headers and bodies are kept.
 const MAX_MESSAGES: usize = 1_000;
 /// Bytes that are kept of a body.
-const MAX_BODY: usize = 8_192;
+pub(crate) const MAX_BODY: usize = 8_192;
 
 /// The newest requests, oldest first.
 #[derive(Debug, Default)]
@@ -33,8 +34,9 @@ pub(crate) struct Entry {
     pub(crate) status: u16,
     /// Real time from the request to its answer.
     pub(crate) duration: Duration,
-    /// The messages; absent for a request that did not reach the org, and for older ones.
-    pub(crate) exchange: Option<Box<Exchange>>,
+    /// The messages as the org saw them, without compression and before a fault changed the answer; absent for a request
+    /// that did not reach the org, and for older ones.
+    pub(crate) exchange: Option<Capture<Exchange>>,
 }
 
 /// The identity of a request.
@@ -50,11 +52,48 @@ pub(crate) struct LoggedRequest {
     pub(crate) at: Timestamp,
 }
 
-/// The messages of a request, as the org saw them: without compression, and before a fault changes the answer.
+/// The messages of a request.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Exchange {
     pub(crate) request: Message,
+    /// The status of the answer; absent until there is one.
+    pub(crate) status: Option<StatusCode>,
     pub(crate) answer: Message,
+}
+
+impl Exchange {
+    /// Returns an exchange that keeps so many bytes of each body.
+    pub(crate) fn keeping(limit: usize) -> Self {
+        let message = Message { limit, ..Message::default() };
+        Self { request: message.clone(), status: None, answer: message }
+    }
+}
+
+/// An exchange, or what holds one, that is still being copied. Clones share it; the last one goes with the answer's body.
+#[derive(Debug)]
+pub(crate) struct Capture<T>(Arc<Mutex<T>>);
+
+impl<T> Capture<T> {
+    pub(crate) fn new(place: T) -> Self {
+        Self(Arc::new(Mutex::new(place)))
+    }
+
+    /// Returns what has been copied so far.
+    pub(crate) fn get(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Clone for Capture<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl AsMut<Self> for Exchange {
+    fn as_mut(&mut self) -> &mut Self {
+        self
+    }
 }
 
 /// Headers and the beginning of a body.
@@ -62,13 +101,33 @@ pub(crate) struct Exchange {
 pub(crate) struct Message {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
-    /// The size of the whole body, in bytes.
+    /// The size of the whole body in bytes, as far as it is known.
     pub(crate) size: usize,
+    /// Bytes of the body that were seen.
+    seen: usize,
+    /// Bytes that are kept of the body.
+    limit: usize,
 }
 
 impl Message {
     pub(crate) fn new(headers: HeaderMap, body: &[u8]) -> Self {
-        Self { headers, body: body[..body.len().min(MAX_BODY)].to_vec(), size: body.len() }
+        let mut message = Self { headers, limit: MAX_BODY, ..Self::default() };
+        message.add(body);
+        message
+    }
+
+    /// Begins with the headers, and the size of the body if it is known in advance.
+    pub(crate) fn begin(&mut self, headers: HeaderMap, size: Option<u64>) {
+        self.headers = headers;
+        self.size = size.and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
+    }
+
+    /// Adds the next part of the body.
+    pub(crate) fn add(&mut self, part: &[u8]) {
+        let room = self.limit.saturating_sub(self.body.len());
+        self.body.extend_from_slice(&part[..part.len().min(room)]);
+        self.seen += part.len();
+        self.size = self.size.max(self.seen);
     }
 
     /// Returns the text that is kept of the body, without a character that was cut at its end.
@@ -101,7 +160,7 @@ impl RequestLog {
         request: LoggedRequest,
         status: u16,
         duration: Duration,
-        exchange: Option<Box<Exchange>>,
+        exchange: Option<Capture<Exchange>>,
     ) {
         if self.entries.len() == MAX_ENTRIES {
             self.entries.pop_front();
@@ -140,7 +199,7 @@ mod tests {
     fn old_requests_lose_their_messages_and_then_their_place() {
         let mut log = RequestLog::default();
         for _ in 0..=MAX_ENTRIES {
-            log.add(request(), 200, Duration::ZERO, Some(Box::default()));
+            log.add(request(), 200, Duration::ZERO, Some(Capture::new(Exchange::default())));
         }
         assert_eq!(log.entries().filter(|entry| entry.exchange.is_some()).count(), MAX_MESSAGES);
         assert_eq!((log.lines().len(), log.entries().next().map(|entry| entry.number)), (MAX_ENTRIES, Some(2)));

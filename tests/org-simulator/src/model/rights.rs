@@ -194,6 +194,12 @@ impl Org {
         self.sets_of(actor.user).into_iter().any(|set| self.has_permission_in(set, "PermissionsViewAllData"))
     }
 
+    /// Returns whether the user has View Setup and Configuration.
+    pub(crate) fn views_setup(&self, actor: &Actor) -> bool {
+        let has = |set| self.has_permission_in(set, "PermissionsViewSetup");
+        actor.is_admin || self.sets_of(actor.user).into_iter().any(has)
+    }
+
     fn has_permission_in(&self, set: RecordId, field: &str) -> bool {
         let row = self.store.get("PermissionSet", set);
         row.is_some_and(|row| *self.value("PermissionSet", row, field) == Value::Bool(true))

@@ -43,6 +43,7 @@ async fn a_form_without_the_token_of_its_page_is_refused() {
         "records/Account/new".to_owned(),
         format!("records/Account/{account}/edit"),
         "outbound".to_owned(),
+        "outbound/edit?name=x".to_owned(),
         "outbound/remove".to_owned(),
         "outbound/send".to_owned(),
         "faults".to_owned(),
@@ -149,6 +150,38 @@ async fn a_record_page_links_to_children_and_notes() {
         "{related}"
     );
     assert!(related.contains(&format!("{}\">Visit</a>", note["id"].as_str().unwrap())), "{related}");
+}
+
+#[tokio::test]
+async fn an_outbound_message_is_edited_and_keeps_its_id() {
+    let context = TestContext::new().await;
+    let path = format!("{PAGES}/outbound");
+    let url = "http://127.0.0.1:9/hook";
+    let fields = [("name", "New & old"), ("object", "Account"), ("fields", "Name"), ("endpoint_url", url)];
+    assert_eq!(context.send(&path, &path, &fields).await.0.status, 303);
+    let edit = format!("{path}/edit?name=New+%26+old");
+    assert!(context.page(&path).await.contains(&format!("<a href=\"{edit}\">New &amp; old</a>")));
+    let before = context.admin(Method::GET, "outbound-messages", None).await.body["definitions"][0].clone();
+    let form = context.page(&edit).await;
+    assert!(form.contains("<option value=\"active\" selected>") && form.contains("value=\"Name\""), "{form}");
+    assert_eq!(value_of(&form, "endpoint_url"), url);
+
+    let changed =
+        |url| [("fields", "Name, Phone"), ("endpoint_url", url), ("integration_user", JORDAN), ("state", "inactive")];
+    let (refused, page) = context.send(&edit, &edit, &changed("http://x.example/")).await;
+    assert!(refused.status == 422 && page.contains("id=\"e-endpoint_url\"") && page.contains("Name, Phone"), "{page}");
+    let definition = || context.admin(Method::GET, "outbound-messages", None);
+    assert_eq!(definition().await.body["definitions"][0], before, "nothing is changed if a part is refused");
+    assert_eq!(context.send(&edit, &edit, &changed("http://127.0.0.1:9/other")).await.0.status, 303);
+    let after = definition().await.body["definitions"][0].clone();
+    assert_eq!(after["fields"], json!(["Name", "Phone"]));
+    assert_eq!(value_of(&context.page(&edit).await, "endpoint_url"), "http://127.0.0.1:9/other");
+    assert_eq!((&after["settings"]["active"], &after["settings"]["integration_user"]), (&json!(false), &json!(JORDAN)));
+    assert_eq!((&after["action_id"], &after["object"]), (&before["action_id"], &before["object"]));
+    context.post("sobjects/Account", json!({"Name": "New"})).await;
+    assert!(context.page(&path).await.contains("0 in all"), "an inactive definition sends nothing");
+    let gone = context.plain(context.http.get(format!("{}{path}/edit?name=gone", context.org.url()))).await;
+    assert_eq!(gone.status, 404);
 }
 
 #[tokio::test]

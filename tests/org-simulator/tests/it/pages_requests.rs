@@ -59,8 +59,9 @@ async fn secrets_are_masked_on_the_page_of_a_request() {
     let request =
         context.http.post(format!("{url}/services/Soap/u/66.0")).body(soap).header("content-type", "text/xml");
     context.plain(request.header("soapaction", "login")).await;
-    // The token of a session stands at an unusual place.
-    let note = json!({"Name": "Account", "Description": format!("see {}", context.token())});
+    // Secrets that the simulator issued stand at an unusual place.
+    let issued = format!("see {}, {}", context.token(), context.org.client_secret());
+    let note = json!({"Name": "Account", "Description": issued});
     context.post("sobjects/Account", note).await;
     let install = context.page("/packaging/installPackage.apexp").await;
     let (_, form_token) = install.split_once("name=\"form_token\" value=\"").unwrap();
@@ -68,10 +69,29 @@ async fn secrets_are_masked_on_the_page_of_a_request() {
     for number in 1..=4 {
         let page = context.page(&format!("{PATH}/{number}")).await;
         assert!(page.contains("***"), "{number}: {page}");
-        for secret in secrets.iter().chain([&context.token(), &form_token]) {
+        for secret in secrets.iter().chain([&context.token(), &context.org.client_secret(), &form_token]) {
             assert!(!page.contains(secret), "{number} shows {secret}: {page}");
         }
     }
+}
+
+#[tokio::test]
+async fn an_answer_that_a_fault_replaced_is_shown_as_the_org_gave_it() {
+    let context = TestContext::new().await;
+    let effect = Effect::ErrorAfter { status: 500, code: "X".to_owned(), message: "replaced".to_owned() };
+    context.org.fault(FaultRule { times: Some(1), ..FaultRule::new(effect) });
+    assert_eq!(context.post("sobjects/Account", json!({"Name": "Nordwind"})).await.status, 500);
+    let page = context.page(&format!("{PATH}/1")).await;
+    assert!(page.contains("&quot;Nordwind&quot;") && page.contains("&quot;success&quot;: true"), "{page}");
+    assert!(page.contains("<dd>500</dd>") && !page.contains("replaced"), "{page}");
+}
+
+#[tokio::test]
+async fn a_body_that_nothing_read_is_shown_with_its_size() {
+    let context = TestContext::new().await;
+    context.plain(context.http.post(format!("{}/unknown", context.org.url())).body("12345")).await;
+    let page = context.page(&format!("{PATH}/1")).await;
+    assert!(page.contains("The body of 5 bytes was not read."), "{page}");
 }
 
 #[tokio::test]

@@ -188,6 +188,38 @@ async fn each_user_sees_the_own_system_permissions() {
 }
 
 #[tokio::test]
+async fn only_users_with_view_setup_see_permission_sets() {
+    let mut context = TestContext::new().await;
+    let set = "SELECT Id FROM PermissionSet WHERE IsOwnedByProfile = TRUE AND PermissionsViewAllData = FALSE";
+    let set = rows(&context, set).await[0]["Id"].as_str().unwrap().to_owned();
+    for (shown, count) in [(true, 1), (false, 0)] {
+        context.log_in(crate::support::ADMIN);
+        context.patch(&format!("sobjects/PermissionSet/{set}"), json!({"PermissionsViewSetup": shown})).await;
+        context.log_in(CASEY);
+        for object in ["PermissionSet", "PermissionSetAssignment"] {
+            let found = rows(&context, &format!("SELECT Id FROM {object} LIMIT 1")).await;
+            assert_eq!(found.as_array().unwrap().len(), count, "{object} {shown}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn assignment_rules_are_records() {
+    let context = TestContext::new().await;
+    let rule = |name: &str| json!({"name": name, "object": "Lead", "active": true, "entries": [{"owner": CASEY}]});
+    for name in ["First", "Second"] {
+        context.admin(Method::POST, "assignment-rules", Some(rule(name))).await;
+    }
+    let soql = "SELECT Name, SobjectType, Active FROM AssignmentRule ORDER BY Name";
+    let found = rows(&context, soql).await;
+    let shown = |at: usize| (found[at]["Name"].clone(), found[at]["SobjectType"].clone(), found[at]["Active"].clone());
+    assert_eq!(shown(0), (json!("First"), json!("Lead"), json!(false)), "one rule of an object is active");
+    assert_eq!(shown(1), (json!("Second"), json!("Lead"), json!(true)));
+    context.admin(Method::DELETE, "rules/Second", None).await;
+    assert_eq!(rows(&context, soql).await.as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn view_all_records_shows_private_records() {
     let mut context = TestContext::new().await;
     context.org.set_private("Account", true).unwrap();

@@ -150,7 +150,17 @@ async fn a_field_in_use_and_a_standard_field_stay() {
 #[tokio::test]
 async fn a_field_that_a_rule_reads_stays() {
     let context = TestContext::new().await;
-    for name in ["Tested__c", "Shown__c", "Compared__c", "Scope__c", "Parent__c", "Named__c", "Free__c"] {
+    for name in [
+        "Tested__c",
+        "Shown__c",
+        "Compared__c",
+        "Scope__c",
+        "Parent__c",
+        "Joined__c",
+        "Aliased__c",
+        "Named__c",
+        "Free__c",
+    ] {
         define(&context, json!({"name": name, "type": "string"})).await;
     }
     for (path, rule) in [
@@ -164,6 +174,11 @@ async fn a_field_that_a_rule_reads_stays() {
             json!({"name": "P", "object": "Contact", "condition": "Account.Parent__c = 'x'", "message": "m"}),
         ),
         (
+            "validation-rules",
+            json!({"name": "J", "object": "Contact", "message": "m",
+                "condition": "AccountId IN (SELECT Id FROM Account a WHERE Joined__c = 'x' AND a.Aliased__c = 'y')"}),
+        ),
+        (
             "duplicate-rules",
             json!({"name": "D", "object": "Account", "fields": ["Compared__c"], "condition": "Account.Scope__c != null"}),
         ),
@@ -171,9 +186,15 @@ async fn a_field_that_a_rule_reads_stays() {
         let made = context.admin(Method::POST, path, Some(rule)).await;
         assert_eq!(made.status, 200, "{}", made.body);
     }
-    for (field, rule) in
-        [("Tested__c", "V"), ("Shown__c", "V"), ("Parent__c", "P"), ("Compared__c", "D"), ("Scope__c", "D")]
-    {
+    for (field, rule) in [
+        ("Tested__c", "V"),
+        ("Shown__c", "V"),
+        ("Parent__c", "P"),
+        ("Joined__c", "J"),
+        ("Aliased__c", "J"),
+        ("Compared__c", "D"),
+        ("Scope__c", "D"),
+    ] {
         let path = format!("objects/Account/fields/{field}");
         for (method, body) in [(Method::DELETE, None), (Method::PATCH, Some(json!({"type": "double"})))] {
             let refused = context.admin(method.clone(), &path, body).await;

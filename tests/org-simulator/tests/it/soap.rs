@@ -58,6 +58,22 @@ async fn the_elements_of_a_conversion_have_the_schemas_order() {
 }
 
 #[tokio::test]
+async fn a_conversion_names_a_related_person_account() {
+    let context = TestContext::new().await;
+    let lead = lead(&context, json!({}));
+    let related = |value: &str| conversion(&lead, &format!("<urn:relatedPersonAccountId{value}"));
+    let with = related(">0015e0000000001AAA</urn:relatedPersonAccountId>");
+    let (code, refused) = soap_with(&context, "u/66.0", context.token(), &with).await;
+    assert!(code == 200 && refused.contains("relatedPersonAccountId is not supported"), "{refused}");
+    let nil = related(" xsi:nil=\"true\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"/>");
+    let (code, done) = soap_with(&context, "u/66.0", context.token(), &nil).await;
+    assert!(
+        code == 200 && done.contains("<relatedPersonAccountId xsi:nil=\"true\"/><success>true</success>"),
+        "{done}"
+    );
+}
+
+#[tokio::test]
 async fn a_user_with_a_password_logs_in_and_the_session_works() {
     let context = TestContext::new().await;
     context.org.set_password(CASEY, "secret", "TOKEN").unwrap();

@@ -70,7 +70,7 @@ pub(super) fn serve(org: &mut Org, call: &Call<'_>) -> Result<String, Fault> {
 }
 
 /// The elements of a lead conversion, in the order of the schema.
-const CONVERSION: [&str; 15] = [
+const CONVERSION: [&str; 17] = [
     "accountId",
     "accountRecord",
     "bypassAccountDedupeCheck",
@@ -85,8 +85,15 @@ const CONVERSION: [&str; 15] = [
     "opportunityRecord",
     "overwriteLeadSource",
     "ownerId",
+    "relatedPersonAccountId",
+    "relatedPersonAccountRecord",
     "sendNotificationEmail",
 ];
+
+/// Elements of a lead conversion that the simulator refuses. A related person account is possible only in orgs with person
+/// accounts and contacts of several accounts.
+const UNSUPPORTED_CONVERSION: [&str; 5] =
+    ["accountRecord", "contactRecord", "opportunityRecord", "relatedPersonAccountId", "relatedPersonAccountRecord"];
 
 /// Refuses conversions whose elements are not in the order of the schema. The text is that of public reports.
 fn ordered_conversions(call: &Call<'_>) -> Result<(), Fault> {
@@ -239,8 +246,8 @@ fn merge(org: &mut Org, actor: &Actor, request: &Element) -> Result<String, ApiE
 
 fn convert(org: &mut Org, actor: &Actor, request: &Element) -> Result<String, ApiError> {
     let known = |name: &str| request.value(name).map(id).transpose();
-    for field in ["accountRecord", "contactRecord", "opportunityRecord"] {
-        if request.child(field).is_some() {
+    for field in UNSUPPORTED_CONVERSION {
+        if request.child(field).is_some_and(|child| !child.nil) {
             tracing::warn!(field, "the simulator does not support this field of a lead conversion");
             return Err(ApiError::new("INVALID_FIELD", format!("{field} is not supported")).fields([field]));
         }
@@ -268,6 +275,7 @@ fn convert(org: &mut Org, actor: &Actor, request: &Element) -> Result<String, Ap
             tag_of_id("contactId", done.contact),
             tag_of_id("leadId", Some(conversion.lead)),
             tag_of_id("opportunityId", done.opportunity),
+            tag_of_id("relatedPersonAccountId", None),
             "<success>true</success></result>".to_owned(),
         ]
         .concat()),
@@ -275,9 +283,9 @@ fn convert(org: &mut Org, actor: &Actor, request: &Element) -> Result<String, Ap
             org.rollback(&before);
             let nothing = ["accountId", "contactId"].map(|name| tag_of_id(name, None)).concat();
             let lead = tag_of_id("leadId", Some(conversion.lead));
-            let opportunity = tag_of_id("opportunityId", None);
+            let others = ["opportunityId", "relatedPersonAccountId"].map(|name| tag_of_id(name, None)).concat();
             let errors = errors(&error);
-            Ok(format!("<result>{nothing}{errors}{lead}{opportunity}<success>false</success></result>"))
+            Ok(format!("<result>{nothing}{errors}{lead}{others}<success>false</success></result>"))
         }
     }
 }

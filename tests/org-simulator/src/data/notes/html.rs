@@ -72,7 +72,7 @@ fn entity(text: &str) -> Option<&str> {
 
 fn clean_tag(tag: &str) -> Option<String> {
     let (slash, body) = tag.strip_prefix('/').map_or(("", tag), |body| ("/", body));
-    let body = body.trim_end_matches('/').trim_end();
+    let body = body.trim_end_matches(|c: char| c == '/' || c.is_whitespace());
     let (name, attributes) = body.split_once(char::is_whitespace).unwrap_or((body, ""));
     let name = name.to_ascii_lowercase();
     if !TAGS.contains(&name.as_str()) || tag.contains('<') {
@@ -161,6 +161,7 @@ mod tests {
     fn line_breaks_and_event_handlers_are_removed() {
         assert_eq!(saved("<p>a</p>\r\n<p onclick=\"x()\">b</p>").as_deref(), Some("<p>a</p><p>b</p>"));
         assert_eq!(saved("<a href='javascript:x()'>b</a>").as_deref(), Some("<a>b</a>"));
+        assert_eq!(saved("<br\n/ >").as_deref(), Some("<br>"));
     }
 
     #[test]

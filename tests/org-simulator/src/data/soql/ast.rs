@@ -188,12 +188,15 @@ pub(super) enum Condition {
 }
 
 impl Condition {
-    /// Calls `visit` with the path of every comparison, without those within a semi-join.
-    pub(super) fn paths(&self, visit: &mut dyn FnMut(&Path)) {
+    /// Calls `visit` with the path of every comparison, and with the subquery of a semi-join.
+    pub(super) fn comparisons(&self, visit: &mut dyn FnMut(&Path, Option<&Select>)) {
         match self {
-            Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|part| part.paths(visit)),
-            Self::Not(part) => part.paths(visit),
-            Self::Compare { left, .. } | Self::In { left, .. } | Self::Includes { left, .. } => visit(left.path()),
+            Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|part| part.comparisons(visit)),
+            Self::Not(part) => part.comparisons(visit),
+            Self::In { left, list: List::Select(select), .. } => visit(left.path(), Some(select)),
+            Self::Compare { left, .. } | Self::In { left, .. } | Self::Includes { left, .. } => {
+                visit(left.path(), None)
+            }
         }
     }
 }

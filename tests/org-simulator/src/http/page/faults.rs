@@ -6,13 +6,13 @@ use http::StatusCode;
 use serde_json::{Map, Value as Json};
 
 use super::forms::{self, Inputs, Posted, Problem};
-use super::html::{table, within};
+use super::html::{not_found, table, within};
 use crate::FaultReport;
 use crate::http::admin;
 use crate::identity::oauth::Form;
 use crate::identity::realm::Shared;
 use crate::model::org::Org;
-use crate::wire::html::{escaped, message};
+use crate::wire::html::escaped;
 
 pub(super) const PATH: &str = "/_simulator/pages/faults";
 
@@ -106,7 +106,7 @@ pub(super) async fn remove(State(shared): State<Shared>, Posted(sent): Posted) -
         "" => org.faults.clear(),
         id => {
             if !id.parse().is_ok_and(|id| org.faults.remove(id)) {
-                return (StatusCode::NOT_FOUND, Html(message("There is no such fault."))).into_response();
+                return not_found(&org, PATH, "There is no such fault.");
             }
         }
     }

@@ -8,11 +8,12 @@ use axum::response::{Html, IntoResponse as _, Response};
 use http::StatusCode;
 use subtle::ConstantTimeEq as _;
 
+use super::html::within;
 use crate::Error;
 use crate::identity::oauth::Form;
 use crate::identity::realm::Shared;
 use crate::model::org::Org;
-use crate::wire::html::{escaped, message};
+use crate::wire::html::escaped;
 
 const TOKEN: &str = "form_token";
 
@@ -30,7 +31,8 @@ impl FromRequest<Shared> for Posted {
             return Ok(Self(form));
         }
         let text = "This form did not come from a page of this org. Reload the page and send the form again.";
-        Err((StatusCode::FORBIDDEN, Html(message(text))).into_response())
+        let page = within(&shared.org(), "Refused", "", &format!("<p>{text}</p>"));
+        Err((StatusCode::FORBIDDEN, Html(page)).into_response())
     }
 }
 

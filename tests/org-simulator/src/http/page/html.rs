@@ -1,5 +1,8 @@
 //! Parts of the pages.
 
+use axum::response::{Html, IntoResponse as _, Response};
+use http::StatusCode;
+
 use crate::model::org::Org;
 use crate::wire::html::{escaped, page};
 
@@ -27,6 +30,12 @@ pub(super) fn within(org: &Org, title: &str, path: &str, body: &str) -> String {
     let links: String = PAGES.iter().map(link).collect();
     let navigation = format!("<nav aria-label=\"Pages of org {}\"><ul>{links}</ul></nav>", org.id);
     page(title, &navigation, body)
+}
+
+/// Returns the page, with status 404, that says what does not exist.
+pub(super) fn not_found(org: &Org, path: &str, text: &str) -> Response {
+    let page = within(org, "Not found", path, &format!("<p>{}</p>", escaped(text)));
+    (StatusCode::NOT_FOUND, Html(page)).into_response()
 }
 
 /// Returns a table, which scrolls by itself on narrow screens. The cells are HTML.

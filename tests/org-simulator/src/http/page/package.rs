@@ -6,14 +6,14 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::forms::{self, Inputs, Posted, Problem};
-use super::html::{facts, moment, within};
+use super::html::{facts, moment, not_found, within};
 use crate::identity::oauth::Form;
 use crate::identity::realm::Shared;
 use crate::messages::packages::{self, PackageInstall, versions};
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
 use crate::model::packages::{NAMESPACE, PACKAGE};
-use crate::wire::html::{escaped, message};
+use crate::wire::html::escaped;
 
 pub(super) const PATH: &str = "/_simulator/pages/package";
 /// The path of Salesforce's install links.
@@ -82,7 +82,7 @@ async fn installed(shared: &Shared, sent: &Form) -> Result<(), Problem> {
 pub(super) async fn uninstall(State(shared): State<Shared>, Posted(_): Posted) -> Response {
     match packages::uninstall(&shared) {
         Ok(()) => Redirect::to(PATH).into_response(),
-        Err(error) => (StatusCode::NOT_FOUND, Html(message(&error.to_string()))).into_response(),
+        Err(error) => not_found(&shared.org(), PATH, &error.to_string()),
     }
 }
 

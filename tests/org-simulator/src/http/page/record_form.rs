@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
 use super::forms::{Inputs, Posted, Problem, form, hidden, users};
-use super::html::{encoded, within};
+use super::html::{encoded, not_found, within};
 use super::records::PATH;
 use crate::identity::oauth::Form;
 use crate::identity::realm::Shared;
@@ -18,10 +18,10 @@ use crate::model::change_events::Origin;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
-use crate::model::request_log::{Exchange, LoggedRequest, Message};
+use crate::model::request_log::{Capture, Exchange, LoggedRequest, Message};
 use crate::model::schema::{Field, FieldKind, Object};
 use crate::model::{people, records};
-use crate::wire::html::{escaped, message};
+use crate::wire::html::escaped;
 
 /// The input that holds the username; no field has this name.
 const USER: &str = "as";
@@ -41,7 +41,7 @@ pub(super) async fn new(
     Query(params): Query<NewParameters>,
 ) -> Response {
     let org = shared.org();
-    let Some(object) = org.schema.object(&object).cloned() else { return no_such("object") };
+    let Some(object) = org.schema.object(&object).cloned() else { return no_such(&org, "object") };
     let values = Form::new(vec![(USER.to_owned(), params.r#as)]);
     (StatusCode::OK, Html(rendered(&org, &object, None, &values, &[]))).into_response()
 }
@@ -49,7 +49,7 @@ pub(super) async fn new(
 /// Creates a record.
 pub(super) async fn create(State(shared): State<Shared>, Path(object): Path<String>, Posted(sent): Posted) -> Response {
     let mut org = shared.org();
-    let Some(object) = org.schema.object(&object).cloned() else { return no_such("object") };
+    let Some(object) = org.schema.object(&object).cloned() else { return no_such(&org, "object") };
     let filled = |field: &&Field| field.createable && !sent.get(&field.name).is_empty();
     let fields: Map<String, Json> =
         shown(&object).filter(filled).map(|field| (field.name.clone(), json(sent.get(&field.name)))).collect();
@@ -70,7 +70,7 @@ pub(super) async fn edit(State(shared): State<Shared>, Path((object, id)): Path<
         Some((object, id, values)) => {
             (StatusCode::OK, Html(rendered(&org, &object, Some(id), &values, &[]))).into_response()
         }
-        None => no_such("record"),
+        None => no_such(&org, "record"),
     }
 }
 
@@ -81,7 +81,7 @@ pub(super) async fn update(
     Posted(sent): Posted,
 ) -> Response {
     let mut org = shared.org();
-    let Some((object, id, values)) = current(&org, &object, &id) else { return no_such("record") };
+    let Some((object, id, values)) = current(&org, &object, &id) else { return no_such(&org, "record") };
     let changed = |field: &&Field| field.updateable && lines(sent.get(&field.name)) != values.get(&field.name);
     let fields: Map<String, Json> =
         shown(&object).filter(changed).map(|field| (field.name.clone(), json(sent.get(&field.name)))).collect();
@@ -98,8 +98,8 @@ pub(super) async fn update(
     }
 }
 
-fn no_such(what: &str) -> Response {
-    (StatusCode::NOT_FOUND, Html(message(&format!("There is no such {what}.")))).into_response()
+fn no_such(org: &Org, what: &str) -> Response {
+    not_found(org, PATH, &format!("There is no such {what}."))
 }
 
 /// Returns the fields that a form can show: all that can be written, except for binary ones.
@@ -149,18 +149,18 @@ fn write<T>(
     }
     org.commit(Origin { user: Some(actor.user), ..Origin::default() });
     let (status, answer) = match &outcome {
-        Ok(_) => (303, Vec::new()),
-        Err(error) => (422, error.body().to_string().into_bytes()),
+        Ok(_) => (StatusCode::SEE_OTHER, Vec::new()),
+        Err(error) => (StatusCode::UNPROCESSABLE_ENTITY, error.body().to_string().into_bytes()),
     };
     let message = |body: &[u8]| {
         let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         Message::new(HeaderMap::from_iter([json]), body)
     };
     let body = Json::Object(fields.clone()).to_string();
-    let exchange = Exchange { request: message(body.as_bytes()), answer: message(&answer) };
+    let exchange = Exchange { request: message(body.as_bytes()), status: Some(status), answer: message(&answer) };
     let (method, query) = ("POST".to_owned(), String::new());
     let request = LoggedRequest { method, path: path.to_owned(), query, user: Some(actor.user), at };
-    org.log.add(request, status, Duration::ZERO, Some(Box::new(exchange)));
+    org.log.add(request, status.as_u16(), Duration::ZERO, Some(Capture::new(exchange)));
     outcome.map_err(|error| error.all().flat_map(problems).collect())
 }
 

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
 use axum::response::{Html, IntoResponse, Response};
-use http::StatusCode;
 use serde::Deserialize;
 
 use super::forms::{self, Inputs};
-use super::html::{ROWS, encoded, facts, pages, table, within};
+use super::html::{ROWS, encoded, facts, not_found, pages, table, within};
 use super::related;
 use crate::identity::oauth::Form;
 use crate::identity::realm::Shared;
@@ -17,7 +16,7 @@ use crate::model::org::Org;
 use crate::model::records;
 use crate::model::schema::{self, Object};
 use crate::model::store::Row;
-use crate::wire::html::{escaped, message};
+use crate::wire::html::escaped;
 
 pub(super) const PATH: &str = "/_simulator/pages/records";
 
@@ -105,7 +104,7 @@ pub(super) async fn one(State(shared): State<Shared>, Path((object, id)): Path<(
     let found = org.schema.object(&object).zip(RecordId::parse(&id));
     let found = found.and_then(|(object, id)| Some((object, id, org.store.get(&object.name, id)?)));
     let Some((object, id, row)) = found else {
-        return (StatusCode::NOT_FOUND, Html(message("There is no such record."))).into_response();
+        return not_found(&org, PATH, "There is no such record.");
     };
     let value = |json: &serde_json::Value| match json {
         serde_json::Value::Null => "<span class=\"quiet\">none</span>".to_owned(),

@@ -85,5 +85,5 @@ fn names(entry: &Entry, id: RecordId) -> bool {
     let short = id.short();
     let holds = |bytes: &[u8]| bytes.windows(short.len()).any(|part| part == short.as_bytes());
     let in_bodies = |exchange: &Exchange| holds(&exchange.request.body) || holds(&exchange.answer.body);
-    entry.request.path.contains(short) || entry.exchange.as_deref().is_some_and(in_bodies)
+    entry.request.path.contains(short) || entry.exchange.as_ref().is_some_and(|capture| in_bodies(&capture.get()))
 }

@@ -2,17 +2,16 @@
 
 use axum::extract::{Path, Query, State};
 use axum::response::{Html, IntoResponse as _, Response};
-use http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::html::{ROWS, encoded, facts, moment, pages, table, within};
+use super::html::{ROWS, encoded, facts, moment, not_found, pages, table, within};
 use crate::identity::realm::Shared;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
-use crate::model::request_log::{Entry, Message};
-use crate::wire::html::{escaped, message};
-use crate::wire::masking::{mask, mask_header};
+use crate::model::request_log::{Capture, Entry, Message};
+use crate::wire::html::escaped;
+use crate::wire::masking::Masking;
 
 pub(super) const PATH: &str = "/_simulator/pages/requests";
 
@@ -77,9 +76,10 @@ pub(super) async fn one(State(shared): State<Shared>, Path(number): Path<u64>) -
     let org = shared.org();
     let Some(entry) = org.log.entries().find(|entry| entry.number == number) else {
         let text = "There is no such request. The newest 10,000 are kept.";
-        return (StatusCode::NOT_FOUND, Html(message(text))).into_response();
+        return not_found(&org, PATH, text);
     };
-    let query = mask(&entry.request.query);
+    let masking = Masking::new(org.logins.apps.secrets().into_iter().chain(org.passwords.all()));
+    let query = masking.text(&entry.request.query);
     let about = facts(&[
         ("Path", format!("<code>{}</code>", escaped(&entry.request.path))),
         ("Query", if query.is_empty() { quiet("none") } else { format!("<code>{}</code>", escaped(&query)) }),
@@ -88,12 +88,12 @@ pub(super) async fn one(State(shared): State<Shared>, Path(number): Path<u64>) -
         ("Duration", format!("{} ms", entry.duration.as_millis())),
         ("User", Some(user(&org, entry.request.user)).filter(|user| !user.is_empty()).unwrap_or_else(|| quiet("none"))),
     ]);
-    let messages = match &entry.exchange {
+    let messages = match entry.exchange.as_ref().map(Capture::get) {
         Some(exchange) => format!(
             "{}{}<p class=\"quiet\">Without compression, and before a fault changed the answer. Tokens, passwords, assertions, \
              codes and cookies are masked.</p>",
-            shown("Request", &exchange.request),
-            shown("Answer", &exchange.answer)
+            shown("Request", &exchange.request, &masking),
+            shown("Answer", &exchange.answer, &masking)
         ),
         None => "<p class=\"quiet\">There are no headers and bodies: a fault replaced the answer, or the request is older than \
                  the newest 1,000.</p>"
@@ -108,13 +108,14 @@ fn quiet(text: &str) -> String {
     format!("<span class=\"quiet\">{text}</span>")
 }
 
-fn shown(name: &str, message: &Message) -> String {
+fn shown(name: &str, message: &Message, masking: &Masking) -> String {
     let headers: String =
-        message.headers.iter().map(|(name, value)| format!("{name}: {}\n", mask_header(name, value))).collect();
+        message.headers.iter().map(|(name, value)| format!("{name}: {}\n", masking.header(name, value))).collect();
     let headers = escaped(&headers);
     let size = message.size;
-    let body = match message.text().map(|text| indented(mask(text))) {
+    let body = match message.text().map(|text| indented(masking.text(text))) {
         _ if size == 0 => "<p>No body.</p>".to_owned(),
+        _ if message.body.is_empty() => format!("<p>The body of {size} bytes was not read.</p>"),
         Some(text) => format!("{}{}", block(&format!("{name} body, {size} bytes"), &escaped(&text)), cut(message)),
         None => format!("<p>The body is not text: {size} bytes.</p>"),
     };

@@ -14,12 +14,11 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::Effect;
-use crate::http::server::capture::Captured;
 use crate::http::server::late;
 use crate::http::server::response::data_error;
 use crate::identity::realm::Shared;
 use crate::model::errors::ApiError;
-use crate::model::request_log::LoggedRequest;
+use crate::model::request_log::{Capture, Exchange, LoggedRequest, MAX_BODY};
 use crate::wire::Connection;
 
 /// The largest response that is buffered to be changed, in bytes.
@@ -33,8 +32,8 @@ pub(crate) async fn faulty(State(shared): State<Shared>, mut request: Request, n
     if path.starts_with("/_simulator") {
         return next.run(request).await;
     }
-    let (started, captured) = (Instant::now(), Captured::default());
-    request.extensions_mut().insert(captured.clone());
+    let (started, capture) = (Instant::now(), Capture::new(Exchange::keeping(MAX_BODY)));
+    request.extensions_mut().insert(capture.clone());
     let query = request.uri().query().unwrap_or_default().to_owned();
     let (running, effect, user, at) = {
         let mut org = shared.org();
@@ -52,7 +51,8 @@ pub(crate) async fn faulty(State(shared): State<Shared>, mut request: Request, n
         Some(effect) => apply_to_body(&shared, effect, request, next).await,
     };
     let logged = LoggedRequest { method, path, query, user, at };
-    shared.org().log.add(logged, response.status().as_u16(), started.elapsed(), captured.take());
+    let exchange = Some(capture).filter(|capture| capture.get().status.is_some());
+    shared.org().log.add(logged, response.status().as_u16(), started.elapsed(), exchange);
     response
 }
 
@@ -64,7 +64,7 @@ async fn apply_to_body(shared: &Shared, effect: Effect, mut request: Request, ne
     match effect {
         Effect::ResetBefore => close_connection(connection),
         Effect::ResetAfter => {
-            next.run(request).await;
+            whole(next.run(request).await).await;
             close_connection(connection)
         }
         Effect::CommitLate { delay_s } => {
@@ -72,7 +72,7 @@ async fn apply_to_body(shared: &Shared, effect: Effect, mut request: Request, ne
             close_connection(connection)
         }
         Effect::ErrorAfter { status, code, message } => {
-            next.run(request).await;
+            whole(next.run(request).await).await;
             replacement(shared, &Effect::Error { status, code, message }, &path)
         }
         Effect::Delay { delay_ms } => {

@@ -2,7 +2,6 @@
 
 use axum::extract::FromRef;
 
-use super::SigningKey;
 use crate::identity::realm::{Realm, Shared};
 use crate::model::kind::Environment;
 use crate::model::logins::apps::Apps;
@@ -40,10 +39,6 @@ impl Host {
 
     pub(super) fn apps(&self) -> &Apps {
         self.realm().apps()
-    }
-
-    pub(super) fn keys(&self) -> &'static SigningKey {
-        self.realm().keys()
     }
 
     /// Returns the address, without a trailing slash.

@@ -9,7 +9,7 @@ use http::{HeaderMap, StatusCode, header};
 use serde_json::json;
 
 use super::host::Host;
-use super::{Form, authorize, consent_page, identity, token};
+use super::{Form, SigningKey, authorize, consent_page, identity, token};
 use crate::identity::oauth::response::{credentials, error_response, oauth_json};
 use crate::identity::realm::Shared;
 use crate::model::ids::RecordId;
@@ -112,8 +112,11 @@ async fn identity_of(
     }
 }
 
-async fn keys(State(host): State<Host>) -> Response {
-    json_response(200, &host.keys().jwks())
+async fn keys() -> Response {
+    match SigningKey::of_process() {
+        Some(key) => json_response(200, &key.jwks()),
+        None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
 }
 
 async fn discovery(State(host): State<Host>) -> Response {

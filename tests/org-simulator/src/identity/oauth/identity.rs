@@ -20,7 +20,7 @@ pub(super) fn identity_url(host: &str, org: &Org, user: RecordId) -> String {
 }
 
 /// Returns the body of a token response.
-pub(super) fn token_response(org: &Org, host: &str, keys: &SigningKey, granted: &IssuedTokens) -> Json {
+pub(super) fn token_response(org: &Org, host: &str, granted: &IssuedTokens) -> Json {
     let id = identity_url(host, org, granted.user);
     let issued_at = granted.issued_at.as_millisecond().to_string();
     let mut body = json!({
@@ -37,7 +37,8 @@ pub(super) fn token_response(org: &Org, host: &str, keys: &SigningKey, granted: 
         map.insert("refresh_token".to_owned(), Json::from(token.as_str()));
     }
     if granted.scope.split_whitespace().any(|scope| scope == "openid") {
-        map.insert("id_token".to_owned(), keys.sign(&id_claims(host, granted, &id)).map_or(Json::Null, Json::from));
+        let signed = SigningKey::of_process().and_then(|key| key.sign(&id_claims(host, granted, &id)));
+        map.insert("id_token".to_owned(), signed.map_or(Json::Null, Json::from));
     }
     body
 }

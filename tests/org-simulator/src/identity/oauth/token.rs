@@ -133,5 +133,5 @@ fn password(host: &Host, form: &Form) -> Result<Json, OAuthError> {
 
 fn token_response(host: &Host, shared: &Shared, granted: &IssuedTokens) -> Json {
     let url = host.url();
-    identity::token_response(&shared.org(), &url, host.keys(), granted)
+    identity::token_response(&shared.org(), &url, granted)
 }

@@ -98,6 +98,9 @@ impl Org {
             "ContentVersion" | "ContentDocumentLink" => {
                 return self.access_of_reference(actor, object, row, "ContentDocumentId");
             }
+            "PermissionSet" | "PermissionSetAssignment" | "ObjectPermissions" => {
+                return if self.views_setup(actor) { open } else { Level::None };
+            }
             "UserPermissionAccess" => return if rights::is_of(row, actor.user) { open } else { Level::None },
             "OpenActivity" | "ActivityHistory" => {
                 let shown = is_shown_in(self, name, row);

@@ -56,6 +56,11 @@ impl Apps {
         self.lock().values().cloned().collect()
     }
 
+    /// Returns the secrets of all apps.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        self.all().into_iter().flat_map(|app| [Some(app.secret), app.older_secret]).flatten().collect()
+    }
+
     /// Changes an app; `None` when the client id is not registered.
     pub(crate) fn change<T>(&self, client_id: &str, change: impl FnOnce(&mut App) -> T) -> Option<T> {
         self.lock().get_mut(client_id).map(change)
