@@ -8,6 +8,7 @@
 mod channels;
 mod replies;
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
@@ -60,11 +61,24 @@ pub(crate) fn check_version(path: &str) -> Result<(), String> {
     Err(text.to_owned())
 }
 
-/// Answers a message of a client with that access token.
-pub(crate) fn answer(org: &mut Org, token: Option<&str>, message: &Json) -> Answer {
+/// The access token of a request, and the address that it came from.
+#[derive(Clone, Copy)]
+pub(crate) struct Caller<'a> {
+    pub(crate) token: Option<&'a str>,
+    pub(crate) from: Option<IpAddr>,
+}
+
+impl Caller<'_> {
+    fn actor(self, org: &mut Org) -> Option<Actor> {
+        org.api_actor(self.token?, self.from).ok()
+    }
+}
+
+/// Answers a message of a client.
+pub(crate) fn answer(org: &mut Org, caller: Caller<'_>, message: &Json) -> Answer {
     let text = |name: &str| message[name].as_str().unwrap_or_default().to_owned();
     let (channel, client) = (text("channel"), text("clientId"));
-    let Some(actor) = token.and_then(|token| org.api_actor(token).ok()) else {
+    let Some(actor) = caller.actor(org) else {
         return Answer::Now(denied(message, &channel));
     };
     let now = org.clock.now();
@@ -136,8 +150,8 @@ fn subscribe(org: &mut Org, actor: &Actor, message: &Json, id: &str) -> Result<(
 
 /// Returns the answer to a waiting request: events, or an error; `None` while there is none. With `is_over` the answer has no
 /// events.
-pub(crate) fn look(org: &mut Org, token: Option<&str>, waiting: &Waiting, is_over: bool) -> Option<Vec<Json>> {
-    let Some(actor) = token.and_then(|token| org.api_actor(token).ok()) else {
+pub(crate) fn look(org: &mut Org, caller: Caller<'_>, waiting: &Waiting, is_over: bool) -> Option<Vec<Json>> {
+    let Some(actor) = caller.actor(org) else {
         return Some(vec![denied(&waiting.message, CONNECT)]);
     };
     let now = org.clock.now();

@@ -9,9 +9,9 @@ use http::{HeaderMap, Uri};
 use serde_json::Value as Json;
 use tokio::time::{Instant, timeout_at};
 
-use crate::api::streaming::{self, Answer, Waiting};
+use crate::api::streaming::{self, Answer, Caller, Waiting};
 use crate::identity::realm::Shared;
-use crate::wire::{bearer, json_response};
+use crate::wire::{ClientAddress, bearer, json_response};
 
 const PATH: &str = "/cometd";
 
@@ -20,7 +20,13 @@ pub(super) fn routes() -> Router<Shared> {
 }
 
 /// Answers the messages of a request; a `/meta/connect` among them waits for events.
-async fn serve(State(shared): State<Shared>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+async fn serve(
+    State(shared): State<Shared>,
+    ClientAddress(from): ClientAddress,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let Some(messages) = streaming::messages(&body) else {
         return json_response(400, &serde_json::json!([{"error": "400::Bad request", "successful": false}]));
     };
@@ -28,27 +34,27 @@ async fn serve(State(shared): State<Shared>, uri: Uri, headers: HeaderMap, body:
         let refused = messages.iter().map(|message| streaming::refused(message, &error));
         return json_response(400, &Json::Array(refused.collect()));
     }
-    let token = bearer(&headers);
+    let caller = Caller { token: bearer(&headers), from };
     let (mut answers, mut waiting) = (Vec::new(), Vec::new());
     for message in &messages {
-        match streaming::answer(&mut shared.org(), token, message) {
+        match streaming::answer(&mut shared.org(), caller, message) {
             Answer::Now(answer) => answers.push(answer),
             Answer::Wait(one) => waiting.push(one),
         }
     }
     for one in waiting {
-        answers.extend(wait(&shared, token, &one).await);
+        answers.extend(wait(&shared, caller, &one).await);
     }
     json_response(200, &Json::Array(answers))
 }
 
 /// Waits until there are events for the client, the time is over, or the org stops.
-async fn wait(shared: &Shared, token: Option<&str>, waiting: &Waiting) -> Vec<Json> {
+async fn wait(shared: &Shared, caller: Caller<'_>, waiting: &Waiting) -> Vec<Json> {
     let deadline = Instant::now() + waiting.timeout;
     let mut changes = shared.org().streams.watch();
     let mut is_over = waiting.timeout.is_zero();
     loop {
-        if let Some(answer) = streaming::look(&mut shared.org(), token, waiting, is_over) {
+        if let Some(answer) = streaming::look(&mut shared.org(), caller, waiting, is_over) {
             return answer;
         }
         is_over = !matches!(timeout_at(deadline, changes.changed()).await, Ok(Ok(())));
