@@ -32,6 +32,7 @@ impl Org {
             "TaskRelation" | "EventRelation" => self.activity_relation_added(object, id, before),
             "Campaign" if before.is_none() => self.campaign_created(actor, id),
             "CampaignMember" => self.count_campaign_members(id),
+            "ContentVersion" if before.is_some() => self.version_changed(id),
             "Contact" => self.contact_written(actor, id, before),
             "Opportunity" => self.opportunity_written(actor, id, before),
             "OpportunityLineItem" => self.line_item_written(actor, id),

@@ -13,6 +13,7 @@ mod recycle_bin;
 mod rules;
 mod upsert;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
@@ -153,9 +154,6 @@ impl Org {
         body: &Map<String, Json>,
     ) -> Result<(), ApiError> {
         let object = self.object_for(actor, object)?;
-        if object.name == "ContentVersion" {
-            return self.describe_version(actor, &object, id, body);
-        }
         let before = Arc::clone(self.find_writeable(actor, &object, id)?);
         self.check_permission(actor, Permission::Edit, &object)?;
         if object.name == "ContentNote" {
@@ -164,7 +162,11 @@ impl Org {
         if *self.value("Lead", &before, "IsConverted") == Value::Bool(true) && object.name == "Lead" {
             return Err(ApiError::new("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead").no_fields());
         }
-        let changes = check::parse_changes(self, actor, &object, body, Purpose::Update)?;
+        let body = match object.name.as_str() {
+            "ContentVersion" => Cow::Owned(self.version_changes(actor, &before, body)?),
+            _ => Cow::Borrowed(body),
+        };
+        let changes = check::parse_changes(self, actor, &object, &body, Purpose::Update)?;
         rules::check_parents_unlocked(self, &object, &changes)?;
         let mut row = (*before).clone();
         let changed: Vec<usize> = changes.iter().map(|(at, _)| *at).collect();
