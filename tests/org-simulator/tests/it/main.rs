@@ -47,6 +47,7 @@ mod rules;
 mod sales;
 mod schema_changes;
 mod schema_flags;
+mod schema_writes;
 mod server;
 mod shapes;
 mod sharing;
