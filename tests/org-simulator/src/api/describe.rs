@@ -200,6 +200,7 @@ pub(crate) fn soap_type(kind: FieldKind) -> &'static str {
         FieldKind::Base64 => "xsd:base64Binary",
         FieldKind::Address => "urn:address",
         FieldKind::Location => "urn:location",
+        FieldKind::AnyType => "xsd:anyType",
         _ => "xsd:string",
     }
 }

@@ -3,6 +3,7 @@
 mod activities;
 mod campaigns;
 mod contacts;
+mod history;
 mod opportunities;
 mod people;
 mod teams;
@@ -27,6 +28,7 @@ impl Org {
         if before.is_some() && owner(before) != owner(self.store.get(object, id).map(|row| &**row)) {
             self.owner_changed(object, id);
         }
+        self.track(actor, object, id, before);
         match object {
             "Task" | "Event" => self.activity_written(actor, object, id, before),
             "TaskRelation" | "EventRelation" => self.activity_relation_added(object, id, before),

@@ -34,6 +34,9 @@ use crate::model::sharing::Sharing;
 use crate::model::store::{Row, Store};
 use crate::model::value::Value;
 
+/// The key prefix of the ids in histories, for which describe shows none.
+const HISTORY_PREFIX: &str = "017";
+
 pub(crate) const ADMIN_PROFILE: &str = "System Administrator";
 
 /// The whole state of an org. One lock guards it; a request takes the lock once.
@@ -171,7 +174,10 @@ impl Org {
     /// Inserts a record that Salesforce itself writes, without the data API's checks; a failed transaction undoes it.
     pub(crate) fn insert_row(&mut self, author: Option<RecordId>, object: &str, fields: &[(&str, Value)]) -> RecordId {
         let Some(object) = self.schema.object(object).cloned() else { return self.id };
-        let id = if object.name == "Organization" { self.id } else { self.ids.next(&object.key_prefix) };
+        let id = match object.described_prefix() {
+            _ if object.name == "Organization" => self.id,
+            prefix => self.ids.next(prefix.unwrap_or(HISTORY_PREFIX)),
+        };
         let mut row = Row::default();
         for (at, field) in object.fields.iter().enumerate() {
             row.set(at, field.default.clone());

@@ -18,6 +18,7 @@ mod crm_data;
 mod crud;
 mod faults;
 mod features;
+mod field_history;
 mod files;
 mod graphql;
 mod layouts;

@@ -86,6 +86,7 @@ pub(crate) struct LeadConvertResult {
 impl Org {
     /// Converts a lead.
     pub(crate) fn convert_lead(&mut self, actor: &Actor, request: &LeadConvert) -> Result<LeadConvertResult, ApiError> {
+        let actor = &Actor { write: WriteOptions { converts_lead: true, ..actor.write }, ..*actor };
         let lead = Arc::clone(self.check_lead(actor, request)?);
         let owner = request.owner.or_else(|| lead.get(schema::OWNER).as_id()).unwrap_or(actor.user);
         let careful = |bypass: bool| {
@@ -306,6 +307,8 @@ impl Org {
         }
         self.stamp_changed(&mut row, actor.user);
         self.store.put(&object, request.lead, row);
+        self.track(actor, "Lead", request.lead, Some(lead));
+        self.track_event(actor, &object, request.lead, "leadConverted");
         rules::check_valid(self, &object, request.lead)?;
         duplicates::check(self, actor, &object, request.lead, (Purpose::Update, &changed))?;
         self.notify(actor, "Lead", request.lead);

@@ -14,10 +14,11 @@ use crate::model::schema::{self, Field, Object};
 use crate::model::value::Value;
 
 /// Records that are deleted with their parent: parent object, child object, child's reference.
-const CASCADES: [(&str, &str, &str); 70] = [
+const CASCADES: [(&str, &str, &str); 73] = [
     ("Account", "Contact", "AccountId"),
     ("Account", "Opportunity", "AccountId"),
     ("Account", "AccountContactRelation", "AccountId"),
+    ("Account", "AccountHistory", "AccountId"),
     ("Account", "AccountShare", "AccountId"),
     ("Account", "AccountTeamMember", "AccountId"),
     ("Account", "ActivityHistory", "AccountId"),
@@ -45,6 +46,7 @@ const CASCADES: [(&str, &str, &str); 70] = [
     ("Contact", "Attachment", "ParentId"),
     ("Contact", "ContentDocumentLink", "LinkedEntityId"),
     ("Contact", "CampaignMember", "ContactId"),
+    ("Contact", "ContactHistory", "ContactId"),
     ("Contact", "ContactShare", "ContactId"),
     ("Contact", "EmailMessageRelation", "RelationId"),
     ("Contact", "Event", "WhoId"),
@@ -66,6 +68,7 @@ const CASCADES: [(&str, &str, &str); 70] = [
     ("Lead", "EmailMessageRelation", "RelationId"),
     ("Lead", "Event", "WhoId"),
     ("Lead", "EventRelation", "RelationId"),
+    ("Lead", "LeadHistory", "LeadId"),
     ("Lead", "LeadShare", "LeadId"),
     ("Lead", "Note", "ParentId"),
     ("Lead", "OpenActivity", "WhoId"),
