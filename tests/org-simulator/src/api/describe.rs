@@ -31,7 +31,7 @@ pub(crate) fn object_summary(org: &Org, actor: &Actor, object: &Object, version:
         "deprecatedAndHidden": false, "feedEnabled": false, "hasSubtypes": false, "isInterface": false, "isSubtype": false,
         "keyPrefix": object.described_prefix(), "label": object.label, "labelPlural": object.label_plural, "layoutable": writeable,
         "mergeable": matches!(object.name.as_str(), "Account" | "Contact" | "Lead" | "Case"), "mruEnabled": writeable,
-        "name": object.name, "queryable": !is_activity_view(&object.name), "replicateable": true, "retrieveable": true,
+        "name": object.name, "queryable": !is_activity_view(&object.name), "replicateable": !object.is_virtual, "retrieveable": !object.is_virtual,
         "searchable": object.has_owner, "triggerable": writeable, "undeletable": may(Permission::Delete) && object.has_owner, "updateable": may(Permission::Edit),
         "urls": {"rowTemplate": format!("{base}/{{ID}}"), "describe": format!("{base}/describe"), "sobject": base},
     })

@@ -57,4 +57,5 @@ mod source;
 mod state;
 mod support;
 mod ui_api;
+mod user_access;
 mod users;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::{ADMIN, ApiResponse, START, TestContext};
 
 /// Objects whose queries need conditions of their own, so that a refusal says nothing of the field.
-const RESTRICTED: [&str; 1] = ["ContentDocumentLink"];
+const RESTRICTED: [&str; 2] = ["ContentDocumentLink", "UserRecordAccess"];
 
 pub(crate) async fn describes(context: &TestContext) -> Vec<Value> {
     let names: Vec<String> = context.get("sobjects").await.body["sobjects"]
