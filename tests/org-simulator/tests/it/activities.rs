@@ -107,6 +107,23 @@ async fn an_activity_is_related_to_people_and_one_record() {
 }
 
 #[tokio::test]
+async fn a_series_of_activities_is_refused() {
+    let context = TestContext::new().await;
+    let series = json!({
+        "Subject": "x", "IsRecurrence": true, "RecurrenceType": "RecursDaily", "RecurrenceInterval": 1,
+        "RecurrenceStartDateOnly": "2026-12-01", "RecurrenceEndDateOnly": "2026-12-03",
+    });
+    let refused = context.post("sobjects/Task", series).await;
+    assert_eq!(
+        (refused.code(), &refused.body[0]["fields"]),
+        ("FIELD_INTEGRITY_EXCEPTION", &json!(["IsRecurrence"])),
+        "{}",
+        refused.body
+    );
+    assert!(rows(&context, "SELECT Id FROM Task WHERE Subject = 'x'").await.is_empty());
+}
+
+#[tokio::test]
 async fn the_contacts_account_is_that_of_an_activity() {
     let context = TestContext::new().await;
     let (account, who) =
