@@ -8,6 +8,7 @@ mod derive;
 mod duplicates;
 mod integrity;
 mod merge;
+mod people;
 mod person_account;
 mod recycle_bin;
 mod rules;
@@ -68,7 +69,8 @@ impl Org {
         body: &Map<String, Json>,
         purpose: Purpose,
     ) -> Result<RecordId, ApiError> {
-        let changes = check::parse_changes(self, actor, object, body, purpose)?;
+        let (body, people) = people::take(object, body, None)?;
+        let changes = check::parse_changes(self, actor, object, &body, purpose)?;
         rules::check_parents_unlocked(self, object, &changes)?;
         let mut row = self.new_row(actor, object);
         let given_id = changes.iter().find(|(at, _)| *at == schema::ID).and_then(|(_, value)| value.as_id());
@@ -87,6 +89,9 @@ impl Org {
         self.store.put(object, id, row);
         self.write_contact(actor, object, id)?;
         self.after_write(actor, &object.name, id, None)?;
+        if let Some(people) = people {
+            self.relate(actor, object, id, &people)?;
+        }
         if purpose == Purpose::Create {
             rules::check_valid(self, object, id)?;
             duplicates::check(self, actor, object, id, (purpose, &changed))?;
@@ -166,6 +171,8 @@ impl Org {
             "ContentVersion" => Cow::Owned(self.version_changes(actor, &before, body)?),
             _ => Cow::Borrowed(body),
         };
+        let who = self.value(&object.name, &before, "WhoId").as_id();
+        let (body, people) = people::take(&object, &body, who)?;
         let changes = check::parse_changes(self, actor, &object, &body, Purpose::Update)?;
         rules::check_parents_unlocked(self, &object, &changes)?;
         let mut row = (*before).clone();
@@ -182,6 +189,9 @@ impl Org {
         self.store.put(&object, id, row);
         self.write_contact(actor, &object, id)?;
         self.after_write(actor, &object.name, id, Some(&before))?;
+        if let Some(people) = people {
+            self.relate(actor, &object, id, &people)?;
+        }
         rules::check_valid(self, &object, id)?;
         duplicates::check(self, actor, &object, id, (Purpose::Update, &changed))?;
         rules::assign(self, actor, &object, id, Purpose::Update)?;

@@ -321,14 +321,15 @@ impl Org {
         let Some((who, what)) = task.position("WhoId").zip(task.position("WhatId")) else { return Ok(()) };
         let rows = self.store.table("Task").into_iter().flat_map(|table| table.rows());
         let theirs: Vec<_> = rows.filter(|row| row.get(who).as_id() == Some(lead)).map(Arc::clone).collect();
-        for row in theirs {
-            let Some(id) = row.id() else { continue };
-            let mut row = (*row).clone();
+        for before in theirs {
+            let Some(id) = before.id() else { continue };
+            let mut row = (*before).clone();
             row.set(who, done.contact.map_or(Value::Null, Value::Id));
             row.set(what, Value::Id(done.opportunity.unwrap_or(done.account)));
             super::derive::derive(self, &task, None, &mut row, &[]);
             self.stamp_changed(&mut row, actor.user);
             self.store.put(&task, id, row);
+            self.after_write(actor, "Task", id, Some(&before))?;
         }
         Ok(())
     }
