@@ -18,6 +18,7 @@
 //! | fields that are retyped and removed | `model/schema_change` |
 //! | who may see and change a record, and what a profile permits | `model/access` |
 //! | organization-wide defaults and sharing rules | `model/sharing` |
+//! | the fields whose changes are kept in a history | `model/field_history` |
 //! | OAuth grants, refresh tokens and sessions | `model/logins` |
 //! | the queue of outbound messages | `model/outbox` |
 //! | faults, limits, and the clock | `model/faults`, `model/limits`, `model/clock` |

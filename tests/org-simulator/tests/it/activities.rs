@@ -158,20 +158,27 @@ async fn an_activity_is_written_with_its_people() {
 
         let other = created(&context, activity, with(json!([second]), Some(&first))).await;
         assert_eq!(people(&other).await, sorted(&[&first, &second]), "{activity}");
-        let account = context.id_of("Account", "Fjordglass Optics").await;
-        let lead = context.id_of("Lead", "Bram Okonjo").await;
-        for (wrong, code) in [
-            (json!("003"), "JSON_PARSER_ERROR"),
-            (json!(["003"]), "MALFORMED_ID"),
-            (json!([account]), "FIELD_INTEGRITY_EXCEPTION"),
-            (json!([first, lead]), "FIELD_INTEGRITY_EXCEPTION"),
-            (json!(vec![&first; 51]), "FIELD_INTEGRITY_EXCEPTION"),
-        ] {
-            let refused = context.post(&format!("sobjects/{activity}"), with(wrong.clone(), None)).await;
-            assert_eq!(refused.code(), code, "{activity} {wrong}: {}", refused.body);
-        }
         assert_eq!(context.delete(&format!("sobjects/{activity}/{other}")).await.status, 204);
     }
+}
+
+#[tokio::test]
+async fn people_that_an_activity_cannot_have_are_refused() {
+    let context = TestContext::new().await;
+    let first = contact(&context, "Lindqvist").await;
+    let account = context.id_of("Account", "Fjordglass Optics").await;
+    let lead = context.id_of("Lead", "Bram Okonjo").await;
+    for (wrong, code) in [
+        (json!("003"), "JSON_PARSER_ERROR"),
+        (json!(["003"]), "MALFORMED_ID"),
+        (json!([account]), "FIELD_INTEGRITY_EXCEPTION"),
+        (json!([first, lead]), "FIELD_INTEGRITY_EXCEPTION"),
+        (json!(vec![&first; 51]), "FIELD_INTEGRITY_EXCEPTION"),
+    ] {
+        let refused = context.post("sobjects/Task", json!({"Subject": "Visit", "TaskWhoIds": wrong})).await;
+        assert_eq!(refused.code(), code, "{}", refused.body);
+    }
+    assert!(rows(&context, "SELECT Id FROM Task WHERE Subject = 'Visit'").await.is_empty(), "all is rolled back");
 }
 
 #[tokio::test]

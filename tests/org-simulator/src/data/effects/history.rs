@@ -21,6 +21,9 @@ const MAX_TEXT: usize = 255;
 impl Org {
     /// Adds what has happened to a record to its history: that it is new, or the change of each tracked field.
     pub(crate) fn track(&mut self, actor: &Actor, object: &str, id: RecordId, before: Option<&Row>) {
+        if history_of(object).is_none() {
+            return;
+        }
         let Some((object, row)) = self.schema.object(object).cloned().zip(self.store.get(object, id).map(Arc::clone))
         else {
             return;
@@ -46,7 +49,7 @@ impl Org {
             for (old, new) in changes {
                 let kind = if old.as_id().or(new.as_id()).is_some() { "EntityId" } else { data_type(field) };
                 let values = [("DataType", Value::text(kind)), ("OldValue", old), ("NewValue", new)];
-                self.add_history(actor, &object, id, field.history_name(), &values);
+                self.add_history(actor, (&object, id), field.history_name(), &values);
             }
         }
     }
@@ -54,11 +57,11 @@ impl Org {
     /// Adds an event that has no values, such as the conversion of a lead, to the history of an object with tracked fields.
     pub(crate) fn track_event(&mut self, actor: &Actor, object: &Object, id: RecordId, event: &str) {
         if object.fields.iter().any(|field| field.track_history) {
-            self.add_history(actor, object, id, event, &[("DataType", Value::text("Text"))]);
+            self.add_history(actor, (object, id), event, &[("DataType", Value::text("Text"))]);
         }
     }
 
-    fn add_history(&mut self, actor: &Actor, object: &Object, id: RecordId, field: &str, values: &[(&str, Value)]) {
+    fn add_history(&mut self, actor: &Actor, (object, id): (&Object, RecordId), field: &str, values: &[(&str, Value)]) {
         let Some(history) = history_of(&object.name) else { return };
         let reference = format!("{}Id", object.name);
         let own = [(reference.as_str(), Value::Id(id)), ("Field", Value::text(field))];

@@ -17,13 +17,16 @@ use crate::model::value::Value;
 
 const MAX_PEOPLE: usize = 50;
 
+/// A body without its list of people, and the list if it has one.
+type Taken<'a> = (Cow<'a, Map<String, Json>>, Option<Vec<RecordId>>);
+
 /// Takes the list of people out of a body. Without a `WhoId` in the body, the first of them is that of a new activity, and
 /// of one whose person is not among them.
 pub(super) fn take<'a>(
     object: &Object,
     body: &'a Map<String, Json>,
     known: Option<RecordId>,
-) -> Result<(Cow<'a, Map<String, Json>>, Option<Vec<RecordId>>), ApiError> {
+) -> Result<Taken<'a>, ApiError> {
     let list = match object.name.as_str() {
         "Task" => "TaskWhoIds",
         "Event" => "EventWhoIds",

@@ -108,9 +108,8 @@ impl Org {
                 let activity = row.id().filter(|_| shown).and_then(|id| self.live_record(id));
                 return activity.map_or(Level::None, |(object, row)| self.access(actor, object, row));
             }
-            _ if tracked_in(name).is_some_and(|of| self.is_hidden_change(actor, of, object, row)) => {
-                return Level::None;
-            }
+            // Few objects have no key prefix, which is tested faster than their names.
+            _ if object.key_prefix.is_empty() && self.is_hidden_change(actor, object, row) => return Level::None,
             _ => {}
         }
         if actor.is_admin || self.sharing.defaults.is_empty() {
@@ -144,9 +143,9 @@ impl Org {
         base.max(seen).max(granted).max(implied)
     }
 
-    /// Returns whether a row of a history is a change of a field that the actor may not read.
-    fn is_hidden_change(&self, actor: &Actor, tracked: &str, history: &Object, row: &Row) -> bool {
-        let Some(tracked) = self.schema.object(tracked) else { return false };
+    /// Returns whether a row belongs to a history and is the change of a field that the actor may not read.
+    fn is_hidden_change(&self, actor: &Actor, history: &Object, row: &Row) -> bool {
+        let Some(tracked) = tracked_in(&history.name).and_then(|name| self.schema.object(name)) else { return false };
         let name = self.value(&history.name, row, "Field").as_text();
         let field = tracked.fields.iter().find(|field| field.history_name() == name);
         field.is_some_and(|field| !self.may_read_field(actor, tracked, field))
