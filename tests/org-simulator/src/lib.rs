@@ -20,6 +20,7 @@
 //! | organization-wide defaults and sharing rules | `model/sharing` |
 //! | criteria of sharing rules and roll-up summaries | `model/criteria` |
 //! | currencies, time zones, states and countries | `model/currencies`, `model/time_zones`, `model/places` |
+//! | the fields whose changes are kept in a history | `model/field_history` |
 //! | OAuth grants, refresh tokens and sessions | `model/logins` |
 //! | the queue of outbound messages | `model/outbox` |
 //! | change events: channels, capture at the commit; the clients that wait for them | `model/change_events`, `model/streams` |

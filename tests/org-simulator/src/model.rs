@@ -15,6 +15,7 @@ pub(crate) mod edition;
 pub(crate) mod entities;
 pub(crate) mod errors;
 pub(crate) mod faults;
+pub(crate) mod field_history;
 pub(crate) mod ids;
 pub(crate) mod kind;
 pub(crate) mod late;

@@ -35,7 +35,7 @@ pub(crate) fn object_summary(org: &Org, actor: &Actor, object: &Object, version:
         "deprecatedAndHidden": false, "feedEnabled": false, "hasSubtypes": false, "isInterface": false, "isSubtype": false,
         "keyPrefix": object.described_prefix(), "label": object.label, "labelPlural": object.label_plural, "layoutable": writeable,
         "mergeable": matches!(object.name.as_str(), "Account" | "Contact" | "Lead" | "Case"), "mruEnabled": writeable,
-        "name": object.name, "queryable": !is_activity_view(&object.name), "replicateable": true, "retrieveable": true,
+        "name": object.name, "queryable": !is_activity_view(&object.name), "replicateable": !object.is_virtual, "retrieveable": !object.is_virtual,
         "searchable": object.has_owner, "triggerable": writeable, "undeletable": may(Permission::Delete) && object.has_owner, "updateable": may(Permission::Edit),
         "urls": {"rowTemplate": format!("{base}/{{ID}}"), "describe": format!("{base}/describe"), "sobject": base},
     })
@@ -224,6 +224,7 @@ pub(crate) fn soap_type(kind: FieldKind) -> &'static str {
         FieldKind::Base64 => "xsd:base64Binary",
         FieldKind::Address => "urn:address",
         FieldKind::Location => "urn:location",
+        FieldKind::AnyType => "xsd:anyType",
         _ => "xsd:string",
     }
 }

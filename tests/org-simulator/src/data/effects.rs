@@ -3,6 +3,7 @@
 mod activities;
 mod campaigns;
 mod contacts;
+mod history;
 mod opportunities;
 mod people;
 mod teams;
@@ -36,11 +37,13 @@ impl Org {
         if before.is_some() && owner(before) != owner(self.store.get(object, id).map(|row| &**row)) {
             self.owner_changed(object, id);
         }
+        self.track(actor, object, id, before);
         match object {
             "Task" | "Event" => self.activity_written(actor, object, id, before),
             "TaskRelation" | "EventRelation" => self.activity_relation_added(object, id, before),
             "Campaign" if before.is_none() => self.campaign_created(actor, id),
             "CampaignMember" => self.count_campaign_members(id),
+            "ContentVersion" if before.is_some() => self.version_changed(id),
             "Contact" => self.contact_written(actor, id, before),
             "Opportunity" => self.opportunity_written(actor, id, before),
             "OpportunityLineItem" => self.line_item_written(actor, id),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
-use crate::data::notes::{as_document, may_change, with_fields};
+use crate::data::notes::{as_document, may_change, preview, saved_body, with_fields};
 use crate::data::write::Purpose;
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
@@ -14,6 +14,8 @@ use crate::model::schema::{self, Object};
 use crate::model::store::Row;
 use crate::model::value::Value;
 
+/// The extension of enhanced notes.
+const NOTE: &str = "snote";
 /// Extensions of files and the types that Salesforce gives them; other files are `UNKNOWN`.
 const TYPES: [(&str, &str); 19] = [
     ("csv", "CSV"),
@@ -39,7 +41,8 @@ const TYPES: [(&str, &str); 19] = [
 
 impl Org {
     /// Creates a version of a file: of the document that the body names, or of a new one, which is linked to its creator and
-    /// to `FirstPublishLocationId` (Object Reference, `ContentVersion`).
+    /// to `FirstPublishLocationId` (Object Reference, `ContentVersion`). A file with the extension `snote` is an enhanced
+    /// note.
     pub(crate) fn create_version(
         &mut self,
         actor: &Actor,
@@ -58,7 +61,8 @@ impl Org {
         }
         let name = text("PathOnClient").unwrap_or_default().rsplit(['/', '\\']).next().unwrap_or_default();
         let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
-        let mut body = body.clone();
+        let is_note = extension.eq_ignore_ascii_case(NOTE);
+        let mut body = if is_note { saved_body(body, "VersionData")? } else { body.clone() };
         if text("Title").is_none() {
             body.retain(|key, _| !key.eq_ignore_ascii_case("Title"));
             body.insert("Title".to_owned(), Json::from(stem));
@@ -94,7 +98,7 @@ impl Org {
     ) -> Result<(), ApiError> {
         let Some(row) = self.store.get(&object.name, id).map(Arc::clone) else { return Ok(()) };
         let of = |name: &str| self.value("ContentVersion", &row, name).clone();
-        let size = if let Value::Blob(bytes) = of("VersionData") { bytes.len() } else { 0 };
+        let (size, preview) = measures(&of("VersionData"), extension);
         let lower = extension.to_ascii_lowercase();
         let kind = TYPES.iter().find(|(known, _)| *known == lower).map_or("UNKNOWN", |(_, kind)| kind);
         let shared = [
@@ -102,11 +106,12 @@ impl Org {
             ("Description", of("Description")),
             ("FileType", Value::text(kind)),
             ("FileExtension", if extension.is_empty() { Value::Null } else { Value::text(extension) }),
-            ("ContentSize", Value::Int(i64::try_from(size).unwrap_or_default())),
+            ("ContentSize", size),
+            ("TextPreview", preview),
             ("ContentModifiedDate", Value::Instant(self.stamp())),
             ("LatestPublishedVersionId", Value::Id(id)),
             ("PublishStatus", Value::text("P")),
-            ("SharingPrivacy", Value::text("N")),
+            ("SharingPrivacy", of("SharingPrivacy")),
             ("ContentDocumentId", Value::Id(document)),
             ("IsLatest", Value::Bool(true)),
             ("VersionNumber", Value::text(number.to_string())),
@@ -125,9 +130,49 @@ impl Org {
                 as_document(&fresh, &documents, &shared)
             }
         };
+        if let Some(notes) = self.schema.object("ContentNote").filter(|_| extension.eq_ignore_ascii_case(NOTE)).cloned()
+        {
+            let own = [("Content", of("VersionData")), ("LatestContentId", Value::Id(id))];
+            let note = as_document(&document_row, &notes, &[&shared[..], &own].concat());
+            self.store.put(&notes, document, note);
+        }
         self.store.put(object, id, with_fields((*row).clone(), object, &shared));
         self.store.put(&documents, document, document_row);
         Ok(())
+    }
+
+    /// Returns the body of a change of a version as it is saved; only the latest version can be changed (Object Reference,
+    /// `ContentVersion`; the code of the error is unverified).
+    pub(crate) fn version_changes(
+        &self,
+        actor: &Actor,
+        before: &Row,
+        body: &Map<String, Json>,
+    ) -> Result<Map<String, Json>, ApiError> {
+        may_change(actor, before)?;
+        let of = |name: &str| self.value("ContentVersion", before, name);
+        if *of("IsLatest") != Value::Bool(true) {
+            let message = "only the latest version of a document can be updated";
+            return Err(ApiError::new("FIELD_INTEGRITY_EXCEPTION", message).no_fields());
+        }
+        if of("FileExtension").as_text().eq_ignore_ascii_case(NOTE) {
+            return saved_body(body, "VersionData");
+        }
+        Ok(body.clone())
+    }
+
+    /// Lets the document, and the note if it is one, follow a changed version. That their time stamps stay is unverified.
+    pub(crate) fn version_changed(&mut self, id: RecordId) {
+        let Some(row) = self.store.get("ContentVersion", id).map(Arc::clone) else { return };
+        let of = |name: &str| self.value("ContentVersion", &row, name).clone();
+        let Some(document) = of("ContentDocumentId").as_id() else { return };
+        let (size, preview) = measures(&of("VersionData"), of("FileExtension").as_text());
+        let own = [("ContentSize", size), ("TextPreview", preview), ("Content", of("VersionData"))];
+        let shared = ["Title", "Description", "SharingPrivacy", "OwnerId"].map(|name| (name, of(name)));
+        self.set_fields("ContentVersion", id, &own);
+        for object in ["ContentDocument", "ContentNote"] {
+            self.set_fields(object, document, &[&shared[..], &own].concat());
+        }
     }
 
     /// Links a document to a record.
@@ -144,4 +189,11 @@ impl Org {
         let fields = fields.map(|(name, value)| (name.to_owned(), Json::from(value)));
         self.insert(actor, &link, &Map::from_iter(fields), Purpose::Load).map(drop)
     }
+}
+
+/// Returns the size of a file, and for a note the beginning of its text.
+fn measures(data: &Value, extension: &str) -> (Value, Value) {
+    let Value::Blob(bytes) = data else { return (Value::Int(0), Value::Null) };
+    let size = Value::Int(i64::try_from(bytes.len()).unwrap_or(i64::MAX));
+    (size, if extension.eq_ignore_ascii_case(NOTE) { preview(bytes) } else { Value::Null })
 }

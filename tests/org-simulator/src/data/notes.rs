@@ -24,7 +24,7 @@ impl Org {
         object: &Arc<Object>,
         body: &Map<String, Json>,
     ) -> Result<RecordId, ApiError> {
-        let body = saved_body(body)?;
+        let body = saved_body(body, "Content")?;
         let id = self.insert(actor, object, &body, Purpose::Create)?;
         self.write_version(actor, object, id)?;
         self.link(actor, id, actor.user, "I")?;
@@ -46,7 +46,7 @@ impl Org {
             return Err(ApiError::not_writeable(refused));
         }
         let mut row = (**before).clone();
-        for (name, json) in saved_body(body)?.iter().filter(|(name, _)| *name != "attributes") {
+        for (name, json) in saved_body(body, "Content")?.iter().filter(|(name, _)| *name != "attributes") {
             if let Some(at) = object.position(name) {
                 row.set(at, Value::read(&object.fields[at], json)?);
             }
@@ -60,35 +60,6 @@ impl Org {
         let Some(id) = row.id() else { return Ok(()) };
         self.store.put(object, id, row);
         self.write_version(actor, object, id)
-    }
-
-    /// Changes the description of a version, the one field of it that the simulator lets a client change (Object Reference,
-    /// ContentVersion: `Description` has the property Update). That it can be changed for a note's version is unverified.
-    pub(crate) fn describe_version(
-        &mut self,
-        actor: &Actor,
-        object: &Arc<Object>,
-        id: RecordId,
-        body: &Map<String, Json>,
-    ) -> Result<(), ApiError> {
-        let unknown =
-            || ApiError::new("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id").status(404).no_fields();
-        let row = self.store.get(&object.name, id).map(Arc::clone).ok_or_else(unknown)?;
-        may_change(actor, &row)?;
-        let mut changed = (*row).clone();
-        for (name, json) in body {
-            let field = object.position(name).map(|at| (at, &object.fields[at]));
-            let field = field.filter(|(_, field)| self.may_read_field(actor, object, field));
-            let (at, field) = field.ok_or_else(|| ApiError::no_column(name, &object.name))?;
-            if field.name != "Description" || !self.may_edit_field(actor, object, field) {
-                return Err(ApiError::not_writeable(vec![field.name.clone()]));
-            }
-            changed.set(at, Value::read(field, json)?);
-        }
-        let mut row = changed;
-        self.stamp_changed(&mut row, actor.user);
-        self.store.put(object, id, row);
-        Ok(())
     }
 
     /// Writes a version with the note's content, and updates note and document.
@@ -199,26 +170,27 @@ pub(super) fn as_document(note: &Row, document: &Object, fields: &[(&str, Value)
     with_fields(row, document, fields)
 }
 
-fn preview(content: &[u8]) -> Value {
+pub(super) fn preview(content: &[u8]) -> Value {
     let text: String = html::text_of(&String::from_utf8_lossy(content)).chars().take(255).collect();
     if text.is_empty() { Value::Null } else { Value::text(text) }
 }
 
-/// Returns the body with its content as Salesforce saves it.
-fn saved_body(body: &Map<String, Json>) -> Result<Map<String, Json>, ApiError> {
+/// Returns the body with a note's content, which is in the field of that name, as Salesforce saves it.
+pub(super) fn saved_body(body: &Map<String, Json>, content: &str) -> Result<Map<String, Json>, ApiError> {
     let engine = base64::engine::general_purpose::STANDARD;
     let mut saved = body.clone();
     for (name, json) in &mut saved {
-        let Some(text) = json.as_str().filter(|_| name.eq_ignore_ascii_case("Content")) else { continue };
+        let Some(text) = json.as_str().filter(|_| name.eq_ignore_ascii_case(content)) else { continue };
         let Ok(bytes) = engine.decode(text.replace(['\r', '\n'], "")) else { continue };
-        let html = String::from_utf8(bytes).ok().and_then(|html| html::saved(&html)).ok_or_else(cannot_be_saved)?;
+        let html = String::from_utf8(bytes).ok().and_then(|html| html::saved(&html));
+        let html = html.ok_or_else(|| cannot_be_saved(content))?;
         *json = Json::from(engine.encode(html));
     }
     Ok(saved)
 }
 
-fn cannot_be_saved() -> ApiError {
+fn cannot_be_saved(field: &str) -> ApiError {
     let message =
         "Note can't be saved because it contains HTML tags or unescaped characters that are not allowed in a Note.";
-    ApiError::new("FIELD_INTEGRITY_EXCEPTION", message).fields(["Content"])
+    ApiError::new("FIELD_INTEGRITY_EXCEPTION", message).fields([field])
 }

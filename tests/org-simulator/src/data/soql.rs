@@ -21,6 +21,7 @@ mod project;
 mod render;
 mod scope;
 mod semi_join;
+mod user_access;
 
 use serde_json::Value as Json;
 
@@ -46,6 +47,9 @@ pub(crate) fn run(org: &Org, actor: &Actor, text: &str, all_rows: bool) -> Resul
     let select = grammar::parse(text)?;
     let plan = Plan::new(org, actor, &select, text)?;
     let view = View { org, actor };
+    if plan.object.name == user_access::OBJECT {
+        return user_access::run(view, &select, plan);
+    }
     let rows = match &plan.output {
         Output::Count => Rows::Count(eval::rows(view, &plan, all_rows).len()),
         Output::Rows(_) => {

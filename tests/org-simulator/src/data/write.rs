@@ -9,11 +9,13 @@ mod derive;
 mod duplicates;
 mod integrity;
 mod merge;
+mod people;
 mod person_account;
 mod recycle_bin;
 mod rules;
 mod upsert;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
@@ -69,7 +71,8 @@ impl Org {
         body: &Map<String, Json>,
         purpose: Purpose,
     ) -> Result<RecordId, ApiError> {
-        let mut changes = check::parse_changes(self, actor, object, body, purpose)?;
+        let (body, people) = people::take(object, body, None)?;
+        let mut changes = check::parse_changes(self, actor, object, &body, purpose)?;
         // An empty value of a required picklist is replaced by the default (the tests of django-salesforce).
         changes.retain(|(at, value)| !value.is_null() || !object.fields[*at].replaces_empty_by_default());
         rules::check_parents_unlocked(self, object, &changes)?;
@@ -93,6 +96,9 @@ impl Org {
         self.store.put(object, id, row);
         self.write_contact(actor, object, id)?;
         self.after_write(actor, &object.name, id, None)?;
+        if let Some(people) = people {
+            self.relate(actor, object, id, &people)?;
+        }
         if purpose == Purpose::Create {
             rules::check_valid(self, object, id)?;
             duplicates::check(self, actor, object, id, (purpose, &changed))?;
@@ -163,9 +169,6 @@ impl Org {
         body: &Map<String, Json>,
     ) -> Result<(), ApiError> {
         let object = self.object_for(actor, object)?;
-        if object.name == "ContentVersion" {
-            return self.describe_version(actor, &object, id, body);
-        }
         let before = Arc::clone(self.find_writeable(actor, &object, id)?);
         self.check_permission(actor, Permission::Edit, &object)?;
         if object.name == "ContentNote" {
@@ -174,7 +177,13 @@ impl Org {
         if *self.value("Lead", &before, "IsConverted") == Value::Bool(true) && object.name == "Lead" {
             return Err(ApiError::new("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead").no_fields());
         }
-        let changes = check::parse_changes(self, actor, &object, body, Purpose::Update)?;
+        let body = match object.name.as_str() {
+            "ContentVersion" => Cow::Owned(self.version_changes(actor, &before, body)?),
+            _ => Cow::Borrowed(body),
+        };
+        let who = self.value(&object.name, &before, "WhoId").as_id();
+        let (body, people) = people::take(&object, &body, who)?;
+        let changes = check::parse_changes(self, actor, &object, &body, Purpose::Update)?;
         rules::check_parents_unlocked(self, &object, &changes)?;
         let mut row = (*before).clone();
         let changed: Vec<usize> = changes.iter().map(|(at, _)| *at).collect();
@@ -193,6 +202,9 @@ impl Org {
         self.store.put(&object, id, row);
         self.write_contact(actor, &object, id)?;
         self.after_write(actor, &object.name, id, Some(&before))?;
+        if let Some(people) = people {
+            self.relate(actor, &object, id, &people)?;
+        }
         rules::check_valid(self, &object, id)?;
         duplicates::check(self, actor, &object, id, (Purpose::Update, &changed))?;
         rules::assign(self, actor, &object, id, Purpose::Update)?;

@@ -36,6 +36,9 @@ use crate::model::store::{Row, Store};
 use crate::model::streams::Streams;
 use crate::model::value::Value;
 
+/// The key prefix of the ids in histories, for which describe shows none.
+const HISTORY_PREFIX: &str = "017";
+
 pub(crate) const ADMIN_PROFILE: &str = "System Administrator";
 
 /// The whole state of an org. One lock guards it; a request takes the lock once.
@@ -177,23 +180,11 @@ impl Org {
 
     /// Inserts a record that Salesforce itself writes, without the data API's checks; a failed transaction undoes it.
     pub(crate) fn insert_row(&mut self, author: Option<RecordId>, object: &str, fields: &[(&str, Value)]) -> RecordId {
-        let id = match self.schema.object(object) {
-            Some(object) if object.name != "Organization" => self.ids.next(&object.key_prefix),
-            _ => self.id,
+        let Some(object) = self.schema.object(object).cloned() else { return self.id };
+        let id = match object.described_prefix() {
+            _ if object.name == "Organization" => self.id,
+            prefix => self.ids.next(prefix.unwrap_or(HISTORY_PREFIX)),
         };
-        self.insert_row_with(id, author, object, fields);
-        id
-    }
-
-    /// Inserts a record as [`Org::insert_row`] does, with this id.
-    pub(crate) fn insert_row_with(
-        &mut self,
-        id: RecordId,
-        author: Option<RecordId>,
-        object: &str,
-        fields: &[(&str, Value)],
-    ) {
-        let Some(object) = self.schema.object(object).cloned() else { return };
         let mut row = Row::default();
         for (at, field) in object.fields.iter().enumerate() {
             row.set(at, field.default.clone());
@@ -205,6 +196,7 @@ impl Org {
         }
         self.stamp_new(&mut row, id, author.unwrap_or(id));
         self.store.put(&object, id, row);
+        id
     }
 
     /// Sets fields of a record as Salesforce itself does: without a change of the time stamps.

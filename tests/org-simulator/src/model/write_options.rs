@@ -24,6 +24,8 @@ pub(crate) struct WriteOptions {
     pub(crate) duplicate_details: bool,
     /// Finds only duplicates that the user may see; otherwise duplicate rules see all records.
     pub(crate) duplicates_as_user: bool,
+    /// The write is a part of a lead conversion.
+    pub(crate) converts_lead: bool,
     /// API version of the request.
     pub(crate) version: u32,
 }
@@ -35,6 +37,7 @@ impl Default for WriteOptions {
             allow_duplicates: false,
             duplicate_details: false,
             duplicates_as_user: false,
+            converts_lead: false,
             version: 66,
         }
     }
@@ -63,6 +66,7 @@ impl WriteOptions {
             allow_duplicates: set("allowSave"),
             duplicate_details: set("includeRecordDetails"),
             duplicates_as_user: set("runAsCurrentUser"),
+            converts_lead: false,
             version,
         })
     }

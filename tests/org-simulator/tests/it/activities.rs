@@ -107,6 +107,98 @@ async fn an_activity_is_related_to_people_and_one_record() {
 }
 
 #[tokio::test]
+async fn an_activity_is_written_with_its_people() {
+    let context = TestContext::new().await;
+    let (first, second) = (contact(&context, "D\\'Almada").await, contact(&context, "Lindqvist").await);
+    let third = created(&context, "Contact", json!({"LastName": "Third"})).await;
+    for (activity, more) in [
+        ("Task", json!({"Subject": "Visit"})),
+        ("Event", json!({"Subject": "Visit", "StartDateTime": "2026-12-01T10:00:00Z", "DurationInMinutes": 30})),
+    ] {
+        let (list, relation) = (format!("{activity}WhoIds"), format!("{activity}Relation"));
+        let people = async |id: &str| -> Vec<Value> {
+            let soql = format!("SELECT RelationId FROM {relation} WHERE {activity}Id = '{id}' AND IsWhat = false");
+            let mut people: Vec<Value> =
+                rows(&context, &soql).await.into_iter().map(|row| row["RelationId"].clone()).collect();
+            people.sort_by_key(Value::to_string);
+            people
+        };
+        let sorted = |ids: &[&String]| {
+            let mut ids: Vec<Value> = ids.iter().map(|id| json!(id)).collect();
+            ids.sort_by_key(Value::to_string);
+            ids
+        };
+        let with = |ids: Value, who: Option<&String>| {
+            let mut body = more.clone();
+            body[&list] = ids;
+            if let Some(who) = who {
+                body["WhoId"] = json!(who);
+            }
+            body
+        };
+        let id = created(&context, activity, with(json!([first, second]), None)).await;
+        let path = format!("sobjects/{activity}/{id}");
+        assert_eq!(context.get(&path).await.body["WhoId"], json!(first), "the first is the person of the activity");
+        assert_eq!(people(&id).await, sorted(&[&first, &second]), "{activity}");
+        for person in [&first, &second] {
+            let shown = &rows(&context, &lists("Contact", person)).await[0];
+            assert!(subjects(shown, "OpenActivities").contains(&"Visit".to_owned()), "{activity} {person}");
+        }
+        assert!(subjects(&rows(&context, &lists("Contact", &third)).await[0], "OpenActivities").is_empty());
+
+        // A list replaces the people; one whose person it does not contain gets another one, unless the body names it.
+        assert_eq!(context.patch(&path, json!({&list: [third]})).await.status, 204);
+        assert_eq!(context.get(&path).await.body["WhoId"], json!(third));
+        assert_eq!(people(&id).await, sorted(&[&third]), "{activity}");
+        assert_eq!(context.patch(&path, json!({&list: [second], "WhoId": first})).await.status, 204);
+        assert_eq!(people(&id).await, sorted(&[&first, &second]), "{activity}");
+        assert_eq!(context.patch(&path, json!({&list: null})).await.status, 204);
+        assert_eq!(people(&id).await, sorted(&[&first]), "{activity}");
+        assert_eq!(context.delete(&path).await.status, 204);
+
+        let other = created(&context, activity, with(json!([second]), Some(&first))).await;
+        assert_eq!(people(&other).await, sorted(&[&first, &second]), "{activity}");
+        assert_eq!(context.delete(&format!("sobjects/{activity}/{other}")).await.status, 204);
+    }
+}
+
+#[tokio::test]
+async fn people_that_an_activity_cannot_have_are_refused() {
+    let context = TestContext::new().await;
+    let first = contact(&context, "Lindqvist").await;
+    let account = context.id_of("Account", "Fjordglass Optics").await;
+    let lead = context.id_of("Lead", "Bram Okonjo").await;
+    for (wrong, code) in [
+        (json!("003"), "JSON_PARSER_ERROR"),
+        (json!(["003"]), "MALFORMED_ID"),
+        (json!([account]), "FIELD_INTEGRITY_EXCEPTION"),
+        (json!([first, lead]), "FIELD_INTEGRITY_EXCEPTION"),
+        (json!(vec![&first; 51]), "FIELD_INTEGRITY_EXCEPTION"),
+    ] {
+        let refused = context.post("sobjects/Task", json!({"Subject": "Visit", "TaskWhoIds": wrong})).await;
+        assert_eq!(refused.code(), code, "{}", refused.body);
+    }
+    assert!(rows(&context, "SELECT Id FROM Task WHERE Subject = 'Visit'").await.is_empty(), "all is rolled back");
+}
+
+#[tokio::test]
+async fn a_series_of_activities_is_refused() {
+    let context = TestContext::new().await;
+    let series = json!({
+        "Subject": "x", "IsRecurrence": true, "RecurrenceType": "RecursDaily", "RecurrenceInterval": 1,
+        "RecurrenceStartDateOnly": "2026-12-01", "RecurrenceEndDateOnly": "2026-12-03",
+    });
+    let refused = context.post("sobjects/Task", series).await;
+    assert_eq!(
+        (refused.code(), &refused.body[0]["fields"]),
+        ("FIELD_INTEGRITY_EXCEPTION", &json!(["IsRecurrence"])),
+        "{}",
+        refused.body
+    );
+    assert!(rows(&context, "SELECT Id FROM Task WHERE Subject = 'x'").await.is_empty());
+}
+
+#[tokio::test]
 async fn the_contacts_account_is_that_of_an_activity() {
     let context = TestContext::new().await;
     let (account, who) =

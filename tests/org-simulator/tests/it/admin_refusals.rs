@@ -53,6 +53,7 @@ fn routes_of_records_and_rules() -> Vec<Route> {
         ("POST", path("objects"), Some(json!({"name": "X__c"}))),
         ("PATCH", path("objects/X__c/fields/F__c"), Some(json!({"type": "double"}))),
         ("DELETE", path("objects/X__c/fields/F__c"), None),
+        ("PUT", path("objects/X__c/history"), Some(json!({"fields": []}))),
         ("POST", path("records/Account"), Some(json!({"Name": "N"}))),
         ("GET", path("records/Account/0"), None),
         ("PATCH", path("records/Account/0"), Some(json!({}))),

@@ -35,16 +35,74 @@ async fn a_note_is_written_and_read_as_bytes() {
 }
 
 #[tokio::test]
-async fn only_the_description_of_a_version_can_be_changed() {
+async fn the_latest_version_can_be_changed() {
     let context = TestContext::new().await;
     let id = created(&context, "<p>1</p>").await;
-    let read = context.get(&format!("sobjects/ContentNote/{id}")).await;
-    let version = format!("sobjects/ContentVersion/{}", read.body["LatestPublishedVersionId"].as_str().unwrap());
+    let note = format!("sobjects/ContentNote/{id}");
+    let latest = async || {
+        let read = context.get(&note).await;
+        format!("sobjects/ContentVersion/{}", read.body["LatestPublishedVersionId"].as_str().unwrap())
+    };
+    let first = latest().await;
 
-    assert_eq!(context.patch(&version, json!({"Description": "mine"})).await.status, 204);
-    assert_eq!(context.get(&version).await.body["Description"], "mine");
-    let refused = context.patch(&version, json!({"Title": "x"})).await;
-    assert_eq!((refused.status, refused.code()), (400, "INVALID_FIELD_FOR_INSERT_UPDATE"));
+    assert_eq!(context.patch(&first, json!({"Description": "mine", "Title": "x"})).await.status, 204);
+    let read = context.get(&first).await.body;
+    assert_eq!((&read["Description"], &read["Title"]), (&json!("mine"), &json!("x")));
+    assert_eq!(context.get(&note).await.body["Title"], "x");
+    assert_eq!(context.get(&format!("sobjects/ContentDocument/{id}")).await.body["Title"], "x");
+
+    let unsafe_html = STANDARD.encode("<script>");
+    let refused = context.patch(&first, json!({"VersionData": unsafe_html})).await;
+    assert_eq!(refused.body[0]["fields"], json!(["VersionData"]));
+    context.patch(&note, json!({"Content": STANDARD.encode("<p>2</p>")})).await;
+    assert_ne!(latest().await, first);
+    let refused = context.patch(&first, json!({"Title": "y"})).await;
+    assert_eq!((refused.status, refused.code()), (400, "FIELD_INTEGRITY_EXCEPTION"));
+}
+
+#[tokio::test]
+async fn a_file_with_the_extension_snote_is_a_note() {
+    let context = TestContext::new().await;
+    let account = context.id_of("Account", "Fjordglass Optics").await;
+    let body = json!({
+        "Title": "Visit", "PathOnClient": "Visit.snote", "VersionData": STANDARD.encode("<p>1 &amp; 2</p>\n"),
+        "Description": "mine", "FirstPublishLocationId": account,
+    });
+    let version = context.post("sobjects/ContentVersion", body).await.body["id"].clone();
+    let found = context
+        .query(&format!(
+            "SELECT Id, Title, TextPreview FROM ContentNote WHERE LatestPublishedVersionId = '{}'",
+            version.as_str().unwrap()
+        ))
+        .await;
+    let note = &found.body["records"][0];
+    assert_eq!((&note["Title"], &note["TextPreview"]), (&json!("Visit"), &json!("1 & 2")), "{}", found.body);
+    let id = note["Id"].as_str().unwrap();
+    let content = format!("sobjects/ContentNote/{id}/Content");
+    assert_eq!(context.get(&content).await.bytes, b"<p>1 &amp; 2</p>");
+    let links = context
+        .query(&format!(
+            "SELECT Id FROM ContentDocumentLink WHERE LinkedEntityId = '{account}' AND ContentDocumentId = '{id}'"
+        ))
+        .await;
+    assert_eq!(links.body["totalSize"], 1);
+
+    // A second version of it, and a change of the note, work as for other notes.
+    let next = json!({"ContentDocumentId": id, "PathOnClient": "a.snote", "VersionData": STANDARD.encode("<p>3</p>")});
+    assert_eq!(context.post("sobjects/ContentVersion", next).await.status, 201);
+    assert_eq!(context.get(&content).await.bytes, b"<p>3</p>");
+    assert_eq!(context.patch(&format!("sobjects/ContentNote/{id}"), json!({"Title": "z"})).await.status, 204);
+    assert_eq!(context.get(&format!("sobjects/ContentDocument/{id}")).await.body["Title"], "z");
+    assert_eq!(context.delete(&format!("sobjects/ContentNote/{id}")).await.status, 204);
+
+    let bad = json!({"PathOnClient": "a.snote", "VersionData": STANDARD.encode("a < b")});
+    assert_eq!(context.post("sobjects/ContentVersion", bad).await.body[0]["fields"], json!(["VersionData"]));
+    let file = json!({"PathOnClient": "a.txt", "VersionData": STANDARD.encode("a < b")});
+    let file = context.post("sobjects/ContentVersion", file).await.body["id"].clone();
+    let notes = context
+        .query(&format!("SELECT Id FROM ContentNote WHERE LatestPublishedVersionId = '{}'", file.as_str().unwrap()))
+        .await;
+    assert_eq!(notes.body["totalSize"], 0);
 }
 
 #[tokio::test]

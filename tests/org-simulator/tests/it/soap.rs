@@ -151,6 +151,9 @@ async fn a_lead_becomes_an_account_a_contact_and_an_opportunity() {
     );
     let task = context.org.record("Task", &task).unwrap();
     assert_eq!((&task["WhoId"], &task["WhatId"]), (&contact["Id"], &opportunity["Id"]));
+    let list = format!("SELECT Id, (SELECT Subject FROM OpenActivities) FROM Contact WHERE Id = {}", contact["Id"]);
+    let list = context.query(&list.replace('"', "'")).await;
+    assert_eq!(list.body["records"][0]["OpenActivities"]["records"][0]["Subject"], "Call", "{}", list.body);
     let roles = context
         .query(&format!(
             "SELECT ContactId, IsPrimary FROM OpportunityContactRole WHERE OpportunityId = '{}'",

@@ -33,7 +33,7 @@ impl Query {
     pub(crate) fn new(org: &Org, actor: &Actor, soql: &str, all: bool) -> Result<(Self, String), ApiError> {
         let rows = soql::rows(org, actor, soql, all)?;
         let object = org.object(rows.object())?;
-        if NOT_IN_BULK.contains(&object.name.as_str()) {
+        if object.is_virtual || NOT_IN_BULK.contains(&object.name.as_str()) {
             return Err(unsupported(&object.name));
         }
         let is_blob = |column: &String| object.field(column).is_some_and(|field| field.kind == FieldKind::Base64);

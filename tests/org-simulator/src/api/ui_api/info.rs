@@ -124,5 +124,6 @@ fn data_type(kind: FieldKind) -> &'static str {
         FieldKind::Base64 => "Base64",
         FieldKind::Address => "Address",
         FieldKind::Location => "Location",
+        FieldKind::AnyType => "AnyType",
     }
 }

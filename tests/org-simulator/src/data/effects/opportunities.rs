@@ -85,6 +85,7 @@ impl Org {
         }
         self.stamp_changed(&mut row, actor.user);
         self.store.put(&object, id, row);
+        self.track(actor, "Opportunity", id, Some(&before));
         self.opportunity_written(actor, id, Some(&before));
         self.notify(actor, "Opportunity", id);
     }

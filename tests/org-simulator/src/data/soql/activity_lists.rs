@@ -4,13 +4,44 @@
 //! Source: the pages of `OpenActivity` and `ActivityHistory` in the Object Reference; the error's text is known in parts
 //! from public reports.
 
+use std::collections::HashMap;
+
 use super::ast::{Condition, Expression, Item, List, Literal, Operator, Order, Select};
+use super::plan::Plan;
 use crate::data::soql::scope::Scope;
-use crate::model::activity_views::VIEWS;
+use crate::model::activity_views::{VIEWS, is_activity_view};
 use crate::model::errors::ApiError;
+use crate::model::ids::RecordId;
+use crate::model::org::Org;
+use crate::model::value::Value;
 
 const MAX_ROWS: usize = 499;
 const LISTS: [&str; 2] = ["OpenActivities", "ActivityHistories"];
+
+/// Returns the activities of people, each with those of them to whom it is related, first or not; `None` if the subquery is
+/// not a list of the activities of people.
+pub(super) fn people(
+    org: &Org,
+    plan: &Plan,
+    at: usize,
+    parents: &[RecordId],
+) -> Option<HashMap<RecordId, Vec<RecordId>>> {
+    let is_list = is_activity_view(&plan.object.name) && plan.object.fields.get(at)?.name == "WhoId";
+    if !is_list {
+        return None;
+    }
+    let mut activities: HashMap<RecordId, Vec<RecordId>> = HashMap::new();
+    for person in parents.iter().filter(|id| matches!(id.key_prefix(), "003" | "00Q")) {
+        for (relation, activity) in [("TaskRelation", "TaskId"), ("EventRelation", "EventId")] {
+            let related = org.rows_below(relation, "RelationId", *person);
+            let related = related.iter().filter(|row| *org.value(relation, row, "IsInvitee") != Value::Bool(true));
+            for id in related.filter_map(|row| org.value(relation, row, activity).as_id()) {
+                activities.entry(id).or_default().push(*person);
+            }
+        }
+    }
+    Some(activities)
+}
 
 /// Checks the lists of activities among the subqueries of a query.
 pub(super) fn check(scope: Scope<'_>, select: &Select) -> Result<(), ApiError> {

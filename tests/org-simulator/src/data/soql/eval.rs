@@ -85,7 +85,8 @@ fn candidates<'a>(org: &'a Org, plan: &Plan) -> Box<dyn Iterator<Item = &'a Arc<
     }
 }
 
-fn sorted<'a>(view: View<'a>, rows: Vec<&'a Arc<Row>>, order: &[SortKey]) -> Vec<&'a Arc<Row>> {
+/// Returns rows in the order of the keys.
+pub(super) fn sorted<'a>(view: View<'a>, rows: Vec<&'a Arc<Row>>, order: &[SortKey]) -> Vec<&'a Arc<Row>> {
     let key = |row: &'a Arc<Row>| -> Vec<Cow<'a, Value>> {
         order.iter().map(|sort| rank(sort.source.value(view, row), &sort.picklist)).collect()
     };

@@ -7,14 +7,14 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value as Json, json};
 
 use super::eval::{self, View};
-use super::format;
+use super::{activity_lists, format};
 use crate::data::soql::plan::{Entry, Form, Output, Plan, Projection};
 use crate::data::soql::result::{QueryResult, Rows};
 use crate::model::actor::Actor;
 use crate::model::currencies::{CURRENCY, Exchange};
 use crate::model::ids::{IdSource, RecordId};
 use crate::model::org::Org;
-use crate::model::schema::{Object, PicklistValue};
+use crate::model::schema::{self, Object, PicklistValue};
 use crate::model::store::Row;
 use crate::model::value::{Place, Value};
 
@@ -52,6 +52,15 @@ pub(crate) fn page(org: &mut Org, actor: &Actor, found: &QueryResult, from: usiz
     Page { records, opened }
 }
 
+/// Returns the children of each parent within the offset and limit of the subquery.
+fn limited(mut families: ChildrenByParent, plan: &Plan) -> ChildrenByParent {
+    for siblings in families.values_mut() {
+        siblings.drain(..plan.offset.min(siblings.len()));
+        siblings.truncate(plan.limit.unwrap_or(usize::MAX));
+    }
+    families
+}
+
 struct Renderer<'a, 'o> {
     view: View<'a>,
     options: PageOptions<'a>,
@@ -80,19 +89,26 @@ impl<'a> Renderer<'a, '_> {
     /// Returns the children to render, by parent; empty for entries that are not subqueries.
     fn children_by_parent(&self, entry: &Entry, parents: &[RecordId]) -> ChildrenByParent {
         let Entry::Children { at, plan, .. } = entry else { return ChildrenByParent::new() };
-        let parents: HashSet<RecordId> = parents.iter().copied().collect();
         let mut families = ChildrenByParent::new();
+        if let Some(people) = activity_lists::people(self.view.org, plan, *at, parents) {
+            let activities = people.keys().copied().collect();
+            for id in eval::matching(self.view, plan, false, Some((schema::ID, &activities)))
+                .into_iter()
+                .filter_map(|row| row.id())
+            {
+                for person in people.get(&id).into_iter().flatten() {
+                    families.entry(*person).or_default().push(id);
+                }
+            }
+            return limited(families, plan);
+        }
+        let parents: HashSet<RecordId> = parents.iter().copied().collect();
         for row in eval::matching(self.view, plan, false, Some((*at, &parents))) {
             if let Some((parent, id)) = row.get(*at).as_id().zip(row.id()) {
                 families.entry(parent).or_default().push(id);
             }
         }
-        let limit = plan.limit.unwrap_or(usize::MAX);
-        for siblings in families.values_mut() {
-            siblings.drain(..plan.offset.min(siblings.len()));
-            siblings.truncate(limit);
-        }
-        families
+        limited(families, plan)
     }
 
     fn row(

@@ -86,6 +86,7 @@ pub(crate) struct LeadConvertResult {
 impl Org {
     /// Converts a lead.
     pub(crate) fn convert_lead(&mut self, actor: &Actor, request: &LeadConvert) -> Result<LeadConvertResult, ApiError> {
+        let actor = &Actor { write: WriteOptions { converts_lead: true, ..actor.write }, ..*actor };
         let lead = Arc::clone(self.check_lead(actor, request)?);
         let owner = request.owner.or_else(|| lead.get(schema::OWNER).as_id()).unwrap_or(actor.user);
         let careful = |bypass: bool| {
@@ -306,6 +307,8 @@ impl Org {
         }
         self.stamp_changed(&mut row, actor.user);
         self.store.put(&object, request.lead, row);
+        self.track(actor, "Lead", request.lead, Some(lead));
+        self.track_event(actor, &object, request.lead, "leadConverted");
         rules::check_valid(self, &object, request.lead)?;
         duplicates::check(self, actor, &object, request.lead, (Purpose::Update, &changed))?;
         self.notify(actor, "Lead", request.lead);
@@ -318,14 +321,15 @@ impl Org {
         let Some((who, what)) = task.position("WhoId").zip(task.position("WhatId")) else { return Ok(()) };
         let rows = self.store.table("Task").into_iter().flat_map(|table| table.rows());
         let theirs: Vec<_> = rows.filter(|row| row.get(who).as_id() == Some(lead)).map(Arc::clone).collect();
-        for row in theirs {
-            let Some(id) = row.id() else { continue };
-            let mut row = (*row).clone();
+        for before in theirs {
+            let Some(id) = before.id() else { continue };
+            let mut row = (*before).clone();
             row.set(who, done.contact.map_or(Value::Null, Value::Id));
             row.set(what, Value::Id(done.opportunity.unwrap_or(done.account)));
             super::derive::derive(self, &task, None, &mut row, &[]);
             self.stamp_changed(&mut row, actor.user);
             self.store.put(&task, id, row);
+            self.after_write(actor, "Task", id, Some(&before))?;
         }
         Ok(())
     }

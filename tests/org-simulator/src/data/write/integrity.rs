@@ -64,8 +64,8 @@ pub(super) fn check(
         new_owner(&record, actor, before)?;
     }
     match object.name.as_str() {
-        "Task" => about_lead(&record),
-        "Event" => about_lead(&record).and_then(|()| times(&record)),
+        "Task" => about_lead(&record).and_then(|()| once(&record)),
+        "Event" => about_lead(&record).and_then(|()| once(&record)).and_then(|()| times(&record)),
         "TaskRelation" => relation(&record, "Task", "TaskId"),
         "EventRelation" => relation(&record, "Event", "EventId"),
         "AccountContactRelation" if purpose != Purpose::Load => {
@@ -102,6 +102,15 @@ fn about_lead(record: &Record<'_>) -> Result<(), ApiError> {
     if lead && record.id("WhatId").is_some() {
         let message = "Related To ID: for an activity about a lead, this must be empty";
         return Err(ApiError::new("FIELD_INTEGRITY_EXCEPTION", message).fields(["WhatId"]));
+    }
+    Ok(())
+}
+
+/// Refuses a series of activities, which the simulator does not make.
+fn once(record: &Record<'_>) -> Result<(), ApiError> {
+    if *record.get("IsRecurrence") == Value::Bool(true) {
+        let message = "recurring activities are not supported in this org";
+        return Err(ApiError::new("FIELD_INTEGRITY_EXCEPTION", message).fields(["IsRecurrence"]));
     }
     Ok(())
 }

@@ -72,10 +72,11 @@ pub(super) fn assign(
         }
     };
     let Some(owner) = rule.map(|rule| owner(org, rule, id)).transpose()?.flatten() else { return Ok(()) };
-    if let Some(row) = org.store.get(&object.name, id) {
-        let mut row = (**row).clone();
+    if let Some(before) = org.store.get(&object.name, id).map(Arc::clone) {
+        let mut row = (*before).clone();
         row.set(schema::OWNER, Value::Id(owner));
         org.store.put(object, id, row);
+        org.track(actor, &object.name, id, Some(&before));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The handle's methods for profiles, passwords, merges, rules and locks.
+//! The handle's methods for profiles, histories, passwords, merges, rules and locks.
 
 use super::Simulator;
 use crate::model::{people, records, transaction};
@@ -14,6 +14,11 @@ impl Simulator {
     /// earlier ones.
     pub fn limit_profile(&self, profile: &str, object: &str, permissions: &ObjectPermissions) -> Result<(), Error> {
         self.shared.org().limit_profile(profile, object, permissions)
+    }
+
+    /// Tracks these fields of an account, contact, lead or opportunity in its history, and no others.
+    pub fn track_fields(&self, object: &str, fields: &[&str]) -> Result<(), Error> {
+        self.shared.org().track_fields(object, fields)
     }
 
     /// Creates a permission set and assigns it to the user.

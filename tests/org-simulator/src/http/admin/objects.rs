@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::routing::{patch, post};
+use axum::routing::{patch, post, put};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
@@ -21,6 +21,7 @@ pub(super) fn routes() -> Router<Shared> {
     Router::new()
         .route("/objects", post(add_object))
         .route("/objects/{object}/fields/{field}", patch(retype).delete(remove))
+        .route("/objects/{object}/history", put(track))
 }
 
 #[derive(Deserialize)]
@@ -175,6 +176,19 @@ async fn retype(
 async fn remove(State(shared): State<Shared>, Path((object, field)): Path<(String, String)>) -> Outcome {
     shared.org().remove_field(&object, &field)?;
     Ok(done("remove"))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tracked {
+    fields: Vec<String>,
+}
+
+/// Tracks fields of an object in its history.
+async fn track(State(shared): State<Shared>, Path(object): Path<String>, Body(request): Body<Tracked>) -> Outcome {
+    let fields: Vec<&str> = request.fields.iter().map(String::as_str).collect();
+    shared.org().track_fields(&object, &fields)?;
+    Ok(done("track"))
 }
 
 /// Defines an object from the body of a request.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::model::activity_views::is_shown_in;
 use crate::model::actor::Actor;
+use crate::model::field_history::tracked_in;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
 use crate::model::rights;
@@ -40,14 +41,17 @@ impl Level {
 
 /// Objects whose records have the access of another one: object, its references to that one. Who may edit the parent may do
 /// everything with the record.
-const WITH_PARENT: [(&str, &[&str]); 13] = [
+const WITH_PARENT: [(&str, &[&str]); 16] = [
     ("AccountContactRelation", &["AccountId", "ContactId"]),
+    ("AccountHistory", &["AccountId"]),
     ("Attachment", &["ParentId"]),
     ("CampaignMember", &["CampaignId"]),
     ("CampaignMemberStatus", &["CampaignId"]),
+    ("ContactHistory", &["ContactId"]),
     ("EmailMessage", &["ParentId"]),
     ("EmailMessageRelation", &["EmailMessageId"]),
     ("EventRelation", &["EventId"]),
+    ("LeadHistory", &["LeadId"]),
     ("Note", &["ParentId"]),
     ("OpportunityContactRole", &["OpportunityId"]),
     ("OpportunityFieldHistory", &["OpportunityId"]),
@@ -107,6 +111,8 @@ impl Org {
                 let activity = row.id().filter(|_| shown).and_then(|id| self.live_record(id));
                 return activity.map_or(Level::None, |(object, row)| self.access(actor, object, row));
             }
+            // Few objects have no key prefix, which is tested faster than their names.
+            _ if object.key_prefix.is_empty() && self.is_hidden_change(actor, object, row) => return Level::None,
             _ => {}
         }
         if actor.is_admin || self.sharing.defaults.is_empty() {
@@ -138,6 +144,14 @@ impl Org {
             Level::None
         };
         base.max(seen).max(granted).max(implied)
+    }
+
+    /// Returns whether a row belongs to a history and is the change of a field that the actor may not read.
+    fn is_hidden_change(&self, actor: &Actor, history: &Object, row: &Row) -> bool {
+        let Some(tracked) = tracked_in(&history.name).and_then(|name| self.schema.object(name)) else { return false };
+        let name = self.value(&history.name, row, "Field").as_text();
+        let field = tracked.fields.iter().find(|field| field.history_name() == name);
+        field.is_some_and(|field| !self.may_read_field(actor, tracked, field))
     }
 
     /// Returns whether the actor may save a record of `object` with this reference to a record: readers may, except for a

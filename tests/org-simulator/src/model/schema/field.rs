@@ -30,10 +30,12 @@ pub(crate) enum FieldKind {
     Address,
     /// A compound of latitude and longitude.
     Location,
+    /// A value of the type of another field, such as the old value in a history.
+    AnyType,
 }
 
 impl FieldKind {
-    const NAMES: [(Self, &'static str); 19] = [
+    const NAMES: [(Self, &'static str); 20] = [
         (Self::Id, "id"),
         (Self::Boolean, "boolean"),
         (Self::String, "string"),
@@ -53,6 +55,7 @@ impl FieldKind {
         (Self::Base64, "base64"),
         (Self::Address, "address"),
         (Self::Location, "location"),
+        (Self::AnyType, "anyType"),
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -168,6 +171,9 @@ pub(crate) struct Field {
     /// The field's own flags, where they differ from those of its type.
     #[serde(default)]
     pub(crate) query_flags: Option<QueryFlags>,
+    /// Changes of the field are kept in the history of the object.
+    #[serde(default)]
+    pub(crate) track_history: bool,
     /// The field does not exist for clients: it only keeps its place in the rows.
     #[serde(default)]
     pub(crate) absent: bool,
@@ -209,6 +215,7 @@ impl Field {
             master_detail: false,
             summarized: false,
             query_flags: None,
+            track_history: false,
             absent: false,
             default: if kind == FieldKind::Boolean { Value::Bool(false) } else { Value::Null },
         }
@@ -270,7 +277,7 @@ fn usual_size(kind: FieldKind) -> (usize, usize, usize) {
         FieldKind::Email => (80, 0, 0),
         FieldKind::Phone => (40, 0, 0),
         FieldKind::MultiPicklist => (4_099, 0, 0),
-        FieldKind::String | FieldKind::Picklist | FieldKind::Url => (255, 0, 0),
+        FieldKind::String | FieldKind::Picklist | FieldKind::Url | FieldKind::AnyType => (255, 0, 0),
         FieldKind::Double | FieldKind::Currency => (0, 18, 2),
         FieldKind::Percent => (0, 3, 0),
         FieldKind::Int

@@ -66,6 +66,9 @@ pub(crate) struct Object {
     /// Only administrators create, change and delete the records.
     #[serde(default)]
     pub(crate) setup: bool,
+    /// The records are computed for each query and not stored.
+    #[serde(default)]
+    pub(crate) is_virtual: bool,
     pub(crate) has_owner: bool,
     pub(crate) fields: Vec<Field>,
     #[serde(skip)]
@@ -82,6 +85,7 @@ impl Object {
             key_prefix: key_prefix.to_owned(),
             access: Access::Full,
             setup: false,
+            is_virtual: false,
             has_owner,
             fields: Vec::new(),
             positions: HashMap::new(),

@@ -25,6 +25,7 @@ impl QueryFlags {
     const NONE: Self = Self { aggregatable: false, filterable: false, groupable: false, sortable: false };
     const ALL: Self = Self { aggregatable: true, filterable: true, groupable: true, sortable: true };
     const NOT_GROUPABLE: Self = Self { groupable: false, ..Self::ALL };
+    const SORTABLE: Self = Self { sortable: true, ..Self::NONE };
     const FILTERABLE: Self = Self { filterable: true, ..Self::NONE };
 
     /// Returns the flags with these names, as `filterable,sortable`; `None` for an unknown name.
@@ -49,6 +50,7 @@ impl Field {
             FieldKind::Base64 => QueryFlags::NONE,
             FieldKind::TextArea if self.length > MAX_PLAIN_TEXT => QueryFlags::NONE,
             FieldKind::MultiPicklist | FieldKind::Address | FieldKind::Location => QueryFlags::FILTERABLE,
+            FieldKind::AnyType => QueryFlags::SORTABLE,
             FieldKind::Boolean => QueryFlags { aggregatable: false, ..QueryFlags::ALL },
             FieldKind::Double | FieldKind::Currency | FieldKind::Percent | FieldKind::DateTime => {
                 QueryFlags::NOT_GROUPABLE
@@ -89,6 +91,7 @@ mod tests {
             (FieldKind::Address, "f"),
             (FieldKind::TextArea, ""),
             (FieldKind::Base64, ""),
+            (FieldKind::AnyType, "s"),
         ] {
             assert_eq!(shown(&Field::new("F", kind)), expected, "{kind:?}");
         }

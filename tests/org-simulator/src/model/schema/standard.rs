@@ -3,7 +3,8 @@
 //! - `values NAME first | second*`: a set of picklist values, of which the one with `*` is the default.
 //! - `object NAME PREFIX "Label" "Plural"`: an object; the prefix is `-` if its records have no ids of their own. Words
 //!   after it: `owner`, `queues` (may own the records), `fixedowner` (never changed), `recordtypes`, `nobin` (without
-//!   `IsDeleted`), `setup` (administrators write it), and `readonly`, `noupdate`, `nodelete`, `updateonly` or `deleteonly`.
+//!   `IsDeleted`), `unchanged` (without the fields of the last change), `virtual` (computed for each query),
+//!   `setup` (administrators write it), and `readonly`, `noupdate`, `nodelete`, `updateonly` or `deleteonly`.
 //! - `  FIELD kind(length)`: a field. Words after it: `required`, `readonly`, `createonly`, `updateonly`, `defaulted`,
 //!   `nillable`, `name`, `idlookup`, `external`, `unique`, `restricted`, `indexed`, `auto={0000}`, `to=Object,Object`,
 //!   `rel=Name`, `children=Name`, `values=Set`, `shows=Parent.Field` for the value of a parent, and
@@ -26,6 +27,8 @@ const SOURCE: &str = concat!(
     "\n",
     include_str!("standard/people.txt"),
 );
+
+const LAST_CHANGE: [&str; 3] = ["LastModifiedDate", "LastModifiedById", "SystemModstamp"];
 
 type ValueSets = HashMap<&'static str, Vec<PicklistValue>>;
 
@@ -99,6 +102,13 @@ fn object(line: &'static str) -> Object {
     }
     if words.contains(&"nobin") {
         object.hide("IsDeleted");
+    }
+    if words.contains(&"unchanged") || words.contains(&"virtual") {
+        LAST_CHANGE.into_iter().for_each(|field| object.hide(field));
+    }
+    if words.contains(&"virtual") {
+        ["IsDeleted", "CreatedDate", "CreatedById"].into_iter().for_each(|field| object.hide(field));
+        object.is_virtual = true;
     }
     if words.contains(&"recordtypes") {
         object.add(Field {

@@ -34,7 +34,7 @@ impl Value {
             FieldKind::Address | FieldKind::Location => Err(not_of_kind(field, json)),
             FieldKind::Email => read_email(field, plain(json)),
             FieldKind::Picklist | FieldKind::MultiPicklist => read_picklist(field, plain(json)),
-            FieldKind::String | FieldKind::TextArea | FieldKind::Phone | FieldKind::Url => {
+            FieldKind::String | FieldKind::TextArea | FieldKind::Phone | FieldKind::Url | FieldKind::AnyType => {
                 read_text(field, plain(json))
             }
         }
