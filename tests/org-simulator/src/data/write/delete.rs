@@ -14,7 +14,7 @@ use crate::model::schema::{self, Field, Object};
 use crate::model::value::Value;
 
 /// Records that are deleted with their parent: parent object, child object, child's reference.
-const CASCADES: [(&str, &str, &str); 73] = [
+const CASCADES: [(&str, &str, &str); 76] = [
     ("Account", "Contact", "AccountId"),
     ("Account", "Opportunity", "AccountId"),
     ("Account", "AccountContactRelation", "AccountId"),
