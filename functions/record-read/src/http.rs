@@ -12,13 +12,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{ConnectionId, Org, OrgState, PlatformUser, RecordRef};
 
-use crate::filter::{ListQuery, OPPORTUNITY, OpportunityFilter};
+use crate::filter::{ListQuery, OpportunityFilter};
 use crate::live::LiveReader;
+use crate::record_view::{
+    self, ACCOUNT_VIEW, CONTACT_VIEW, Kind, LEAD_VIEW, OPPORTUNITY_VIEW, View, ViewQuery, ViewRequest,
+};
 use crate::views::{OrgView, RecordView, Source};
 use crate::{Deps, Error, ServeDisconnected, connections, health, mirror};
-
-const ACCOUNT: ObjectName = ObjectName::from_static("Account");
-const CONTACT: ObjectName = ObjectName::from_static("Contact");
 
 /// The default number of items in a page.
 const DEFAULT_LIMIT: u16 = 50;
@@ -51,12 +51,10 @@ pub fn router(deps: Deps) -> Router {
         .route("/v1/orgs/{org}/health", get(show_health))
         .route("/v1/orgs/{org}/connections", get(list_connections))
         .route("/v1/orgs/{org}/connections/{id}", get(show_connection))
-        .route("/v1/orgs/{org}/accounts/{id}", get(|deps, org, id, user| show_record(deps, org, of(ACCOUNT, id), user)))
-        .route("/v1/orgs/{org}/contacts/{id}", get(|deps, org, id, user| show_record(deps, org, of(CONTACT, id), user)))
-        .route(
-            "/v1/orgs/{org}/opportunities/{id}",
-            get(|deps, org, id, user| show_record(deps, org, of(OPPORTUNITY, id), user)),
-        )
+        .route("/v1/orgs/{org}/accounts/{id}", get(|deps, org, id, caller, query| show_view(deps, org, of(&ACCOUNT_VIEW, id), caller, query)))
+        .route("/v1/orgs/{org}/contacts/{id}", get(|deps, org, id, caller, query| show_view(deps, org, of(&CONTACT_VIEW, id), caller, query)))
+        .route("/v1/orgs/{org}/leads/{id}", get(|deps, org, id, caller, query| show_view(deps, org, of(&LEAD_VIEW, id), caller, query)))
+        .route("/v1/orgs/{org}/opportunities/{id}", get(|deps, org, id, caller, query| show_view(deps, org, of(&OPPORTUNITY_VIEW, id), caller, query)))
         .route("/v1/orgs/{org}/opportunities", get(list_opportunities))
         .route("/v1/orgs/{org}/records/{object}/{id}", get(show_record))
         .route("/v1/orgs/{org}/pipelines", get(list_pipelines))
@@ -132,9 +130,24 @@ async fn show_connection(
     respond(connection.await)
 }
 
-/// Adds the object to the path of a route whose records are all of this object.
-fn of(object: ObjectName, PathOf((org, id)): PathOf<(OrgId, RecordId)>) -> PathOf<(OrgId, ObjectName, RecordId)> {
-    PathOf((org, object, id))
+/// Adds the view to the path of its route.
+fn of(kind: &'static Kind, PathOf((_, id)): PathOf<(OrgId, RecordId)>) -> (&'static Kind, RecordId) {
+    (kind, id)
+}
+
+async fn show_view(
+    State(deps): State<Deps>,
+    TenantOrg(org): TenantOrg,
+    (kind, id): (&'static Kind, RecordId),
+    caller: Caller,
+    QueryOf(mut query): QueryOf<ViewQuery>,
+) -> Result<Response, Problem> {
+    let user = caller.acting_user(query.user.take())?;
+    let view = async {
+        let request = ViewRequest::new(kind, query).map_err(Error::Invalid)?;
+        load_view(&deps, &org, (kind, id), &request, user).await
+    };
+    Ok(respond(view.await))
 }
 
 async fn show_record(
@@ -197,6 +210,23 @@ fn require_served(deps: &Deps, org: &Org) -> Result<(), Error> {
     }
 }
 
+/// Loads a view: live as the acting user, or from the mirror without one.
+async fn load_view(
+    deps: &Deps,
+    org: &Org,
+    (kind, id): (&Kind, RecordId),
+    request: &ViewRequest,
+    user: Option<PlatformUser>,
+) -> Result<View, Error> {
+    match user {
+        Some(user) => record_view::load_live(deps, org, (kind, id), request, &user).await,
+        None => {
+            require_served(deps, org)?;
+            record_view::load_mirrored(deps, org, (kind, id), request).await
+        }
+    }
+}
+
 /// Loads a record: live as the acting user, or from the mirror without one.
 async fn load_record(
     deps: &Deps,
@@ -206,10 +236,11 @@ async fn load_record(
 ) -> Result<RecordView, Error> {
     let RecordRef { object, record_id } = record;
     match user {
-        Some(user) => Ok(LiveReader::open(deps, org, Some(&user)).await?.record(&object, record_id).await?.into()),
+        Some(user) => record_view::load_record(deps, org, (&object, record_id), &user).await,
         None => {
             require_served(deps, org)?;
-            Ok(mirror::load(deps, org.org_id, &object, record_id).await?.into())
+            let record = RecordView::from(mirror::load(deps, org.org_id, &object, record_id).await?);
+            Ok(record.with_page(mirror::instance_url(deps, org).await?.as_ref()))
         }
     }
 }

@@ -23,6 +23,7 @@ mod health;
 mod http;
 mod live;
 mod mirror;
+mod record_view;
 mod schema;
 mod views;
 

@@ -11,7 +11,7 @@ use serde::Serializer;
 pub(crate) use connection::ConnectionView;
 pub(crate) use health::{BudgetView, HealthView, PipelinesHealth, SyncView};
 pub(crate) use org::{CopyView, LicenseView, OrgView};
-pub(crate) use record::{RecordView, Source};
+pub(crate) use record::{Freshness, OwnerView, RecordView, Source};
 
 fn millis<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     store::time::millis::serialize(at, serializer)
