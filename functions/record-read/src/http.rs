@@ -51,10 +51,22 @@ pub fn router(deps: Deps) -> Router {
         .route("/v1/orgs/{org}/health", get(show_health))
         .route("/v1/orgs/{org}/connections", get(list_connections))
         .route("/v1/orgs/{org}/connections/{id}", get(show_connection))
-        .route("/v1/orgs/{org}/accounts/{id}", get(|deps, org, id, caller, query| show_view(deps, org, of(&ACCOUNT_VIEW, id), caller, query)))
-        .route("/v1/orgs/{org}/contacts/{id}", get(|deps, org, id, caller, query| show_view(deps, org, of(&CONTACT_VIEW, id), caller, query)))
-        .route("/v1/orgs/{org}/leads/{id}", get(|deps, org, id, caller, query| show_view(deps, org, of(&LEAD_VIEW, id), caller, query)))
-        .route("/v1/orgs/{org}/opportunities/{id}", get(|deps, org, id, caller, query| show_view(deps, org, of(&OPPORTUNITY_VIEW, id), caller, query)))
+        .route(
+            "/v1/orgs/{org}/accounts/{id}",
+            get(|deps, org, id, caller, query| show_view(deps, org, of(&ACCOUNT_VIEW, id), caller, query)),
+        )
+        .route(
+            "/v1/orgs/{org}/contacts/{id}",
+            get(|deps, org, id, caller, query| show_view(deps, org, of(&CONTACT_VIEW, id), caller, query)),
+        )
+        .route(
+            "/v1/orgs/{org}/leads/{id}",
+            get(|deps, org, id, caller, query| show_view(deps, org, of(&LEAD_VIEW, id), caller, query)),
+        )
+        .route(
+            "/v1/orgs/{org}/opportunities/{id}",
+            get(|deps, org, id, caller, query| show_view(deps, org, of(&OPPORTUNITY_VIEW, id), caller, query)),
+        )
         .route("/v1/orgs/{org}/opportunities", get(list_opportunities))
         .route("/v1/orgs/{org}/records/{object}/{id}", get(show_record))
         .route("/v1/orgs/{org}/pipelines", get(list_pipelines))

@@ -124,7 +124,6 @@ impl RecordView {
     pub(crate) fn retain_fields(&mut self, is_kept: impl Fn(&str) -> bool) {
         self.fields.retain(|name, _| is_kept(name));
     }
-
 }
 
 impl From<MirrorRecord> for RecordView {

@@ -5,4 +5,6 @@
 mod callers;
 mod harness;
 mod orgs;
+mod record_views;
 mod records;
+mod world;
