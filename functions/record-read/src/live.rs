@@ -229,6 +229,25 @@ mod tests {
         (0..count).map(|n| Record { object: OPPORTUNITY, id: id(n), fields: JsonObject::new() }).collect()
     }
 
+    fn refused(status: u16, code: &str) -> salesforce::Error {
+        let problems = vec![salesforce::Problem { code: code.to_owned(), fields: Vec::new() }];
+        salesforce::Error::Rejected { operation: "read the record", status, problems }
+    }
+
+    #[test]
+    fn a_record_is_missing_only_if_the_query_says_so_too() {
+        let page = |count| Page { records: rows(count), total_size: 0, done: true, next: None };
+        let missing = |read, pages: Pages| is_missing(&Err(read), &pages);
+        assert!(missing(refused(404, "NOT_FOUND"), vec![Ok(page(0))]));
+        assert!(missing(refused(404, "ENTITY_IS_DELETED"), vec![Ok(page(0))]));
+        assert!(missing(refused(404, "NOT_FOUND"), vec![Err(refused(400, "MALFORMED_QUERY"))]));
+        assert!(!missing(refused(404, "NOT_FOUND"), vec![Ok(page(1))]));
+        assert!(!missing(refused(404, "NOT_FOUND"), vec![Err(refused(400, "QUERY_TIMEOUT"))]));
+        assert!(!missing(refused(404, "NOT_FOUND"), Vec::new()));
+        assert!(!missing(refused(403, "INSUFFICIENT_ACCESS"), vec![Ok(page(0))]));
+        assert!(!is_missing(&Ok(rows(1).remove(0)), &vec![Ok(page(0))]));
+    }
+
     #[test]
     fn a_row_more_than_the_page_means_another_page() {
         let list = page_of(rows(3), 2);

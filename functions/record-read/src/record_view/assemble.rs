@@ -106,8 +106,7 @@ impl Context<'_> {
         }
         let id = head.get(reference.field).and_then(Value::as_str).and_then(|id| id.parse().ok());
         let Some(id) = id else { return Value::Null };
-        let relationship = reference.field.strip_suffix("Id").unwrap_or(reference.field);
-        let fields = head.get(relationship).and_then(Value::as_object).cloned().unwrap_or_default();
+        let fields = head.get(relationship(reference.field)).and_then(Value::as_object).cloned().unwrap_or_default();
         self.row(&reference.object, id, fields, Map::new())
     }
 
@@ -125,7 +124,7 @@ impl Context<'_> {
     fn list(&self, part: Part, sources: &[Rows]) -> Value {
         let mut records = Vec::new();
         let mut more = false;
-        let unavailable = each_list(part, sources, |list, rows| {
+        let unavailable = self.each_list(part, sources, |list, rows| {
             more |= rows.len() > self.limit();
             records.extend(rows.iter().take(self.limit()).filter_map(|row| self.shown(list, row)));
         });
@@ -135,7 +134,7 @@ impl Context<'_> {
     /// Adds the prices of an opportunity's products up.
     fn products(&self, head: &JsonObject, sources: &[Rows]) -> Value {
         let (mut count, mut total, mut is_priced, mut more) = (0_usize, 0.0, true, false);
-        let unavailable = each_list(Part::Products, sources, |_, rows| {
+        let unavailable = self.each_list(Part::Products, sources, |_, rows| {
             more = rows.len() > MAX_PRODUCTS as usize;
             count = rows.len();
             is_priced = rows.iter().all(|row| row.get("TotalPrice").is_some_and(Value::is_number));
@@ -150,7 +149,7 @@ impl Context<'_> {
 
     fn interactions(&self, sources: &[Rows]) -> Value {
         let mut lists: Vec<(&ObjectName, Fetched<(JsonObject, Value)>)> = Vec::new();
-        let unavailable = each_list(Part::Interactions, sources, |list, rows| {
+        let unavailable = self.each_list(Part::Interactions, sources, |list, rows| {
             let positioned = |row: &JsonObject| {
                 let time = row.get(time_field(&list.object).as_str()).and_then(Value::as_str);
                 Some(Position::of(&list.object, time, id_in(row, "Id")?))
@@ -186,8 +185,7 @@ impl Context<'_> {
             return Some(self.row(&list.object, id, fields, Map::new()));
         };
         let id = id_in(row, behind.field)?;
-        let relationship = behind.field.strip_suffix("Id").unwrap_or(behind.field);
-        let fields = row.get(relationship).and_then(Value::as_object).cloned().unwrap_or_default();
+        let fields = row.get(relationship(behind.field)).and_then(Value::as_object).cloned().unwrap_or_default();
         let member = |(field, member): &(&str, &str)| Some(((*member).to_owned(), row.get(*field)?.clone()));
         Some(self.row(&behind.object, id, fields, behind.members.iter().filter_map(member).collect()))
     }
@@ -210,33 +208,36 @@ impl Context<'_> {
     fn limit(&self) -> usize {
         usize::from(self.request.limit)
     }
-}
 
-/// Calls `found` with the rows of each list of the part. Returns the lists whose rows are missing, with the reasons.
-fn each_list<'a>(
-    part: Part,
-    sources: &'a [Rows],
-    mut found: impl FnMut(&'static List, &'a [JsonObject]),
-) -> Vec<Value> {
-    let mut unavailable = Vec::new();
-    for ListRows { list, rows } in sources.iter().flat_map(|source| &source.lists) {
-        match rows {
-            _ if list.part != part => {}
-            Ok(rows) => found(list, rows),
-            Err(reason) => unavailable.push(missing(list, reason)),
+    /// Calls `found` with the rows of each list of the part. Returns the lists whose rows are missing, with the reasons.
+    fn each_list<'a>(
+        &self,
+        part: Part,
+        sources: &'a [Rows],
+        mut found: impl FnMut(&'static List, &'a [JsonObject]),
+    ) -> Vec<Value> {
+        let mut unavailable = Vec::new();
+        for ListRows { list, rows } in sources.iter().flat_map(|source| &source.lists) {
+            match rows {
+                _ if list.part != part => {}
+                Ok(rows) => found(list, rows),
+                Err(reason) => unavailable.push(self.missing(list, reason)),
+            }
         }
+        unavailable
     }
-    unavailable
-}
 
-fn missing(list: &List, reason: &Unavailable) -> Value {
-    let code = match reason {
-        Unavailable::Refused(code) => Some(code),
-        _ => None,
-    };
-    match code {
-        Some(code) => json!({"object": list.object, "reason": reason.reason(), "code": code}),
-        None => json!({"object": list.object, "reason": reason.reason()}),
+    fn missing(&self, list: &List, reason: &Unavailable) -> Value {
+        let behind = list.behind.as_ref().map(|behind| &behind.object);
+        let is_hidden = |object: &&ObjectName| self.schema.object(object).is_none();
+        let object = match reason {
+            Unavailable::Hidden if !is_hidden(&&list.object) => behind.filter(is_hidden).unwrap_or(&list.object),
+            _ => &list.object,
+        };
+        match reason {
+            Unavailable::Refused(code) => json!({"object": object, "reason": reason.reason(), "code": code}),
+            _ => json!({"object": object, "reason": reason.reason()}),
+        }
     }
 }
 
@@ -253,6 +254,11 @@ fn part_of(mut part: Value, name: Part, sources: &[Rows], unavailable: Vec<Value
         part["unavailable"] = unavailable.into();
     }
     part
+}
+
+/// Returns the relationship of a standard reference: `Account` of `AccountId`.
+pub(super) fn relationship(reference: &'static str) -> &'static str {
+    reference.strip_suffix("Id").unwrap_or(reference)
 }
 
 fn id_in(row: &JsonObject, field: &str) -> Option<RecordId> {

@@ -1,13 +1,12 @@
 //! Interactions of several objects as one list: the newest first, page by page.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::str::FromStr;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use salesforce::soql::Condition;
-use salesforce::soql::{eq, le, lt};
+use salesforce::soql::{Condition, Literal, eq, le, lt};
 use salesforce::{FieldName, ObjectName, RecordId, datetime};
 use serde_json::Value;
 
@@ -51,12 +50,12 @@ impl Position {
         let field = time_field(object);
         let own = rank(object);
         let lower_ids = lt(&FieldName::ID, self.id.0);
-        let untimed = eq(&field, salesforce::soql::Literal::Null);
+        let untimed = eq(&field, Literal::Null);
         let Some(at) = self.at.0 else {
             return match own.cmp(&self.rank) {
-                std::cmp::Ordering::Greater => untimed,
-                std::cmp::Ordering::Equal => untimed.and(lower_ids),
-                std::cmp::Ordering::Less => eq(&FieldName::ID, salesforce::soql::Literal::Null),
+                Ordering::Greater => untimed,
+                Ordering::Equal => untimed.and(lower_ids),
+                Ordering::Less => eq(&FieldName::ID, Literal::Null),
             };
         };
         let day = at.to_zoned(TimeZone::UTC).date();
@@ -123,9 +122,9 @@ pub(super) fn merge<T>(lists: Vec<Fetched<T>>, limit: usize) -> (Vec<(Position, 
     (rows, next)
 }
 
-/// Returns the ids of the tasks that Salesforce has added for these e-mails.
-pub(super) fn tasks_of_emails<'a>(emails: impl Iterator<Item = &'a Value>) -> Vec<RecordId> {
-    emails.filter_map(|email| email["ActivityId"].as_str()?.parse().ok()).collect()
+/// Returns the ids of the tasks that Salesforce has added for e-mails, from the values of their `ActivityId`.
+pub(super) fn tasks_of_emails<'a>(activities: impl Iterator<Item = &'a Value>) -> Vec<RecordId> {
+    activities.filter_map(|activity| activity.as_str()?.parse().ok()).collect()
 }
 
 impl std::fmt::Display for Position {

@@ -100,6 +100,9 @@ pub(super) struct List {
     pub(super) part: Part,
     pub(super) object: ObjectName,
     pub(super) by: By,
+    /// The index of the mirror that finds the rows. Without one they are read through the team: the mirror does not have
+    /// them, or not in the order of the part.
+    pub(super) index: Option<Index>,
     /// The relationship of the record to the rows, for a subquery.
     pub(super) children: &'static str,
     pub(super) fields: &'static [&'static str],
@@ -119,6 +122,13 @@ pub(super) enum By {
     Field(&'static str),
     /// The record is a sender or recipient of the e-mail.
     Person,
+}
+
+/// An index of the mirror.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Index {
+    Parent,
+    OtherParent,
 }
 
 /// The record behind a row, such as the contact of a role.
@@ -204,6 +214,7 @@ const fn tasks(by: &'static str) -> List {
         part: Part::Interactions,
         object: TASK,
         by: By::Field(by),
+        index: None,
         children: "Tasks",
         fields: TASK_FIELDS,
         names: &["OwnerId", "WhoId", "WhatId"],
@@ -218,6 +229,7 @@ const fn events(by: &'static str) -> List {
         part: Part::Interactions,
         object: EVENT,
         by: By::Field(by),
+        index: None,
         children: "Events",
         fields: EVENT_FIELDS,
         names: &["OwnerId", "WhoId", "WhatId"],
@@ -232,6 +244,7 @@ const fn emails(by: By) -> List {
         part: Part::Interactions,
         object: EMAIL,
         by,
+        index: None,
         children: "Emails",
         fields: EMAIL_FIELDS,
         names: &["RelatedToId"],
@@ -245,6 +258,7 @@ const NOTES: List = List {
     part: Part::Notes,
     object: NOTE_LINK,
     by: By::Field("LinkedEntityId"),
+    index: None,
     children: "ContentDocumentLinks",
     fields: &[],
     names: &[],
@@ -277,6 +291,7 @@ pub(crate) static ACCOUNT_VIEW: Kind = Kind {
                 part: Part::Contacts,
                 object: CONTACT,
                 by: By::Field("AccountId"),
+                index: Some(Index::Parent),
                 children: "Contacts",
                 fields: &["Name", "FirstName", "LastName", "Title", "Email", "Phone", "MobilePhone", "OwnerId"],
                 names: &["OwnerId"],
@@ -288,6 +303,7 @@ pub(crate) static ACCOUNT_VIEW: Kind = Kind {
                 part: Part::Opportunities,
                 object: OPPORTUNITY,
                 by: By::Field("AccountId"),
+                index: Some(Index::Parent),
                 children: "Opportunities",
                 fields: &[
                     "Name",
@@ -334,6 +350,7 @@ pub(crate) static CONTACT_VIEW: Kind = Kind {
                 part: Part::Accounts,
                 object: RELATION,
                 by: By::Field("ContactId"),
+                index: Some(Index::OtherParent),
                 children: "AccountContactRelations",
                 fields: &[],
                 names: &[],
@@ -350,6 +367,7 @@ pub(crate) static CONTACT_VIEW: Kind = Kind {
                 part: Part::Opportunities,
                 object: ROLE,
                 by: By::Field("ContactId"),
+                index: Some(Index::OtherParent),
                 children: "OpportunityContactRoles",
                 fields: &[],
                 names: &[],
@@ -403,6 +421,7 @@ pub(crate) static LEAD_VIEW: Kind = Kind {
             part: Part::History,
             object: LEAD_HISTORY,
             by: By::Field("LeadId"),
+            index: None,
             children: "Histories",
             fields: &["Field", "OldValue", "NewValue", "CreatedDate", "CreatedById"],
             names: &["CreatedById"],
@@ -443,6 +462,7 @@ pub(crate) static OPPORTUNITY_VIEW: Kind = Kind {
             part: Part::Contacts,
             object: ROLE,
             by: By::Field("OpportunityId"),
+            index: Some(Index::Parent),
             children: "OpportunityContactRoles",
             fields: &[],
             names: &[],
@@ -460,6 +480,7 @@ pub(crate) static OPPORTUNITY_VIEW: Kind = Kind {
                 part: Part::Products,
                 object: LINE_ITEM,
                 by: By::Field("OpportunityId"),
+                index: None,
                 children: "OpportunityLineItems",
                 fields: &["TotalPrice"],
                 names: &[],
@@ -471,6 +492,7 @@ pub(crate) static OPPORTUNITY_VIEW: Kind = Kind {
                 part: Part::History,
                 object: OPPORTUNITY_HISTORY,
                 by: By::Field("OpportunityId"),
+                index: None,
                 children: "OpportunityHistories",
                 fields: &[
                     "StageName",

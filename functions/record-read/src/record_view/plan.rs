@@ -267,3 +267,6 @@ fn paths(schema: &Schema, object: &ObjectName, reference: &str, to: &ObjectName,
     let visible = schema.visible(to, fields).into_iter();
     visible.filter_map(|field| format!("{relationship}.{field}").parse().ok()).collect()
 }
+
+#[cfg(test)]
+mod tests;

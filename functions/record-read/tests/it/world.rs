@@ -92,7 +92,9 @@ impl TestContext {
         for record in [&account, &contact, &lead, &opportunity] {
             self.note(&self.rep, "Minutes", record);
         }
-        self.interactions(&self.rep, &account, &contact, &opportunity, &lead);
+        for (who, what) in [(&contact, Some(&account)), (&contact, Some(&opportunity)), (&lead, None)] {
+            self.interactions(who, what);
+        }
         World { account, contact, lead, opportunity }
     }
 
@@ -102,21 +104,19 @@ impl TestContext {
         self.create(user, "ContentDocumentLink", &link);
     }
 
-    /// Creates a call yesterday, a meeting today and an e-mail in the morning of each of them.
-    fn interactions(&self, user: &User, account: &str, contact: &str, opportunity: &str, lead: &str) {
-        let create = |object: &str, fields: Value| self.create(user, object, &fields);
-        for (who, what) in [(contact, Some(account)), (contact, Some(opportunity)), (lead, None)] {
-            create("Task", json!({"Subject": "Call", "ActivityDate": "2026-11-21", "WhoId": who, "WhatId": what}));
-            let meeting = json!({"Subject": "Meeting", "StartDateTime": "2026-11-22T09:00:00Z", "DurationInMinutes": 30,
-                "WhoId": who, "WhatId": what});
-            create("Event", meeting);
-            let email = json!({"Subject": "Offer", "MessageDate": "2026-11-21T08:00:00Z", "Incoming": true, "Status": "1",
-                "FromAddress": "ingrid@fjordglass.example", "RelatedToId": what});
-            let email = create("EmailMessage", email);
-            create(
-                "EmailMessageRelation",
-                json!({"EmailMessageId": email, "RelationId": who, "RelationType": "FromAddress"}),
-            );
-        }
+    /// Creates a meeting today, and a call and an e-mail yesterday.
+    fn interactions(&self, who: &str, what: Option<&String>) {
+        let create = |object: &str, fields: Value| self.create(&self.rep, object, &fields);
+        create("Task", json!({"Subject": "Call", "ActivityDate": "2026-11-21", "WhoId": who, "WhatId": what}));
+        let meeting = json!({"Subject": "Meeting", "StartDateTime": "2026-11-22T09:00:00Z", "DurationInMinutes": 30,
+            "WhoId": who, "WhatId": what});
+        create("Event", meeting);
+        let email = json!({"Subject": "Offer", "MessageDate": "2026-11-21T08:00:00Z", "Incoming": true, "Status": "1",
+            "FromAddress": "ingrid@fjordglass.example", "RelatedToId": what});
+        let email = create("EmailMessage", email);
+        create(
+            "EmailMessageRelation",
+            json!({"EmailMessageId": email, "RelationId": who, "RelationType": "FromAddress"}),
+        );
     }
 }
