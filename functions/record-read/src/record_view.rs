@@ -38,11 +38,14 @@ pub(crate) async fn load_live(
     let objects = plan::objects(kind, request);
     let plan = |schema: &_| Plan::new(schema, kind, id, request, |_| false);
     let queries = |schema: &_| plan(schema).queries;
-    let (schema, record, pages) =
-        reader.record((&kind.object, id), request.fields.as_deref(), &objects, queries).await?;
+    let pipelines = async {
+        let pipelines = deps.pipelines.list(org.org_id);
+        if request.wants(Part::Stage) { Ok(pipelines.await?) } else { Ok(Vec::new()) }
+    };
+    let read = reader.record((&kind.object, id), request.fields.as_deref(), &objects, queries);
+    let ((schema, record, pages), pipelines) = tokio::try_join!(read, pipelines)?;
     let lists = plan(&schema).rows(&pages);
     let head = first_fields(&pages).ok_or(Error::NotFound("record"))?;
-    let pipelines = if request.wants(Part::Stage) { deps.pipelines.list(org.org_id).await? } else { Vec::new() };
     let instance = reader.instance_url().await?;
     let context = Context { kind, request, schema: &schema, instance: Some(&instance), pipelines: &pipelines };
     let rows = [Rows { source: Source::Salesforce, freshness: None, lists }];

@@ -148,7 +148,7 @@ impl Upserts {
 }
 
 /// Returns the row of an active org, without which the function drops its hints.
-fn active_org(org_id: &str) -> HashMap<String, AttributeValue> {
+pub(crate) fn active_org(org_id: &str) -> HashMap<String, AttributeValue> {
     let at = "2026-11-22T09:00:00.000Z";
     let texts = [
         ("org_id", org_id),

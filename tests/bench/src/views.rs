@@ -2,24 +2,24 @@
 //!
 //! The function is a separate process, the org is simulated and delays each response, and the state is in the emulator.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use jiff::{SignedDuration, Timestamp};
+use aws_sdk_dynamodb::types::AttributeValue;
 use local::{Emulator, unique_prefix};
 use org_simulator::{Effect, Fault, Options, Simulator};
 use serde_json::{Value, json};
-use store::{
-    ActivationRequest, BindingRight, ConnectionKind, Connections, Consent, Environment, LeaseRequest, Orgs, SecretHash,
-};
 use tokio::task::JoinSet;
 
-use crate::upserts::broker;
+use crate::upserts::{active_org, broker};
 use crate::{Outcome, RuntimeApi};
 
 /// The platform's id of the rep.
 const REP: &str = "rep-1";
+/// The id of the rep's connection: the beginning of the SHA-256 of the rep's id.
+const CONNECTION: &str = "personal-1ef67c0c98b933972aa9ec295b7b3e32";
 /// The number of contacts, opportunities and calls of the account.
 const RECORDS: usize = 30;
 
@@ -80,13 +80,9 @@ impl Views {
             ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
         ];
         let dynamodb = aws_sdk_dynamodb::Client::new(emulator.sdk_config());
-        connect(
-            &org,
-            &user.id,
-            Orgs::new(dynamodb.clone(), table("orgs")),
-            Connections::new(dynamodb, table("connections")),
-        )
-        .await?;
+        let put = |noun: &str| dynamodb.put_item().table_name(table(noun));
+        put("orgs").set_item(Some(active_org(&org.org_id()))).send().await?;
+        put("connections").set_item(Some(connection(&org, &user.id))).send().await?;
         let function =
             RuntimeApi::start(function, &environment.each_ref().map(|(name, value)| (*name, value.as_str())))?;
         Ok(Self { org, paths, function, _emulator: emulator, _broker: tasks })
@@ -137,39 +133,25 @@ fn customer(org: &Simulator, user: &str) -> Result<Vec<(&'static str, String)>> 
     ])
 }
 
-/// Stores an active org and the rep's connection.
-async fn connect(org: &Simulator, user_id: &str, orgs: Orgs, connections: Connections) -> Result<()> {
-    let (org_id, tenant, now): (salesforce::OrgId, store::Tenant, _) =
-        (org.org_id().parse()?, "bench".parse()?, "2026-11-22T09:00:00Z".parse::<Timestamp>()?);
-    let webhook_secret = SecretHash { sha256: "0".repeat(64), created_at: now };
-    let (right, environment) = (BindingRight::Unowned, Environment::Production);
-    let request = ActivationRequest {
-        org_id,
-        tenant: tenant.clone(),
-        right,
-        environment,
-        my_domain_url: None,
-        webhook_secret,
-        now,
-    };
-    orgs.activate(&request).await?;
-    let consent = Consent {
-        org_id,
-        kind: ConnectionKind::Personal { platform_user: REP.parse()? },
-        tenant,
-        user_id: user_id.parse()?,
-        app: "bench".to_owned(),
-        login_url: org.url().to_owned(),
-        instance_url: org.url().to_owned(),
-        granted_at: now,
-        username: None,
-        rights: None,
-    };
-    let lease =
-        LeaseRequest { owner: "bench".to_owned(), now, length: SignedDuration::from_secs(40), seen_fence: None };
-    let reserved = connections.reserve(&consent, &lease).await?;
-    connections.connect(&consent, &"0".repeat(32).parse()?, &reserved.lease, now).await?;
-    Ok(())
+/// Returns the row of the rep's connection.
+fn connection(org: &Simulator, user_id: &str) -> HashMap<String, AttributeValue> {
+    let (org_id, at) = (org.org_id(), "2026-11-22T09:00:00.000Z");
+    let texts = [
+        ("org_id", org_id.as_str()),
+        ("connection_id", CONNECTION),
+        ("kind", "personal"),
+        ("platform_user", REP),
+        ("tenant", "bench"),
+        ("user_id", user_id),
+        ("app", "bench"),
+        ("login_url", org.url()),
+        ("instance_url", org.url()),
+        ("state", "active"),
+        ("created_at", at),
+        ("connected_at", at),
+        ("updated_at", at),
+    ];
+    texts.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned()))).into()
 }
 
 /// Returns the request of the platform's server on behalf of the rep, as API Gateway sends it.
