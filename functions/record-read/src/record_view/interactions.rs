@@ -150,3 +150,6 @@ fn parse_cursor(text: &str) -> Option<Position> {
     let is_cursor = version == VERSION && parts.next().is_none();
     is_cursor.then_some(Position { at: Reverse(at), rank, id: Reverse(id.parse().ok()?) })
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,25 +2,24 @@ use serde_json::json;
 
 use super::*;
 
-const TIMES: [Option<&str>; 4] =
-    [Some("2026-11-22T09:00:00.000+0000"), Some("2026-11-22"), Some("2026-11-21T00:00:00.000+0000"), None];
+/// Days and times: one within a day, and one at the beginning of a day.
+const TIMES: [Option<&str>; 4] = [
+    Some("2026-11-22T09:00:00.000+0000"),
+    Some("2026-11-22T00:00:00.000+0000"),
+    Some("2026-11-21T12:00:00.000+0000"),
+    None,
+];
+const DAYS: [Option<&str>; 4] = [Some("2026-11-23"), Some("2026-11-22"), Some("2026-11-21"), None];
 
 fn id(number: usize) -> RecordId {
     format!("00T000000000{number:03}").parse().unwrap()
 }
 
-/// Places of three objects: every combination of time and id, of tasks with days only.
+/// Rows of three objects: each with every time and two ids. Tasks have days only.
 fn places() -> Vec<(ObjectName, Option<&'static str>, RecordId)> {
-    let mut places = Vec::new();
-    for object in [TASK, EVENT, EMAIL] {
-        for time in [Some("2026-11-23"), Some("2026-11-22"), Some("2026-11-21"), None] {
-            let time = if object == TASK { time } else { TIMES.iter().copied().find(|at| at.is_some() == time.is_some()).flatten() };
-            for number in 1..=2 {
-                places.push((object.clone(), time, id(number)));
-            }
-        }
-    }
-    places
+    let times = |object: &ObjectName| if *object == TASK { DAYS } else { TIMES };
+    let rows = |object: ObjectName| times(&object).map(|time| [1, 2].map(|number| (object.clone(), time, id(number))));
+    [TASK, EVENT, EMAIL].into_iter().flat_map(rows).flatten().collect()
 }
 
 #[test]
@@ -46,7 +45,15 @@ fn a_cursor_is_parsed_back_and_a_wrong_one_refused() {
         assert_eq!(position.to_string().parse(), Ok(position));
     }
     let good = Position::of(&TASK, None, id(1)).to_string();
-    for wrong in ["", "1", "2~~2~00T000000000001AAA", "1~x~2~00T000000000001AAA", "1~~3~00T000000000001AAA", "1~~2~me", &format!("{good}~")] {
+    for wrong in [
+        "",
+        "1",
+        "2~~2~00T000000000001AAA",
+        "1~x~2~00T000000000001AAA",
+        "1~~3~00T000000000001AAA",
+        "1~~2~me",
+        &format!("{good}~"),
+    ] {
         assert!(wrong.parse::<Position>().is_err(), "{wrong}");
     }
 }
@@ -95,7 +102,8 @@ fn the_condition_holds_for_exactly_the_rows_that_follow() {
     for (object, time, id) in &places {
         let after = Position::of(object, *time, *id);
         for (object, time, id) in &places {
-            let condition = salesforce::Soql::select(&[FieldName::ID]).from(object).where_(after.follows(object)).to_string();
+            let condition =
+                salesforce::Soql::select(&[FieldName::ID]).from(object).where_(after.follows(object)).to_string();
             let (_, condition) = condition.split_once(" WHERE ").unwrap();
             let follows = Position::of(object, *time, *id) > after;
             assert_eq!(holds(condition, *time, *id), follows, "{condition} for {time:?} {id} after {after}");
@@ -109,7 +117,8 @@ fn a_page_ends_where_rows_of_an_object_have_not_been_read() {
     let tasks = vec![at(&TASK, "2026-11-22", 1), at(&TASK, "2026-11-21", 1)];
     let events = vec![at(&EVENT, "2026-11-20", 1)];
     let more_after = Some(tasks[1].0);
-    let (rows, next) = merge(vec![Fetched { rows: tasks.clone(), more_after }, Fetched { rows: events, more_after: None }], 5);
+    let (rows, next) =
+        merge(vec![Fetched { rows: tasks.clone(), more_after }, Fetched { rows: events, more_after: None }], 5);
     assert_eq!((rows, next), (tasks, more_after));
 }
 
