@@ -264,3 +264,6 @@ pub(super) fn relationship(reference: &'static str) -> &'static str {
 fn id_in(row: &JsonObject, field: &str) -> Option<RecordId> {
     row.get(field)?.as_str()?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests;
