@@ -1,7 +1,7 @@
 //! Errors of reads.
 
 use runtime::{Problem, ProblemCode};
-use salesforce::{ObjectName, RecordId};
+use salesforce::{FieldName, ObjectName, RecordId};
 use store::OrgState;
 use store::owner_policy::RouteError;
 
@@ -12,6 +12,17 @@ pub enum Error {
     /// A query parameter is invalid.
     #[error("could not read the query parameters: {0}")]
     Invalid(&'static str),
+    /// A parameter is invalid; the text names it and says what it must be.
+    #[error("could not read the query parameters: {0}")]
+    Parameter(String),
+    /// Salesforce does not know the field, or hides it from the connection's user.
+    #[error("could not read {object}: it has no field {field}, or the field is hidden from the connection's user")]
+    FieldHidden {
+        /// The object.
+        object: ObjectName,
+        /// The field.
+        field: FieldName,
+    },
     /// The resource, for example a `record`, does not exist or is not visible to the connection's user.
     #[error("could not load the {0}: it does not exist or is not visible")]
     NotFound(&'static str),
@@ -51,6 +62,9 @@ impl From<&Error> for Problem {
     fn from(error: &Error) -> Self {
         match error {
             Error::Invalid(detail) => Self::invalid(*detail),
+            Error::Parameter(detail) => Self::invalid(detail.clone()),
+            Error::FieldHidden { object, field } => Self::new(ProblemCode::FieldNotVisible)
+                .detail(format!("{object} has no field {field}, or it is hidden from the connection's user")),
             Error::NotFound(resource) => Self::not_found(resource),
             Error::ObjectHidden(object) => Self::new(ProblemCode::ObjectNotVisible)
                 .detail(format!("the object {object} does not exist or is hidden from the connection's user")),

@@ -11,6 +11,11 @@ use crate::Error;
 fn error_texts_read_as_sentences() {
     let texts = error_texts!(Error {
         Error::Invalid(_) => Error::Invalid("limit must be a number from 1 to 200"),
+        Error::Parameter(_) => Error::Parameter("limit must be a number from 1 to 200".to_owned()),
+        Error::FieldHidden { .. } => Error::FieldHidden {
+            object: ObjectName::from_static("Invoice__c"),
+            field: salesforce::FieldName::from_static("Total__c"),
+        },
         Error::NotFound(_) => Error::NotFound("record"),
         Error::ObjectHidden(_) => Error::ObjectHidden(ObjectName::from_static("Invoice__c")),
         Error::NotInMirror(_) => Error::NotInMirror(ObjectName::from_static("Account")),

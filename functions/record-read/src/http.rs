@@ -5,20 +5,21 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use runtime::http::{ActingUser, NoQuery, PathOf, QueryOf};
-use runtime::problem::respond;
+use runtime::problem::{refuse, respond};
 use runtime::{Caller, Problem, TenantOrg};
 use salesforce::{ObjectName, OrgId, RecordId};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use store::{ConnectionId, Org, OrgState, PlatformUser, RecordRef};
 
-use crate::filter::{ListQuery, OPPORTUNITY, OpportunityFilter};
+use crate::lists::{self, ListRequest};
 use crate::live::LiveReader;
 use crate::views::{OrgView, RecordView, Source};
 use crate::{Deps, Error, ServeDisconnected, connections, health, mirror};
 
 const ACCOUNT: ObjectName = ObjectName::from_static("Account");
 const CONTACT: ObjectName = ObjectName::from_static("Contact");
+const OPPORTUNITY: ObjectName = ObjectName::from_static("Opportunity");
 
 /// The default number of items in a page.
 const DEFAULT_LIMIT: u16 = 50;
@@ -57,7 +58,11 @@ pub fn router(deps: Deps) -> Router {
             "/v1/orgs/{org}/opportunities/{id}",
             get(|deps, org, id, user| show_record(deps, org, of(OPPORTUNITY, id), user)),
         )
-        .route("/v1/orgs/{org}/opportunities", get(list_opportunities))
+        .route(
+            "/v1/orgs/{org}/opportunities",
+            get(|deps, org, path, caller, query| list_records(deps, org, list_of(OPPORTUNITY, path), caller, query)),
+        )
+        .route("/v1/orgs/{org}/records/{object}", get(list_records))
         .route("/v1/orgs/{org}/records/{object}/{id}", get(show_record))
         .route("/v1/orgs/{org}/pipelines", get(list_pipelines))
         .route("/v1/orgs/{org}/objects", get(list_objects))
@@ -147,18 +152,21 @@ async fn show_record(
     respond(load_record(&deps, &org, record, user).await)
 }
 
-async fn list_opportunities(
+async fn list_records(
     State(deps): State<Deps>,
     TenantOrg(org): TenantOrg,
+    PathOf((_, object)): PathOf<(OrgId, ObjectName)>,
     caller: Caller,
-    QueryOf(mut query): QueryOf<ListQuery>,
+    QueryOf(query): QueryOf<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
-    let user = caller.acting_user(query.user.take())?;
-    let page = async {
-        let filter = OpportunityFilter::try_from(query).map_err(Error::Invalid)?;
-        load_opportunities(&deps, &org, &filter, user).await
-    };
-    Ok(respond(page.await))
+    let mut request = ListRequest::parse(query).map_err(|error| refuse(&error))?;
+    request.user = caller.acting_user(request.user)?;
+    Ok(respond(lists::page(&deps, &org, &object, &request).await))
+}
+
+/// Adds the object to the path of a list whose records are all of this object.
+fn list_of(object: ObjectName, PathOf(org): PathOf<OrgId>) -> PathOf<(OrgId, ObjectName)> {
+    PathOf((org, object))
 }
 
 async fn list_pipelines(State(deps): State<Deps>, TenantOrg(org): TenantOrg, NoQuery {}: NoQuery) -> Response {
@@ -188,7 +196,7 @@ async fn describe_object(
 
 /// Checks that the org's mirror may be read: it is active, or the deployment serves disconnected orgs and the org's tenant
 /// has connected it. An operator can make a tenant the owner that has not.
-fn require_served(deps: &Deps, org: &Org) -> Result<(), Error> {
+pub(crate) fn require_served(deps: &Deps, org: &Org) -> Result<(), Error> {
     let is_connected_once = org.bound_at.is_none_or(|bound| org.activated_at.is_some_and(|active| active >= bound));
     match (org.state, deps.serve_disconnected) {
         (OrgState::Active, _) => Ok(()),
@@ -197,7 +205,8 @@ fn require_served(deps: &Deps, org: &Org) -> Result<(), Error> {
     }
 }
 
-/// Loads a record: live as the acting user, or from the mirror without one.
+/// Loads a record: live as the acting user, or without one from the mirror, or through the team if the object is not
+/// mirrored.
 async fn load_record(
     deps: &Deps,
     org: &Org,
@@ -207,30 +216,13 @@ async fn load_record(
     let RecordRef { object, record_id } = record;
     match user {
         Some(user) => Ok(LiveReader::open(deps, org, Some(&user)).await?.record(&object, record_id).await?.into()),
+        None if !deps.mirrored_objects.contains(&object) => {
+            let record = LiveReader::open(deps, org, None).await?.record(&object, record_id).await?;
+            Ok(RecordView::from(record).with_source(Source::Team))
+        }
         None => {
             require_served(deps, org)?;
             Ok(mirror::load(deps, org.org_id, &object, record_id).await?.into())
         }
     }
-}
-
-/// Lists opportunities: live as the acting user, or from the mirror without one.
-async fn load_opportunities(
-    deps: &Deps,
-    org: &Org,
-    filter: &OpportunityFilter,
-    user: Option<PlatformUser>,
-) -> Result<Value, Error> {
-    let (source, rows, next): (_, Vec<RecordView>, _) = match user {
-        Some(user) => {
-            let list = LiveReader::open(deps, org, Some(&user)).await?.opportunities(filter).await?;
-            (Source::Salesforce, list.rows.into_iter().map(RecordView::from).collect(), list.next)
-        }
-        None => {
-            require_served(deps, org)?;
-            let list = mirror::list(deps, org.org_id, filter).await?;
-            (Source::Mirror, list.rows.into_iter().map(RecordView::from).collect(), list.next)
-        }
-    };
-    Ok(json!({ "source": source, "opportunities": rows, "next": next }))
 }

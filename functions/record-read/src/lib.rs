@@ -15,12 +15,13 @@
 mod changes;
 mod config;
 mod connections;
+mod cursor;
 mod error;
 #[cfg(test)]
 mod error_texts;
-mod filter;
 mod health;
 mod http;
+mod lists;
 mod live;
 mod mirror;
 mod schema;

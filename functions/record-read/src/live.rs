@@ -5,29 +5,8 @@ use salesforce::{Client, FieldName, ObjectDescribe, ObjectName, ObjectSummary, O
 use store::owner_policy::choose_reader;
 use store::{ConnectionId, Lane, Org, OrgState, PlatformUser};
 
-use crate::filter::{OPPORTUNITY, OpportunityFilter};
-use crate::mirror::List;
 use crate::schema::Schema;
 use crate::{Deps, Error};
-
-/// The fields of an opportunity in a list, if the user may see them.
-const LIST_FIELDS: [&str; 15] = [
-    "Id",
-    "Name",
-    "AccountId",
-    "OwnerId",
-    "RecordTypeId",
-    "StageName",
-    "Amount",
-    "CurrencyIsoCode",
-    "Probability",
-    "ForecastCategoryName",
-    "CloseDate",
-    "IsClosed",
-    "IsWon",
-    "LastModifiedDate",
-    "SystemModstamp",
-];
 
 /// Reads an org through one connection.
 pub(crate) struct LiveReader<'a> {
@@ -115,17 +94,6 @@ impl<'a> LiveReader<'a> {
         records?.pop().flatten().ok_or(Error::NotFound("record"))
     }
 
-    /// Fetches a page of opportunities.
-    pub(crate) async fn opportunities(&self, filter: &OpportunityFilter) -> Result<List<Record>, Error> {
-        let plan = |schema: &Schema| {
-            schema.object(&OPPORTUNITY).ok_or(Error::ObjectHidden(OPPORTUNITY))?;
-            Ok(vec![filter.soql(&schema.visible(&OPPORTUNITY, &LIST_FIELDS))])
-        };
-        let (_, mut pages) = self.query(&[OPPORTUNITY], plan).await?;
-        let page = pages.pop().ok_or(Error::NotFound("page"))??;
-        Ok(page_of(page.records, filter.limit))
-    }
-
     /// Fetches all objects that the user may see.
     pub(crate) async fn objects(&self) -> Result<Vec<ObjectSummary>, Error> {
         let objects = self.client.describe_global().await;
@@ -151,37 +119,4 @@ fn value_fields(describe: &ObjectDescribe) -> Vec<FieldName> {
     let is_value = |kind: &str| !["address", "location", "base64"].contains(&kind);
     let fields = describe.fields.iter().filter(|field| is_value(&field.field_type));
     fields.map(|field| field.name.clone()).collect()
-}
-
-/// Returns the page without the extra row of the query, and the start of the next page.
-fn page_of(mut rows: Vec<Record>, limit: u16) -> List<Record> {
-    let more = rows.len() > usize::from(limit);
-    rows.truncate(usize::from(limit));
-    let next = rows.last().filter(|_| more).map(|row| row.id);
-    List { rows, next }
-}
-
-#[cfg(test)]
-mod tests {
-    use salesforce::JsonObject;
-
-    use super::*;
-
-    fn rows(count: usize) -> Vec<Record> {
-        let id = |number| format!("006000000000{number:03}").parse().unwrap();
-        (0..count).map(|n| Record { object: OPPORTUNITY, id: id(n), fields: JsonObject::new() }).collect()
-    }
-
-    #[test]
-    fn a_row_more_than_the_page_means_another_page() {
-        let list = page_of(rows(3), 2);
-        assert_eq!(list.rows.len(), 2);
-        assert_eq!(list.next, Some(list.rows[1].id));
-    }
-
-    #[test]
-    fn a_page_that_holds_all_rows_is_the_last() {
-        assert_eq!(page_of(rows(2), 2).next, None);
-        assert_eq!(page_of(rows(0), 2).next, None);
-    }
 }

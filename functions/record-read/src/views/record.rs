@@ -1,7 +1,7 @@
 //! Records.
 
 use jiff::Timestamp;
-use salesforce::{ObjectName, Record, RecordId};
+use salesforce::{FieldName, ObjectName, Record, RecordId};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use store::MirrorRecord;
@@ -16,6 +16,8 @@ pub(crate) enum Source {
     Mirror,
     /// Salesforce, through the rep's connection.
     Salesforce,
+    /// Salesforce, through the team's connection: the object is not mirrored.
+    Team,
 }
 
 /// A record.
@@ -32,6 +34,22 @@ pub(crate) struct RecordView {
     /// The time since which the record has a newer version that is too large for the mirror.
     #[serde(serialize_with = "millis_option", skip_serializing_if = "Option::is_none")]
     outdated_since: Option<Timestamp>,
+}
+
+impl RecordView {
+    /// Names another source.
+    pub(crate) fn with_source(self, source: Source) -> Self {
+        Self { source, ..self }
+    }
+
+    /// Removes the fields that were not selected; `None` selects all. Names are compared without case.
+    pub(crate) fn with_fields(mut self, selected: Option<&[FieldName]>) -> Self {
+        if let Some(selected) = selected {
+            let is_selected = |name: &str| selected.iter().any(|field| field.as_str().eq_ignore_ascii_case(name));
+            self.fields.retain(|name, _| is_selected(name));
+        }
+        self
+    }
 }
 
 impl From<MirrorRecord> for RecordView {

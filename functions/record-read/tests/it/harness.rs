@@ -33,7 +33,7 @@ impl TestContext {
             orgs: context.orgs.clone(),
             connections: context.connections.clone(),
             cursors: Cursors::new(context.dynamodb(), context.table("cursors")),
-            records: Records::new(context.dynamodb(), context.table("records")),
+            records: Records::new(context.dynamodb(), context.table("records")).with_clock(context.clock.clone()),
             pipelines: Pipelines::new(context.dynamodb(), context.table("pipelines")),
             budgets: Budgets::new(context.dynamodb(), context.table("budgets")),
             mirrored_objects: ["Account", "Contact", "Opportunity", "Invoice__c"].map(ObjectName::from_static).to_vec(),

@@ -4,5 +4,6 @@
 
 mod callers;
 mod harness;
+mod lists;
 mod orgs;
 mod records;
