@@ -1,5 +1,6 @@
 //! Errors of reads.
 
+use jiff::Timestamp;
 use runtime::{Problem, ProblemCode};
 use salesforce::{FieldName, ObjectName, RecordId};
 use store::OrgState;
@@ -44,6 +45,12 @@ pub enum Error {
         /// The record that it was merged into.
         merged_into: Option<RecordId>,
     },
+    /// The position in the change feed is before the oldest change that it has.
+    #[error("could not read the changes: the feed begins at {}", store::time::format(*oldest))]
+    CursorExpired {
+        /// The time of the oldest change.
+        oldest: Timestamp,
+    },
     /// The org is not active, so neither Salesforce nor the mirror is read.
     #[error("could not read records: the org is not active")]
     OrgNotActive(OrgState),
@@ -85,6 +92,8 @@ impl From<&Error> for Problem {
                     None => deleted,
                 }
             }
+            Error::CursorExpired { oldest } => Self::new(ProblemCode::CursorExpired)
+                .detail(format!("the feed begins at {}", store::time::format(*oldest))),
             Error::OrgNotActive(state) => Self::org_not_active(*state),
             Error::NoRoute(error) => Self::from(error),
             Error::Salesforce(error) => Self::from(error),

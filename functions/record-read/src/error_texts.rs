@@ -22,6 +22,7 @@ fn error_texts_read_as_sentences() {
         Error::NotMirrored(_) => Error::NotMirrored(ObjectName::from_static("Task")),
         Error::RepNotConnected => Error::RepNotConnected,
         Error::Deleted { .. } => Error::Deleted { merged_into: None },
+        Error::CursorExpired { .. } => Error::CursorExpired { oldest: jiff::Timestamp::UNIX_EPOCH },
         Error::OrgNotActive(_) => Error::OrgNotActive(OrgState::Claimed),
         Error::NoRoute(_) => Error::NoRoute(RouteError::RepMustConnect),
         Error::Salesforce(_) => Error::Salesforce(salesforce::Error::DailyLimit { operation: "query the records" }),

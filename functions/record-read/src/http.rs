@@ -2,20 +2,21 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use runtime::http::{ActingUser, NoQuery, PathOf, QueryOf};
 use runtime::problem::{refuse, respond};
-use runtime::{Caller, Problem, TenantOrg};
+use runtime::{Caller, Problem, ProblemCode, TenantOrg};
 use salesforce::{ObjectName, OrgId, RecordId};
 use serde::Deserialize;
 use serde_json::json;
 use store::{ConnectionId, Org, OrgState, PlatformUser, RecordRef};
 
+use crate::feed::FeedQuery;
 use crate::lists::{self, ListRequest};
 use crate::live::LiveReader;
 use crate::views::{OrgView, RecordView, Source};
-use crate::{Deps, Error, ServeDisconnected, connections, health, mirror};
+use crate::{Deps, Error, ServeDisconnected, connections, feed, health, mirror, refresh};
 
 const ACCOUNT: ObjectName = ObjectName::from_static("Account");
 const CONTACT: ObjectName = ObjectName::from_static("Contact");
@@ -48,6 +49,7 @@ struct ConnectionsQuery {
 pub fn router(deps: Deps) -> Router {
     Router::new()
         .route("/v1/orgs", get(list_orgs))
+        .route("/v1/changes", get(list_changes))
         .route("/v1/orgs/{org}", get(show_org))
         .route("/v1/orgs/{org}/health", get(show_health))
         .route("/v1/orgs/{org}/connections", get(list_connections))
@@ -64,6 +66,7 @@ pub fn router(deps: Deps) -> Router {
         )
         .route("/v1/orgs/{org}/records/{object}", get(list_records))
         .route("/v1/orgs/{org}/records/{object}/{id}", get(show_record))
+        .route("/v1/orgs/{org}/records/{object}/{id}/refresh", post(refresh_record))
         .route("/v1/orgs/{org}/pipelines", get(list_pipelines))
         .route("/v1/orgs/{org}/objects", get(list_objects))
         .route("/v1/orgs/{org}/objects/{object}", get(describe_object))
@@ -79,6 +82,25 @@ async fn list_orgs(State(deps): State<Deps>, caller: Caller, QueryOf(query): Que
         Ok::<_, Error>(json!({ "orgs": orgs, "next": page.next }))
     };
     respond(page.await)
+}
+
+async fn list_changes(
+    State(deps): State<Deps>,
+    caller: Caller,
+    QueryOf(query): QueryOf<FeedQuery>,
+) -> Result<Response, Problem> {
+    require_platform(&caller)?;
+    Ok(respond(feed::page(&deps, &caller, query).await))
+}
+
+/// Refuses a user's token where the response has records that the user may not see in Salesforce.
+fn require_platform(caller: &Caller) -> Result<(), Problem> {
+    if caller.user.is_none() {
+        return Ok(());
+    }
+    let detail = "the response has records of the mirror, whoever may see them in Salesforce";
+    let next = "Send the request with a token of the platform itself, which names no user.";
+    Err(Problem::new(ProblemCode::OtherUser).detail(detail).next(next))
 }
 
 async fn show_org(TenantOrg(org): TenantOrg, NoQuery {}: NoQuery) -> Response {
@@ -150,6 +172,17 @@ async fn show_record(
 ) -> Response {
     let record = RecordRef { object, record_id: id };
     respond(load_record(&deps, &org, record, user).await)
+}
+
+async fn refresh_record(
+    State(deps): State<Deps>,
+    TenantOrg(org): TenantOrg,
+    PathOf((_, object, id)): PathOf<(OrgId, ObjectName, RecordId)>,
+    caller: Caller,
+    NoQuery {}: NoQuery,
+) -> Result<Response, Problem> {
+    require_platform(&caller)?;
+    Ok(respond(refresh::refresh(&deps, &org, &object, id).await.map(RecordView::from)))
 }
 
 async fn list_records(

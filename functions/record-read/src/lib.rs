@@ -19,11 +19,13 @@ mod cursor;
 mod error;
 #[cfg(test)]
 mod error_texts;
+mod feed;
 mod health;
 mod http;
 mod lists;
 mod live;
 mod mirror;
+mod refresh;
 mod schema;
 mod views;
 

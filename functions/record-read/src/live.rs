@@ -1,9 +1,12 @@
 //! Live reads of Salesforce through one connection.
 
+use mirroring::{MirroredFields, ObjectFields};
 use runtime::record_api_calls;
-use salesforce::{Client, FieldName, ObjectDescribe, ObjectName, ObjectSummary, OrgId, Page, Record, RecordId, Soql};
+use salesforce::{
+    Client, FieldName, ObjectDescribe, ObjectName, ObjectSummary, OrgId, Page, Record, RecordId, Soql, soql,
+};
 use store::owner_policy::choose_reader;
-use store::{ConnectionId, Lane, Org, OrgState, PlatformUser};
+use store::{Change, ConnectionId, Lane, Org, OrgState, PlatformUser, Tombstone};
 
 use crate::schema::Schema;
 use crate::{Deps, Error};
@@ -92,6 +95,39 @@ impl<'a> LiveReader<'a> {
         let records = self.client.retrieve(object, &[id], &value_fields(describe)).await;
         self.count_calls().await;
         records?.pop().flatten().ok_or(Error::NotFound("record"))
+    }
+
+    /// Reads a record for the mirror: its mirrored fields, or its deletion; `None` if the user does not see it.
+    pub(crate) async fn change(
+        &self,
+        object: &ObjectName,
+        id: RecordId,
+        mirrored: &MirroredFields,
+    ) -> Result<Option<Change>, Error> {
+        let schema = self.schema(std::slice::from_ref(object)).await?;
+        let describe = schema.object(object).ok_or_else(|| Error::ObjectHidden(object.clone()))?;
+        let fields = ObjectFields::from_describe(describe, mirrored);
+        let read_at = self.deps.clock.now();
+        let found = self.client.retrieve(object, &[id], &fields.selected).await;
+        self.count_calls().await;
+        if let Some(record) = found?.pop().flatten() {
+            return Ok(Some(Change::Upsert { record, read_at }));
+        }
+        if !fields.queryable || fields.deletion_fields.is_empty() {
+            return Ok(None);
+        }
+        // A query with deleted rows proves a deletion, where a missing record proves nothing.
+        let query = Soql::select(&fields.deletion_fields).from(object).where_(soql::eq(&FieldName::ID, id));
+        let read_at = self.deps.clock.now();
+        let page = self.client.query_all(&query).await;
+        self.count_calls().await;
+        let row = page?.records.pop();
+        Ok(row.and_then(|row| Tombstone::from_row(&row, read_at)).map(Change::Tombstone))
+    }
+
+    /// Forgets the fields of an object that have changed.
+    pub(crate) fn forget(&self, object: &ObjectName) {
+        self.deps.schemas.forget((self.org, &self.connection), std::slice::from_ref(object));
     }
 
     /// Fetches all objects that the user may see.

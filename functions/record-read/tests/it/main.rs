@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod callers;
+mod feed;
 mod harness;
 mod lists;
 mod orgs;
 mod records;
+mod refresh;
