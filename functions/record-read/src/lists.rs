@@ -1,6 +1,7 @@
 //! Lists of records: of Salesforce through the rep's connection, of the mirror, or of Salesforce through the team's for an
 //! object that is not mirrored.
 
+use jiff::Timestamp;
 use salesforce::ObjectName;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -26,7 +27,7 @@ const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 pub(crate) struct ListView {
     source: Source,
     object: ObjectName,
-    #[serde(flatten)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     freshness: Option<Freshness>,
     pub(crate) records: Vec<RecordView>,
     /// The cursor of the next page.
@@ -38,7 +39,10 @@ pub(crate) struct ListView {
 pub(crate) struct Freshness {
     /// The `SystemModstamp` up to which the scans have read the object; notifications bring later changes too.
     #[serde(serialize_with = "store::time::millis_option::serialize")]
-    synced_to: Option<jiff::Timestamp>,
+    synced_to: Option<Timestamp>,
+    /// The start of the last complete scan.
+    #[serde(serialize_with = "store::time::millis_option::serialize")]
+    finished_at: Option<Timestamp>,
     /// `false` while the first copy is not finished, so that records are missing.
     complete: bool,
 }
@@ -92,8 +96,9 @@ pub(crate) async fn page(
 /// Returns the age of the mirror's copy.
 async fn freshness(deps: &Deps, org: &Org, object: &ObjectName) -> Result<Freshness, Error> {
     let cursor = deps.cursors.load(org.org_id, &CursorName::incremental(object)).await?;
-    let complete = cursor.as_ref().is_some_and(|cursor| cursor.covered_until.is_some());
-    Ok(Freshness { synced_to: cursor.and_then(|cursor| cursor.position).map(|last| last.system_modstamp), complete })
+    let finished_at = cursor.as_ref().and_then(|cursor| cursor.covered_until);
+    let synced_to = cursor.and_then(|cursor| cursor.position).map(|last| last.system_modstamp);
+    Ok(Freshness { synced_to, finished_at, complete: finished_at.is_some() })
 }
 
 /// Returns the number of rows that a page has: at most `limit`, and at least one, with [`MAX_PAGE_BYTES`] of fields.
