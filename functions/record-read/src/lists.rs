@@ -95,7 +95,8 @@ pub(crate) async fn page(
 
 /// Returns the age of the mirror's copy.
 async fn freshness(deps: &Deps, org: &Org, object: &ObjectName) -> Result<Freshness, Error> {
-    let cursor = deps.cursors.load(org.org_id, &CursorName::incremental(object)).await?;
+    let scan = CursorName::incremental(object);
+    let cursor = deps.cursors.list(org.org_id).await?.into_iter().find(|cursor| cursor.cursor_name == scan);
     let finished_at = cursor.as_ref().and_then(|cursor| cursor.covered_until);
     let synced_to = cursor.and_then(|cursor| cursor.position).map(|last| last.system_modstamp);
     Ok(Freshness { synced_to, finished_at, complete: finished_at.is_some() })
