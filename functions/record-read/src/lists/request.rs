@@ -70,7 +70,7 @@ impl ListRequest {
         let mut seen: Vec<String> = Vec::new();
         for (name, value) in parameters {
             if seen.iter().any(|known| known.eq_ignore_ascii_case(&name)) {
-                return Err(Error::Parameter(format!("the parameter {name} is repeated")));
+                return Err(Error::Parameter(format!("the query parameter `{name}` must be sent once")));
             }
             request.read(&name, value)?;
             seen.push(name);
@@ -119,7 +119,7 @@ impl ListRequest {
                     let value = checked(value).ok_or_else(|| invalid("at most 255 characters"))?;
                     conditions.push(Condition::new(field, value)?);
                 }
-                None => return Err(Error::Parameter(format!("there is no parameter {name}; there are {PARAMETERS}"))),
+                None => return Err(Error::Parameter(unknown(name))),
             },
         }
         Ok(())
@@ -127,8 +127,16 @@ impl ListRequest {
 }
 
 const FIELD: &str = "field.";
-const PARAMETERS: &str =
-    "as, owner, account, pipeline, stage, open, modified_since, field.{name}, sort, fields, limit and after";
+/// The maximum length of an unknown name in a text.
+const MAX_NAME: usize = 64;
+
+fn unknown(name: &str) -> String {
+    let name: String = name.chars().filter(|character| !character.is_control()).take(MAX_NAME).collect();
+    format!("there is no query parameter `{name}`; allowed: {PARAMETERS}")
+}
+
+const PARAMETERS: &str = "`as`, `owner`, `account`, `pipeline`, `stage`, `open`, `modified_since`, `field.{name}`, `sort`, \
+     `fields`, `limit`, `after`";
 
 fn checked(value: String) -> Option<String> {
     Some(value).filter(|value| value.chars().count() <= MAX_VALUE)
@@ -170,7 +178,7 @@ mod tests {
             ("sort", "Account.Name", "sort must be id, modified or a field's API name"),
             ("fields", "Id,", "fields must be 1 to 200 fields' API names"),
             ("field.Owner.Name", "x", "Owner.Name is not the API name of a field"),
-            ("colour", "red", "there is no parameter colour; there are as, owner"),
+            ("colour", "red", "there is no query parameter `colour`; allowed: `as`, `owner`"),
         ] {
             let problem = parse(&[(name, value)]).unwrap_err().to_string();
             assert!(problem.contains(detail), "{problem}");
@@ -179,7 +187,9 @@ mod tests {
 
     #[test]
     fn a_parameter_is_given_once_and_conditions_are_few() {
-        assert!(parse(&[("field.Name", "a"), ("field.name", "b")]).unwrap_err().to_string().contains("repeated"));
+        assert!(
+            parse(&[("field.Name", "a"), ("field.name", "b")]).unwrap_err().to_string().contains("must be sent once")
+        );
         let names: Vec<String> = (0..6).map(|n| format!("field.Field{n}__c")).collect();
         let query: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "x")).collect();
         assert!(parse(&query).unwrap_err().to_string().contains("at most 5"));

@@ -285,7 +285,7 @@ fn a_request_that_cannot_be_answered_says_what_is_possible() {
         context.opportunity(&context.rep, "Live 2", "Prospecting");
         for (query, detail) in [
             ("limit=0", "limit must be a number from 1 to 200"),
-            ("colour=red", "there is no parameter colour"),
+            ("colour=red", "there is no query parameter `colour`"),
             ("sort=Amount", "the mirror is sorted by id, modified or -modified"),
             ("after=006000000000001", "after must be the value of next"),
             ("field.Color__c=red", "no mirrored record of Opportunity has the field Color__c"),
