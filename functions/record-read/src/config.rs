@@ -2,8 +2,10 @@
 
 use std::str::FromStr;
 
+use jiff::SignedDuration;
+use mirroring::MirroredFields;
 use runtime::invoke::LambdaFunction;
-use runtime::{AppList, Aws, Env, EnvError, Salesforce, SalesforceConfig};
+use runtime::{AppList, Aws, Days, Env, EnvError, Salesforce, SalesforceConfig};
 use salesforce::{Clock, ObjectName};
 use store::{Budgets, Connections, Cursors, Orgs, Pipelines, Records};
 
@@ -27,8 +29,12 @@ pub struct Config {
     pub budgets_table: String,
     /// `MIRRORED_OBJECTS`: the mirrored objects, separated by commas. Account, Contact, Lead and Opportunity by default.
     pub mirrored_objects: Vec<ObjectName>,
+    /// `MIRRORED_FIELDS`: the mirrored fields, by object. All fields by default.
+    pub mirrored_fields: MirroredFields,
     /// `POLL_SCHEDULE`: the interval between polls of an org, as `rate(15 minutes)`.
     pub poll_interval: PollInterval,
+    /// `TOMBSTONE_RETENTION_DAYS`: the time for which deletions are kept. 90 days by default.
+    pub tombstone_retention: Days,
     /// `SERVE_DISCONNECTED_ORGS`: `off` (default), or `on` to return the mirror of orgs that are not active.
     pub serve_disconnected: ServeDisconnected,
     /// `TOKEN_BROKER_FUNCTION`, `SALESFORCE_API_VERSION`, `SALESFORCE_HOSTS`.
@@ -49,7 +55,9 @@ impl Config {
             pipelines_table: env.required("PIPELINES_TABLE")?,
             budgets_table: env.required("BUDGETS_TABLE")?,
             mirrored_objects: env.list_or("MIRRORED_OBJECTS", "Account,Contact,Lead,Opportunity")?,
+            mirrored_fields: env.parsed_or("MIRRORED_FIELDS", MirroredFields::default())?,
             poll_interval: env.parsed_or("POLL_SCHEDULE", PollInterval::default())?,
+            tombstone_retention: env.parsed_or("TOMBSTONE_RETENTION_DAYS", Days(90))?,
             serve_disconnected: env.parsed_or("SERVE_DISCONNECTED_ORGS", ServeDisconnected::default())?,
             salesforce: SalesforceConfig::from_env(env)?,
         })
@@ -95,8 +103,12 @@ pub struct Deps {
     pub budgets: Budgets,
     /// The mirrored objects.
     pub mirrored_objects: Vec<ObjectName>,
+    /// The mirrored fields.
+    pub mirrored_fields: MirroredFields,
     /// The interval between polls of an org.
     pub poll_interval: PollInterval,
+    /// The time for which deletions are kept, and so the reach of the change feed.
+    pub tombstone_retention: SignedDuration,
     /// The setting for orgs that are not active.
     pub serve_disconnected: ServeDisconnected,
     /// The registered apps, for the name of the newest.
@@ -120,11 +132,15 @@ impl Deps {
             orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
             connections: Connections::new(aws.dynamodb(), config.connections_table),
             cursors: Cursors::new(aws.dynamodb(), config.cursors_table),
-            records: Records::new(aws.dynamodb(), config.records_table),
+            records: Records::new(aws.dynamodb(), config.records_table)
+                .with_clock(aws.clock())
+                .with_tombstone_retention(config.tombstone_retention.duration()),
             pipelines: Pipelines::new(aws.dynamodb(), config.pipelines_table),
             budgets: Budgets::new(aws.dynamodb(), config.budgets_table),
             mirrored_objects: config.mirrored_objects,
+            mirrored_fields: config.mirrored_fields,
             poll_interval: config.poll_interval,
+            tombstone_retention: config.tombstone_retention.duration(),
             serve_disconnected: config.serve_disconnected,
             apps: AppList::new(token_broker, aws.clock()),
             salesforce: Salesforce::from_config(aws, config.salesforce)?,

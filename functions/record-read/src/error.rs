@@ -1,7 +1,8 @@
 //! Errors of reads.
 
+use jiff::Timestamp;
 use runtime::{Problem, ProblemCode};
-use salesforce::{ObjectName, RecordId};
+use salesforce::{FieldName, ObjectName, RecordId};
 use store::OrgState;
 use store::owner_policy::RouteError;
 
@@ -12,6 +13,17 @@ pub enum Error {
     /// A query parameter is invalid.
     #[error("could not read the query parameters: {0}")]
     Invalid(&'static str),
+    /// A parameter is invalid; the text names it and says what it must be.
+    #[error("could not read the query parameters: {0}")]
+    Parameter(String),
+    /// Salesforce does not know the field, or hides it from the connection's user.
+    #[error("could not read {object}: it has no field {field}, or the field is hidden from the connection's user")]
+    FieldHidden {
+        /// The object.
+        object: ObjectName,
+        /// The field.
+        field: FieldName,
+    },
     /// The resource, for example a `record`, does not exist or is not visible to the connection's user.
     #[error("could not load the {0}: it does not exist or is not visible")]
     NotFound(&'static str),
@@ -33,6 +45,12 @@ pub enum Error {
         /// The record that it was merged into.
         merged_into: Option<RecordId>,
     },
+    /// The position in the change feed is before the oldest change that it has.
+    #[error("could not read the changes: the feed begins at {}", store::time::format(*oldest))]
+    CursorExpired {
+        /// The time of the oldest change.
+        oldest: Timestamp,
+    },
     /// The org is not active, so neither Salesforce nor the mirror is read.
     #[error("could not read records: the org is not active")]
     OrgNotActive(OrgState),
@@ -51,6 +69,9 @@ impl From<&Error> for Problem {
     fn from(error: &Error) -> Self {
         match error {
             Error::Invalid(detail) => Self::invalid(*detail),
+            Error::Parameter(detail) => Self::invalid(detail.clone()),
+            Error::FieldHidden { object, field } => Self::new(ProblemCode::FieldNotVisible)
+                .detail(format!("{object} has no field {field}, or it is hidden from the connection's user")),
             Error::NotFound(resource) => Self::not_found(resource),
             Error::ObjectHidden(object) => Self::new(ProblemCode::ObjectNotVisible)
                 .detail(format!("the object {object} does not exist or is hidden from the connection's user")),
@@ -71,6 +92,8 @@ impl From<&Error> for Problem {
                     None => deleted,
                 }
             }
+            Error::CursorExpired { oldest } => Self::new(ProblemCode::CursorExpired)
+                .detail(format!("the feed begins at {}", store::time::format(*oldest))),
             Error::OrgNotActive(state) => Self::org_not_active(*state),
             Error::NoRoute(error) => Self::from(error),
             Error::Salesforce(error) => Self::from(error),

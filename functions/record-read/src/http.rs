@@ -2,23 +2,26 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use runtime::http::{ActingUser, NoQuery, PathOf, QueryOf};
-use runtime::problem::respond;
-use runtime::{Caller, Problem, TenantOrg};
+use runtime::problem::{refuse, respond};
+use runtime::{Caller, Problem, ProblemCode, TenantOrg};
 use salesforce::{ObjectName, OrgId, RecordId};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use store::{ConnectionId, Org, OrgState, PlatformUser, RecordRef};
 
-use crate::filter::{ListQuery, OpportunityFilter};
+use crate::feed::FeedQuery;
+use crate::lists::{self, ListRequest};
 use crate::live::LiveReader;
 use crate::record_view::{
     self, ACCOUNT_VIEW, CONTACT_VIEW, Kind, LEAD_VIEW, OPPORTUNITY_VIEW, View, ViewQuery, ViewRequest,
 };
-use crate::views::{OrgView, RecordView, Source};
-use crate::{Deps, Error, ServeDisconnected, connections, health, mirror};
+use crate::views::{OrgView, RecordView};
+use crate::{Deps, Error, ServeDisconnected, connections, feed, health, mirror, refresh};
+
+const OPPORTUNITY: ObjectName = ObjectName::from_static("Opportunity");
 
 /// The default number of items in a page.
 const DEFAULT_LIMIT: u16 = 50;
@@ -47,6 +50,7 @@ struct ConnectionsQuery {
 pub fn router(deps: Deps) -> Router {
     Router::new()
         .route("/v1/orgs", get(list_orgs))
+        .route("/v1/changes", get(list_changes))
         .route("/v1/orgs/{org}", get(show_org))
         .route("/v1/orgs/{org}/health", get(show_health))
         .route("/v1/orgs/{org}/connections", get(list_connections))
@@ -67,8 +71,13 @@ pub fn router(deps: Deps) -> Router {
             "/v1/orgs/{org}/opportunities/{id}",
             get(|deps, org, id, caller, query| show_view(deps, org, of(&OPPORTUNITY_VIEW, id), caller, query)),
         )
-        .route("/v1/orgs/{org}/opportunities", get(list_opportunities))
+        .route(
+            "/v1/orgs/{org}/opportunities",
+            get(|deps, org, path, caller, query| list_records(deps, org, list_of(OPPORTUNITY, path), caller, query)),
+        )
+        .route("/v1/orgs/{org}/records/{object}", get(list_records))
         .route("/v1/orgs/{org}/records/{object}/{id}", get(show_record))
+        .route("/v1/orgs/{org}/records/{object}/{id}/refresh", post(refresh_record))
         .route("/v1/orgs/{org}/pipelines", get(list_pipelines))
         .route("/v1/orgs/{org}/objects", get(list_objects))
         .route("/v1/orgs/{org}/objects/{object}", get(describe_object))
@@ -84,6 +93,25 @@ async fn list_orgs(State(deps): State<Deps>, caller: Caller, QueryOf(query): Que
         Ok::<_, Error>(json!({ "orgs": orgs, "next": page.next }))
     };
     respond(page.await)
+}
+
+async fn list_changes(
+    State(deps): State<Deps>,
+    caller: Caller,
+    QueryOf(query): QueryOf<FeedQuery>,
+) -> Result<Response, Problem> {
+    require_platform(&caller)?;
+    Ok(respond(feed::page(&deps, &caller, query).await))
+}
+
+/// Refuses a user's token where the response has records that the user may not see in Salesforce.
+fn require_platform(caller: &Caller) -> Result<(), Problem> {
+    if caller.user.is_none() {
+        return Ok(());
+    }
+    let detail = "the response has records of the mirror, whoever may see them in Salesforce";
+    let next = "Send the request with a token of the platform itself, which names no user.";
+    Err(Problem::new(ProblemCode::OtherUser).detail(detail).next(next))
 }
 
 async fn show_org(TenantOrg(org): TenantOrg, NoQuery {}: NoQuery) -> Response {
@@ -172,18 +200,32 @@ async fn show_record(
     respond(load_record(&deps, &org, record, user).await)
 }
 
-async fn list_opportunities(
+async fn refresh_record(
     State(deps): State<Deps>,
     TenantOrg(org): TenantOrg,
+    PathOf((_, object, id)): PathOf<(OrgId, ObjectName, RecordId)>,
     caller: Caller,
-    QueryOf(mut query): QueryOf<ListQuery>,
+    NoQuery {}: NoQuery,
 ) -> Result<Response, Problem> {
-    let user = caller.acting_user(query.user.take())?;
-    let page = async {
-        let filter = OpportunityFilter::try_from(query).map_err(Error::Invalid)?;
-        load_opportunities(&deps, &org, &filter, user).await
-    };
-    Ok(respond(page.await))
+    require_platform(&caller)?;
+    Ok(respond(refresh::refresh(&deps, &org, &object, id).await.map(RecordView::from)))
+}
+
+async fn list_records(
+    State(deps): State<Deps>,
+    TenantOrg(org): TenantOrg,
+    PathOf((_, object)): PathOf<(OrgId, ObjectName)>,
+    caller: Caller,
+    QueryOf(query): QueryOf<Vec<(String, String)>>,
+) -> Result<Response, Problem> {
+    let mut request = ListRequest::parse(query).map_err(|error| refuse(&error))?;
+    request.user = caller.acting_user(request.user)?;
+    Ok(respond(lists::page(&deps, &org, &object, &request).await))
+}
+
+/// Adds the object to the path of a list whose records are all of this object.
+fn list_of(object: ObjectName, PathOf(org): PathOf<OrgId>) -> PathOf<(OrgId, ObjectName)> {
+    PathOf((org, object))
 }
 
 async fn list_pipelines(State(deps): State<Deps>, TenantOrg(org): TenantOrg, NoQuery {}: NoQuery) -> Response {
@@ -213,7 +255,7 @@ async fn describe_object(
 
 /// Checks that the org's mirror may be read: it is active, or the deployment serves disconnected orgs and the org's tenant
 /// has connected it. An operator can make a tenant the owner that has not.
-fn require_served(deps: &Deps, org: &Org) -> Result<(), Error> {
+pub(crate) fn require_served(deps: &Deps, org: &Org) -> Result<(), Error> {
     let is_connected_once = org.bound_at.is_none_or(|bound| org.activated_at.is_some_and(|active| active >= bound));
     match (org.state, deps.serve_disconnected) {
         (OrgState::Active, _) => Ok(()),
@@ -239,7 +281,8 @@ async fn load_view(
     }
 }
 
-/// Loads a record: live as the acting user, or from the mirror without one.
+/// Loads a record: live as the acting user, or without one from the mirror, or through the team if the object is not
+/// mirrored.
 async fn load_record(
     deps: &Deps,
     org: &Org,
@@ -248,32 +291,14 @@ async fn load_record(
 ) -> Result<RecordView, Error> {
     let RecordRef { object, record_id } = record;
     match user {
-        Some(user) => record_view::load_record(deps, org, (&object, record_id), &user).await,
+        Some(user) => record_view::load_record(deps, org, (&object, record_id), Some(&user)).await,
+        None if !deps.mirrored_objects.contains(&object) => {
+            record_view::load_record(deps, org, (&object, record_id), None).await
+        }
         None => {
             require_served(deps, org)?;
             let record = RecordView::from(mirror::load(deps, org.org_id, &object, record_id).await?);
             Ok(record.with_page(mirror::instance_url(deps, org).await?.as_ref()))
         }
     }
-}
-
-/// Lists opportunities: live as the acting user, or from the mirror without one.
-async fn load_opportunities(
-    deps: &Deps,
-    org: &Org,
-    filter: &OpportunityFilter,
-    user: Option<PlatformUser>,
-) -> Result<Value, Error> {
-    let (source, rows, next): (_, Vec<RecordView>, _) = match user {
-        Some(user) => {
-            let list = LiveReader::open(deps, org, Some(&user)).await?.opportunities(filter).await?;
-            (Source::Salesforce, list.rows.into_iter().map(RecordView::from).collect(), list.next)
-        }
-        None => {
-            require_served(deps, org)?;
-            let list = mirror::list(deps, org.org_id, filter).await?;
-            (Source::Mirror, list.rows.into_iter().map(RecordView::from).collect(), list.next)
-        }
-    };
-    Ok(json!({ "source": source, "opportunities": rows, "next": next }))
 }

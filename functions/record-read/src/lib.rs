@@ -15,15 +15,18 @@
 mod changes;
 mod config;
 mod connections;
+mod cursor;
 mod error;
 #[cfg(test)]
 mod error_texts;
-mod filter;
+mod feed;
 mod health;
 mod http;
+mod lists;
 mod live;
 mod mirror;
 mod record_view;
+mod refresh;
 mod schema;
 mod views;
 

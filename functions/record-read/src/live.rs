@@ -1,35 +1,16 @@
 //! Live reads of Salesforce through one connection.
 
+use mirroring::{MirroredFields, ObjectFields};
 use runtime::record_api_calls;
 use salesforce::{
     Client, FieldName, InstanceUrl, ObjectDescribe, ObjectName, ObjectSummary, OrgId, Page, Record, RecordId, Soql,
+    soql,
 };
 use store::owner_policy::choose_reader;
-use store::{ConnectionId, Lane, Org, OrgState, PlatformUser};
+use store::{Change, ConnectionId, Lane, Org, OrgState, PlatformUser, Tombstone};
 
-use crate::filter::{OPPORTUNITY, OpportunityFilter};
-use crate::mirror::List;
 use crate::schema::Schema;
 use crate::{Deps, Error};
-
-/// The fields of an opportunity in a list, if the user may see them.
-const LIST_FIELDS: [&str; 15] = [
-    "Id",
-    "Name",
-    "AccountId",
-    "OwnerId",
-    "RecordTypeId",
-    "StageName",
-    "Amount",
-    "CurrencyIsoCode",
-    "Probability",
-    "ForecastCategoryName",
-    "CloseDate",
-    "IsClosed",
-    "IsWon",
-    "LastModifiedDate",
-    "SystemModstamp",
-];
 
 /// Reads an org through one connection.
 pub(crate) struct LiveReader<'a> {
@@ -145,15 +126,37 @@ impl<'a> LiveReader<'a> {
         Ok(self.client.instance_url().await?)
     }
 
-    /// Fetches a page of opportunities.
-    pub(crate) async fn opportunities(&self, filter: &OpportunityFilter) -> Result<List<Record>, Error> {
-        let plan = |schema: &Schema| {
-            schema.object(&OPPORTUNITY).ok_or(Error::ObjectHidden(OPPORTUNITY))?;
-            Ok(vec![filter.soql(&schema.visible(&OPPORTUNITY, &LIST_FIELDS))])
-        };
-        let (_, mut pages) = self.query(&[OPPORTUNITY], plan).await?;
-        let page = pages.pop().ok_or(Error::NotFound("page"))??;
-        Ok(page_of(page.records, filter.limit))
+    /// Reads a record for the mirror: its mirrored fields, or its deletion; `None` if the user does not see it.
+    pub(crate) async fn change(
+        &self,
+        object: &ObjectName,
+        id: RecordId,
+        mirrored: &MirroredFields,
+    ) -> Result<Option<Change>, Error> {
+        let schema = self.schema(std::slice::from_ref(object)).await?;
+        let describe = schema.object(object).ok_or_else(|| Error::ObjectHidden(object.clone()))?;
+        let fields = ObjectFields::from_describe(describe, mirrored);
+        let read_at = self.deps.clock.now();
+        let found = self.client.retrieve(object, &[id], &fields.selected).await;
+        self.count_calls().await;
+        if let Some(record) = found?.pop().flatten() {
+            return Ok(Some(Change::Upsert { record, read_at }));
+        }
+        if !fields.queryable || fields.deletion_fields.is_empty() {
+            return Ok(None);
+        }
+        // A query with deleted rows proves a deletion, where a missing record proves nothing.
+        let query = Soql::select(&fields.deletion_fields).from(object).where_(soql::eq(&FieldName::ID, id));
+        let read_at = self.deps.clock.now();
+        let page = self.client.query_all(&query).await;
+        self.count_calls().await;
+        let row = page?.records.pop();
+        Ok(row.and_then(|row| Tombstone::from_row(&row, read_at)).map(Change::Tombstone))
+    }
+
+    /// Forgets the fields of an object that have changed.
+    pub(crate) fn forget(&self, object: &ObjectName) {
+        self.deps.schemas.forget((self.org, &self.connection), std::slice::from_ref(object));
     }
 
     /// Fetches all objects that the user may see.
@@ -210,14 +213,6 @@ fn value_fields(describe: &ObjectDescribe) -> Vec<FieldName> {
     fields.map(|field| field.name.clone()).collect()
 }
 
-/// Returns the page without the extra row of the query, and the start of the next page.
-fn page_of(mut rows: Vec<Record>, limit: u16) -> List<Record> {
-    let more = rows.len() > usize::from(limit);
-    rows.truncate(usize::from(limit));
-    let next = rows.last().filter(|_| more).map(|row| row.id);
-    List { rows, next }
-}
-
 #[cfg(test)]
 mod tests {
     use salesforce::JsonObject;
@@ -226,7 +221,9 @@ mod tests {
 
     fn rows(count: usize) -> Vec<Record> {
         let id = |number| format!("006000000000{number:03}").parse().unwrap();
-        (0..count).map(|n| Record { object: OPPORTUNITY, id: id(n), fields: JsonObject::new() }).collect()
+        (0..count)
+            .map(|n| Record { object: ObjectName::from_static("Opportunity"), id: id(n), fields: JsonObject::new() })
+            .collect()
     }
 
     fn refused(status: u16, code: &str) -> salesforce::Error {
@@ -246,18 +243,5 @@ mod tests {
         assert!(!missing(refused(404, "NOT_FOUND"), Vec::new()));
         assert!(!missing(refused(403, "INSUFFICIENT_ACCESS"), vec![Ok(page(0))]));
         assert!(!is_missing(&Ok(rows(1).remove(0)), &vec![Ok(page(0))]));
-    }
-
-    #[test]
-    fn a_row_more_than_the_page_means_another_page() {
-        let list = page_of(rows(3), 2);
-        assert_eq!(list.rows.len(), 2);
-        assert_eq!(list.next, Some(list.rows[1].id));
-    }
-
-    #[test]
-    fn a_page_that_holds_all_rows_is_the_last() {
-        assert_eq!(page_of(rows(2), 2).next, None);
-        assert_eq!(page_of(rows(0), 2).next, None);
     }
 }

@@ -52,21 +52,22 @@ pub(crate) async fn load_live(
     Ok(context.assemble(RecordView::from(record), &head, &rows))
 }
 
-/// Loads a record of any object live as the acting user.
+/// Loads a record of any object live: as the acting user, or through the team.
 pub(crate) async fn load_record(
     deps: &Deps,
     org: &Org,
     (object, id): (&salesforce::ObjectName, RecordId),
-    user: &PlatformUser,
+    user: Option<&PlatformUser>,
 ) -> Result<RecordView, Error> {
-    let reader = LiveReader::open(deps, org, Some(user)).await?;
+    let reader = LiveReader::open(deps, org, user).await?;
     let plan = |schema: &_| {
         let head = Soql::select(&plan::owner_columns(schema, object)).from(object);
         vec![head.where_(soql::eq(&salesforce::FieldName::ID, id))]
     };
     let (schema, record, pages) = reader.record((object, id), None, std::slice::from_ref(object), plan).await?;
     let instance = reader.instance_url().await?;
-    let record = RecordView::from(record).with_page(Some(&instance));
+    let source = if user.is_some() { Source::Salesforce } else { Source::Team };
+    let record = RecordView::from(record).with_source(source).with_page(Some(&instance));
     let record = record.with_owner(first_fields(&pages).as_ref().and_then(crate::views::OwnerView::of));
     Ok(match schema.object(object) {
         Some(describe) => record.described(describe),

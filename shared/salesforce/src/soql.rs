@@ -135,6 +135,11 @@ pub fn eq(field: &FieldName, value: impl Into<Literal>) -> Condition {
     compare(field, "=", value)
 }
 
+/// Creates the condition `field != value`; [`Literal::Null`] matches every value.
+pub fn ne(field: &FieldName, value: impl Into<Literal>) -> Condition {
+    compare(field, "!=", value)
+}
+
 /// Creates the condition `field < value`.
 pub fn lt(field: &FieldName, value: impl Into<Literal>) -> Condition {
     compare(field, "<", value)

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
@@ -17,15 +16,18 @@ use aws_sdk_dynamodb::types::{
 use futures::{StreamExt as _, stream};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 
 use crate::{Error, batch};
 
 mod difference;
+mod ordered;
 mod pages;
+mod puts;
 
 #[cfg(test)]
 pub(crate) use difference::changed;
+pub(crate) use ordered::{IndexPart, SortKeys};
 pub use pages::PageKey;
 pub(crate) use pages::{Place, Rows};
 
@@ -204,51 +206,6 @@ impl Table {
             .key_condition_expression("#partition = :partition")
             .expression_attribute_names("#partition", key)
             .expression_attribute_values(":partition", text(value))
-    }
-
-    /// Puts the item if `when` holds.
-    pub(crate) async fn put(
-        &self,
-        operation: &'static str,
-        item: Item,
-        when: Expression<'_>,
-    ) -> Result<Conditional<()>, Error> {
-        let _turn = self.turn().await;
-        self.put_now(operation, item, when).await
-    }
-
-    /// Waits until a put may be sent, and lets others wait until the turn is dropped.
-    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        self.puts.acquire().await.ok()
-    }
-
-    /// Does the same as [`Self::put`], for a caller whose turn it is.
-    pub(crate) async fn put_now(
-        &self,
-        operation: &'static str,
-        item: Item,
-        when: Expression<'_>,
-    ) -> Result<Conditional<()>, Error> {
-        let response = self
-            .client
-            .put_item()
-            .table_name(&self.name)
-            .set_item(Some(item))
-            .condition_expression(when.text)
-            .set_expression_attribute_names(names(&[when.text]))
-            .set_expression_attribute_values(values(when.values))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        match response {
-            Ok(_) => Ok(Conditional::Done(())),
-            Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(refusal)) => {
-                    Ok(Conditional::Refused(refusal.item.clone()))
-                }
-                _ => Err(Error::aws(operation)(error)),
-            },
-        }
     }
 
     /// Updates the item if `when` holds, and returns the new item.

@@ -1,7 +1,7 @@
 //! Records.
 
 use jiff::Timestamp;
-use salesforce::{InstanceUrl, JsonObject, ObjectDescribe, ObjectName, Record, RecordId};
+use salesforce::{FieldName, InstanceUrl, JsonObject, ObjectDescribe, ObjectName, Record, RecordId};
 use serde::Serialize;
 use serde_json::Value;
 use store::{Cursor, CursorName, MirrorRecord};
@@ -123,6 +123,19 @@ impl RecordView {
     /// Keeps only these fields. Names are compared without case.
     pub(crate) fn retain_fields(&mut self, is_kept: impl Fn(&str) -> bool) {
         self.fields.retain(|name, _| is_kept(name));
+    }
+
+    /// Names another source.
+    pub(crate) fn with_source(self, source: Source) -> Self {
+        Self { source, ..self }
+    }
+
+    /// Removes the fields that were not selected; `None` selects all. Names are compared without case.
+    pub(crate) fn with_fields(mut self, selected: Option<&[FieldName]>) -> Self {
+        if let Some(selected) = selected {
+            self.retain_fields(|name| selected.iter().any(|field| field.as_str().eq_ignore_ascii_case(name)));
+        }
+        self
     }
 }
 

@@ -33,11 +33,13 @@ impl TestContext {
             orgs: context.orgs.clone(),
             connections: context.connections.clone(),
             cursors: Cursors::new(context.dynamodb(), context.table("cursors")),
-            records: Records::new(context.dynamodb(), context.table("records")),
+            records: Records::new(context.dynamodb(), context.table("records")).with_clock(context.clock.clone()),
             pipelines: Pipelines::new(context.dynamodb(), context.table("pipelines")),
             budgets: Budgets::new(context.dynamodb(), context.table("budgets")),
             mirrored_objects: ["Account", "Contact", "Opportunity", "Invoice__c"].map(ObjectName::from_static).to_vec(),
+            mirrored_fields: mirroring::MirroredFields::default(),
             poll_interval: PollInterval::default(),
+            tombstone_retention: store::records::TOMBSTONE_RETENTION,
             serve_disconnected: ServeDisconnected::Off,
             apps: context.apps(),
             salesforce: context.salesforce.clone(),
@@ -61,6 +63,12 @@ impl TestContext {
     pub(crate) async fn get_with_token_of(&self, user: &str, scopes: &str, path: &str) -> (StatusCode, Value) {
         let request = Request::get(format!("/v1/orgs/{}{path}", self.org));
         let request = request.extension(harness::token("acme", Some(user), scopes)).body(Body::empty()).unwrap();
+        self.context.send(router(self.deps.clone()), request).await
+    }
+
+    /// Sends a POST without a body to a path below the org.
+    pub(crate) async fn post(&self, path: &str) -> (StatusCode, Value) {
+        let request = Request::post(format!("/v1/orgs/{}{path}", self.org)).body(Body::empty()).unwrap();
         self.context.send(router(self.deps.clone()), request).await
     }
 

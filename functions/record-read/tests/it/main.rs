@@ -3,8 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod callers;
+mod feed;
 mod harness;
+mod lists;
 mod orgs;
 mod record_views;
 mod records;
+mod refresh;
 mod world;

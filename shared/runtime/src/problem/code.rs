@@ -125,6 +125,9 @@ problem_codes! {
     /// The record was deleted in Salesforce.
     RecordDeleted = "record_deleted", GONE, "The record was deleted in Salesforce",
         "Read the record that it was merged into, where the detail names one.";
+    /// The position in the change feed is before the oldest change that it has.
+    CursorExpired = "cursor_expired", GONE, "The cursor is too old",
+        "Read the lists of the objects once, and then the change feed from the time at which you began.";
     /// The request, or what it would store, exceeds a size limit.
     PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "The payload is too large",
         "Send a smaller request.";

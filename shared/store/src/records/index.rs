@@ -14,14 +14,13 @@ use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
-use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use jiff::{SignedDuration, Timestamp};
 use salesforce::{ObjectName, OrgId, RecordId};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{MirrorRecord, Records, partition, row_key, rule};
-use crate::table::{Item, from_item, from_items, text};
+use crate::table::{IndexPart, Item, SortKeys, from_item, from_items, text};
 use crate::{Error, batch, time};
 
 /// The fields that name a record's parent; the first one with a value counts.
@@ -150,6 +149,19 @@ fn below(org: OrgId, object: &ObjectName, parent: RecordId) -> String {
     format!("{}#{parent}", partition(org, object))
 }
 
+/// Returns the sort keys from the last one to before a key.
+fn before(key: Option<ChangeKey>) -> SortKeys {
+    SortKeys::Before(key.map(|key| key.to_string()))
+}
+
+/// Returns the sort keys of a range of changes, which is empty if it ends before it begins.
+fn between(from: ChangesFrom, until: Timestamp) -> SortKeys {
+    let (first, last) = (from.sort_key(), format!("{}~", time::format(until)));
+    // DynamoDB refuses a range whose end comes first.
+    let last = last.max(first.clone());
+    SortKeys::Between(first, last)
+}
+
 impl Records {
     /// Returns up to `limit` records of the object that are below this parent, the last changed first: those whose first
     /// field with a value among `AccountId`, `OpportunityId`, `RelatedToId`, `WhoId`, `WhatId` and `ParentId` names it.
@@ -164,8 +176,11 @@ impl Records {
         parent: RecordId,
         (after, limit): (Option<ChangeKey>, u16),
     ) -> Result<ChangedPage, Error> {
-        let query = self.newest_first(("parent", &below(org, object, parent)), after, limit).index_name("by_parent");
-        let page = self.page_of(org, object, query).await?;
+        let partition = below(org, object, parent);
+        let partition = ("parent", partition.as_str());
+        let part = IndexPart { index: "by_parent", partition, sort_key: before(after), limit };
+        let found = self.table.query_index_part(LIST, part).await?;
+        let page = self.page_of(org, object, found).await?;
         Ok(page.only(|row| first_id(row, &PARENT_FIELDS) == Some(parent)))
     }
 
@@ -180,8 +195,11 @@ impl Records {
         parent: RecordId,
         (after, limit): (Option<ChangeKey>, u16),
     ) -> Result<ChangedPage, Error> {
-        let query = self.newest_first(("other_parent", &below(org, object, parent)), after, limit);
-        let page = self.page_of(org, object, query.index_name("by_other_parent")).await?;
+        let partition = below(org, object, parent);
+        let partition = ("other_parent", partition.as_str());
+        let part = IndexPart { index: "by_other_parent", partition, sort_key: before(after), limit };
+        let found = self.table.query_index_part(LIST, part).await?;
+        let page = self.page_of(org, object, found).await?;
         Ok(page.only(|row| first_id(row, &OTHER_PARENT_FIELDS) == Some(parent)))
     }
 
@@ -197,8 +215,11 @@ impl Records {
         from: ChangesFrom,
         limit: u16,
     ) -> Result<ChangedPage, Error> {
-        let query = self.changes(org, object, (from, Timestamp::MAX), limit);
-        self.page_of(org, object, query.index_name("by_changed")).await
+        let partition = partition(org, object);
+        let partition = ("partition", partition.as_str());
+        let part = IndexPart { index: "by_changed", partition, sort_key: between(from, Timestamp::MAX), limit };
+        let found = self.table.query_index_part(LIST, part).await?;
+        self.page_of(org, object, found).await
     }
 
     /// Does the same as [`Self::changed_since`], the last change first, and before `after`.
@@ -212,8 +233,11 @@ impl Records {
         after: Option<ChangeKey>,
         limit: u16,
     ) -> Result<ChangedPage, Error> {
-        let query = self.newest_first(("partition", &partition(org, object)), after, limit).index_name("by_changed");
-        self.page_of(org, object, query).await
+        let partition = partition(org, object);
+        let partition = ("partition", partition.as_str());
+        let part = IndexPart { index: "by_changed", partition, sort_key: before(after), limit };
+        let found = self.table.query_index_part(LIST, part).await?;
+        self.page_of(org, object, found).await
     }
 
     /// Returns the keys of up to `limit` changes of the object in a range of times, in their order.
@@ -224,12 +248,13 @@ impl Records {
         &self,
         org: OrgId,
         object: &ObjectName,
-        range: (ChangesFrom, Timestamp),
+        (from, until): (ChangesFrom, Timestamp),
         limit: u16,
     ) -> Result<Vec<ChangeKey>, Error> {
-        let query = self.changes(org, object, range, limit).index_name("by_changed");
-        let page = query.send().await.map_err(Error::aws(LIST))?;
-        keys_of(page.items.unwrap_or_default())
+        let partition = partition(org, object);
+        let partition = ("partition", partition.as_str());
+        let part = IndexPart { index: "by_changed", partition, sort_key: between(from, until), limit };
+        keys_of(self.table.query_index_part(LIST, part).await?.0)
     }
 
     /// Returns the rows of these records that the mirror has, and their places in the indexes as they are now. The read is
@@ -277,47 +302,14 @@ impl Records {
         Ok((response.responses.unwrap_or_default().into_values().flatten().collect(), unread.collect()))
     }
 
-    fn newest_first(
-        &self,
-        (attribute, value): (&'static str, &str),
-        after: Option<ChangeKey>,
-        limit: u16,
-    ) -> QueryFluentBuilder {
-        let query =
-            self.table.query_partition((attribute, value)).scan_index_forward(false).limit(i32::from(limit.max(1)));
-        match after {
-            None => query,
-            Some(after) => query
-                .key_condition_expression("#partition = :partition AND #changed < :after")
-                .expression_attribute_names("#changed", "changed")
-                .expression_attribute_values(":after", text(after.to_string())),
-        }
-    }
-
-    fn changes(
+    /// Reads the rows that an index found. Leaves out rows that have disappeared meanwhile.
+    async fn page_of(
         &self,
         org: OrgId,
         object: &ObjectName,
-        (from, until): (ChangesFrom, Timestamp),
-        limit: u16,
-    ) -> QueryFluentBuilder {
-        let (first, last) = (from.sort_key(), format!("{}~", time::format(until)));
-        // DynamoDB refuses a range whose end comes first.
-        let last = if last < first { first.clone() } else { last };
-        self.table
-            .query_partition(("partition", &partition(org, object)))
-            .key_condition_expression("#partition = :partition AND #changed BETWEEN :first AND :last")
-            .expression_attribute_names("#changed", "changed")
-            .expression_attribute_values(":first", text(first))
-            .expression_attribute_values(":last", text(last))
-            .limit(i32::from(limit.max(1)))
-    }
-
-    /// Sends the query, and reads the rows that it found. Leaves out rows that have disappeared meanwhile.
-    async fn page_of(&self, org: OrgId, object: &ObjectName, query: QueryFluentBuilder) -> Result<ChangedPage, Error> {
-        let page = query.send().await.map_err(Error::aws(LIST))?;
-        let more = page.last_evaluated_key.is_some();
-        let keys = keys_of(page.items.unwrap_or_default())?;
+        (items, more): (Vec<Item>, bool),
+    ) -> Result<ChangedPage, Error> {
+        let keys = keys_of(items)?;
         let ids: Vec<RecordId> = keys.iter().map(|key| key.record_id).collect();
         let mut rows = self.load_many(org, object, &ids).await?;
         let found = keys.iter().filter_map(|key| {

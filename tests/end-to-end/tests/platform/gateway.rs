@@ -168,6 +168,7 @@ fn routers(context: &harness::TestContext) -> BTreeMap<&'static str, Router> {
         ];
         variables.extend(others.map(|(name, value)| (name.to_owned(), value.to_owned())));
         variables.insert("WRITE_QUEUE_URL".to_owned(), context.queue_url(queue));
+        variables.insert("RECORD_UPSERT_QUEUE_URL".to_owned(), context.queue_url("RecordUpsertQueue"));
         variables.insert("DATA_ERASURE_QUEUE_URL".to_owned(), context.queue_url("DataErasureQueue"));
         Env::new(move |name| variables.get(name).cloned())
     };
