@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use runtime::invoke::LambdaFunction;
-use runtime::{AppList, Aws, Env, EnvError, Salesforce, SalesforceConfig};
+use runtime::{AppList, Aws, DEFAULT_MIRRORED_OBJECTS, Env, EnvError, Salesforce, SalesforceConfig};
 use salesforce::{Clock, ObjectName};
 use store::{Budgets, Connections, Cursors, Orgs, Pipelines, Records};
 
@@ -25,7 +25,7 @@ pub struct Config {
     pub pipelines_table: String,
     /// `BUDGETS_TABLE`: the orgs' API calls.
     pub budgets_table: String,
-    /// `MIRRORED_OBJECTS`: the mirrored objects, separated by commas. Account, Contact, Lead and Opportunity by default.
+    /// `MIRRORED_OBJECTS`: the mirrored objects, separated by commas. [`DEFAULT_MIRRORED_OBJECTS`] by default.
     pub mirrored_objects: Vec<ObjectName>,
     /// `POLL_SCHEDULE`: the interval between polls of an org, as `rate(15 minutes)`.
     pub poll_interval: PollInterval,
@@ -48,7 +48,7 @@ impl Config {
             records_table: env.required("RECORDS_TABLE")?,
             pipelines_table: env.required("PIPELINES_TABLE")?,
             budgets_table: env.required("BUDGETS_TABLE")?,
-            mirrored_objects: env.list_or("MIRRORED_OBJECTS", "Account,Contact,Lead,Opportunity")?,
+            mirrored_objects: env.list_or("MIRRORED_OBJECTS", DEFAULT_MIRRORED_OBJECTS)?,
             poll_interval: env.parsed_or("POLL_SCHEDULE", PollInterval::default())?,
             serve_disconnected: env.parsed_or("SERVE_DISCONNECTED_ORGS", ServeDisconnected::default())?,
             salesforce: SalesforceConfig::from_env(env)?,
@@ -164,6 +164,13 @@ mod tests {
         for missing in NAMES {
             assert_eq!(Config::from_env(&env_without(missing)), Err(EnvError::Missing { name: missing }));
         }
+    }
+
+    #[test]
+    fn the_template_mirrors_the_same_objects_by_default() {
+        let path = local::workspace::Workspace::here().root().join("infra/template.yaml");
+        let template = local::template::Template::load(&path).unwrap();
+        assert_eq!(template.parameter_default("MirroredObjects"), Some(DEFAULT_MIRRORED_OBJECTS));
     }
 
     #[test]

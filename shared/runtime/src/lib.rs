@@ -46,7 +46,7 @@ pub use aws::Aws;
 pub use caller::{Caller, CallerRules};
 pub use chain::Chain;
 pub use diagnostic::diagnostic;
-pub use env::{Days, Env, EnvError};
+pub use env::{DEFAULT_MIRRORED_OBJECTS, Days, Env, EnvError};
 pub use error::Error;
 pub use guard::{Guard, GuardedRouter, TenantOrg};
 pub use http_event::ClientCertificate;

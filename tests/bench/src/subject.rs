@@ -50,7 +50,7 @@ const ENVIRONMENT: [(&str, &str); 33] = [
     ("ONBOARDING_FUNCTION", "bench-onboarding"),
     ("PUBLIC_URL", "https://ferry.example.com"),
     ("WEBHOOK_URL", "https://ferry.example.com"),
-    ("MIRRORED_OBJECTS", "Account,Contact,Lead,Opportunity"),
+    ("MIRRORED_OBJECTS", "Account,Contact,Lead,Opportunity,OpportunityContactRole,Task,Event,User"),
     ("SALESFORCE_HOSTS", "salesforce"),
 ];
 
