@@ -3,9 +3,9 @@
 use std::str::FromStr;
 
 use runtime::invoke::LambdaFunction;
-use runtime::{AppList, Aws, DEFAULT_MIRRORED_OBJECTS, Env, EnvError, Salesforce, SalesforceConfig};
+use runtime::{AppList, Aws, DEFAULT_MIRRORED_OBJECTS, Env, EnvError, Salesforce, SalesforceConfig, Users};
 use salesforce::{Clock, ObjectName};
-use store::{Budgets, Connections, Cursors, Orgs, Pipelines, Records};
+use store::{Budgets, Connections, Cursors, Orgs, Pipelines, Records, UserMappings};
 
 use crate::changes::PollInterval;
 use crate::schema::Schemas;
@@ -23,6 +23,8 @@ pub struct Config {
     pub records_table: String,
     /// `PIPELINES_TABLE`.
     pub pipelines_table: String,
+    /// `USERS_TABLE`: the Salesforce users to whom the platform's users are mapped.
+    pub users_table: String,
     /// `BUDGETS_TABLE`: the orgs' API calls.
     pub budgets_table: String,
     /// `MIRRORED_OBJECTS`: the mirrored objects, separated by commas. [`DEFAULT_MIRRORED_OBJECTS`] by default.
@@ -47,6 +49,7 @@ impl Config {
             cursors_table: env.required("CURSORS_TABLE")?,
             records_table: env.required("RECORDS_TABLE")?,
             pipelines_table: env.required("PIPELINES_TABLE")?,
+            users_table: env.required("USERS_TABLE")?,
             budgets_table: env.required("BUDGETS_TABLE")?,
             mirrored_objects: env.list_or("MIRRORED_OBJECTS", DEFAULT_MIRRORED_OBJECTS)?,
             poll_interval: env.parsed_or("POLL_SCHEDULE", PollInterval::default())?,
@@ -91,6 +94,10 @@ pub struct Deps {
     pub records: Records,
     /// The `pipelines` table.
     pub pipelines: Pipelines,
+    /// The Salesforce users to whom the platform's users are mapped.
+    pub user_mappings: UserMappings,
+    /// The Salesforce users that the team's connections found.
+    pub users: Users,
     /// The orgs' API calls.
     pub budgets: Budgets,
     /// The mirrored objects.
@@ -122,6 +129,8 @@ impl Deps {
             cursors: Cursors::new(aws.dynamodb(), config.cursors_table),
             records: Records::new(aws.dynamodb(), config.records_table),
             pipelines: Pipelines::new(aws.dynamodb(), config.pipelines_table),
+            user_mappings: UserMappings::new(aws.dynamodb(), config.users_table),
+            users: Users::new(aws.clock()),
             budgets: Budgets::new(aws.dynamodb(), config.budgets_table),
             mirrored_objects: config.mirrored_objects,
             poll_interval: config.poll_interval,
@@ -138,12 +147,13 @@ impl Deps {
 mod tests {
     use super::*;
 
-    const NAMES: [&str; 7] = [
+    const NAMES: [&str; 8] = [
         "ORGS_TABLE",
         "CONNECTIONS_TABLE",
         "CURSORS_TABLE",
         "RECORDS_TABLE",
         "PIPELINES_TABLE",
+        "USERS_TABLE",
         "BUDGETS_TABLE",
         "TOKEN_BROKER_FUNCTION",
     ];

@@ -19,11 +19,14 @@ mod error;
 #[cfg(test)]
 mod error_texts;
 mod filter;
+mod forms;
 mod health;
 mod http;
 mod live;
+mod metadata;
 mod mirror;
 mod schema;
+mod users;
 mod views;
 
 pub use changes::PollInterval;

@@ -1,6 +1,6 @@
 //! Records from the mirror.
 
-use salesforce::{ObjectName, OrgId, RecordId};
+use salesforce::{JsonObject, ObjectName, OrgId, RecordId};
 use store::{MirrorRecord, RecordPage};
 
 use crate::filter::{OPPORTUNITY, OpportunityFilter};
@@ -35,10 +35,21 @@ pub(crate) async fn load(deps: &Deps, org: OrgId, object: &ObjectName, id: Recor
 
 /// Loads a page of opportunities.
 pub(crate) async fn list(deps: &Deps, org: OrgId, filter: &OpportunityFilter) -> Result<List<MirrorRecord>, Error> {
-    let mut list = List { rows: Vec::new(), next: filter.after };
+    page(deps, org, &OPPORTUNITY, (filter.after, filter.limit), |fields| filter.matches(fields)).await
+}
+
+/// Loads a page of an object's records that match, by id, after a record.
+pub(crate) async fn page(
+    deps: &Deps,
+    org: OrgId,
+    object: &ObjectName,
+    (after, limit): (Option<RecordId>, u16),
+    matches: impl Fn(&JsonObject) -> bool,
+) -> Result<List<MirrorRecord>, Error> {
+    let mut list = List { rows: Vec::new(), next: after };
     for _ in 0..MAX_CHUNKS {
-        let page = deps.records.list(org, &OPPORTUNITY, list.next, CHUNK).await?;
-        if append_matching(&mut list, page, filter) {
+        let page = deps.records.list(org, object, list.next, CHUNK).await?;
+        if append_matching(&mut list, page, limit, &matches) {
             break;
         }
     }
@@ -46,13 +57,18 @@ pub(crate) async fn list(deps: &Deps, org: OrgId, filter: &OpportunityFilter) ->
 }
 
 /// Appends the matching rows to the list. Returns whether the page is complete.
-fn append_matching(list: &mut List<MirrorRecord>, page: RecordPage, filter: &OpportunityFilter) -> bool {
+fn append_matching(
+    list: &mut List<MirrorRecord>,
+    page: RecordPage,
+    limit: u16,
+    matches: &impl Fn(&JsonObject) -> bool,
+) -> bool {
     let mut rows = page.records.into_iter();
     for row in rows.by_ref() {
-        if !row.deleted && filter.matches(&row.fields) {
+        if !row.deleted && matches(&row.fields) {
             let id = row.record_id;
             list.rows.push(row);
-            if list.rows.len() == usize::from(filter.limit) {
+            if list.rows.len() == usize::from(limit) {
                 list.next = (rows.len() > 0 || page.next.is_some()).then_some(id);
                 return true;
             }
@@ -93,7 +109,8 @@ mod tests {
     fn appended(page: RecordPage, limit: u16) -> (List<MirrorRecord>, bool) {
         let query: ListQuery = serde_json::from_value(json!({"stage": "won", "limit": limit})).unwrap();
         let mut list = List { rows: Vec::new(), next: None };
-        let complete = append_matching(&mut list, page, &query.try_into().unwrap());
+        let filter: OpportunityFilter = query.try_into().unwrap();
+        let complete = append_matching(&mut list, page, limit, &|fields| filter.matches(fields));
         (list, complete)
     }
 

@@ -123,6 +123,35 @@ pub(crate) enum Source {
     Mirror,
     /// Salesforce, through the rep's connection.
     Salesforce,
+    /// Salesforce, through the team's connection.
+    Team,
+}
+
+/// The state of the mirror's copy of an object.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Freshness {
+    /// The `SystemModstamp` of the newest row that a scan has read; `None` before the first.
+    #[serde(serialize_with = "millis_option")]
+    synced_to: Option<Timestamp>,
+    /// The beginning of the last finished scan. It read everything that was saved before.
+    #[serde(serialize_with = "millis_option")]
+    finished_at: Option<Timestamp>,
+    /// `false` while the first copy is not finished.
+    complete: bool,
+}
+
+impl Freshness {
+    /// Returns the state of an object's copy from the positions of the org's scans.
+    pub(crate) fn of(object: &ObjectName, cursors: &[Cursor]) -> Self {
+        let scans = [CursorName::incremental(object), CursorName::backfill(object)];
+        let of_object = || cursors.iter().filter(|cursor| scans.contains(&cursor.cursor_name));
+        let finished_at = of_object().filter_map(|cursor| cursor.covered_until).max();
+        Self {
+            synced_to: of_object().filter_map(|cursor| Some(cursor.position?.system_modstamp)).max(),
+            finished_at,
+            complete: finished_at.is_some(),
+        }
+    }
 }
 
 /// A record.

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod callers;
+mod forms;
 mod harness;
 mod orgs;
 mod records;
+mod users;
