@@ -5,9 +5,9 @@ use std::str::FromStr;
 use jiff::SignedDuration;
 use mirroring::MirroredFields;
 use runtime::invoke::LambdaFunction;
-use runtime::{AppList, Aws, Days, Env, EnvError, Salesforce, SalesforceConfig};
+use runtime::{AppList, Aws, DEFAULT_MIRRORED_OBJECTS, Days, Env, EnvError, Salesforce, SalesforceConfig, Users};
 use salesforce::{Clock, ObjectName};
-use store::{Budgets, Connections, Cursors, Orgs, Pipelines, Records};
+use store::{Budgets, Connections, Cursors, Orgs, Pipelines, Records, UserMappings};
 
 use crate::changes::PollInterval;
 use crate::schema::Schemas;
@@ -25,9 +25,11 @@ pub struct Config {
     pub records_table: String,
     /// `PIPELINES_TABLE`.
     pub pipelines_table: String,
+    /// `USERS_TABLE`: the Salesforce users to whom the platform's users are mapped.
+    pub users_table: String,
     /// `BUDGETS_TABLE`: the orgs' API calls.
     pub budgets_table: String,
-    /// `MIRRORED_OBJECTS`: the mirrored objects, separated by commas. Account, Contact, Lead and Opportunity by default.
+    /// `MIRRORED_OBJECTS`: the mirrored objects, separated by commas. [`DEFAULT_MIRRORED_OBJECTS`] by default.
     pub mirrored_objects: Vec<ObjectName>,
     /// `MIRRORED_FIELDS`: the mirrored fields, by object. All fields by default.
     pub mirrored_fields: MirroredFields,
@@ -53,8 +55,9 @@ impl Config {
             cursors_table: env.required("CURSORS_TABLE")?,
             records_table: env.required("RECORDS_TABLE")?,
             pipelines_table: env.required("PIPELINES_TABLE")?,
+            users_table: env.required("USERS_TABLE")?,
             budgets_table: env.required("BUDGETS_TABLE")?,
-            mirrored_objects: env.list_or("MIRRORED_OBJECTS", "Account,Contact,Lead,Opportunity")?,
+            mirrored_objects: env.list_or("MIRRORED_OBJECTS", DEFAULT_MIRRORED_OBJECTS)?,
             mirrored_fields: env.parsed_or("MIRRORED_FIELDS", MirroredFields::default())?,
             poll_interval: env.parsed_or("POLL_SCHEDULE", PollInterval::default())?,
             tombstone_retention: env.parsed_or("TOMBSTONE_RETENTION_DAYS", Days(90))?,
@@ -99,6 +102,10 @@ pub struct Deps {
     pub records: Records,
     /// The `pipelines` table.
     pub pipelines: Pipelines,
+    /// The Salesforce users to whom the platform's users are mapped.
+    pub user_mappings: UserMappings,
+    /// The Salesforce users that the team's connections found.
+    pub users: Users,
     /// The orgs' API calls.
     pub budgets: Budgets,
     /// The mirrored objects.
@@ -136,6 +143,8 @@ impl Deps {
                 .with_clock(aws.clock())
                 .with_tombstone_retention(config.tombstone_retention.duration()),
             pipelines: Pipelines::new(aws.dynamodb(), config.pipelines_table),
+            user_mappings: UserMappings::new(aws.dynamodb(), config.users_table),
+            users: Users::new(aws.clock()),
             budgets: Budgets::new(aws.dynamodb(), config.budgets_table),
             mirrored_objects: config.mirrored_objects,
             mirrored_fields: config.mirrored_fields,
@@ -154,12 +163,13 @@ impl Deps {
 mod tests {
     use super::*;
 
-    const NAMES: [&str; 7] = [
+    const NAMES: [&str; 8] = [
         "ORGS_TABLE",
         "CONNECTIONS_TABLE",
         "CURSORS_TABLE",
         "RECORDS_TABLE",
         "PIPELINES_TABLE",
+        "USERS_TABLE",
         "BUDGETS_TABLE",
         "TOKEN_BROKER_FUNCTION",
     ];
@@ -180,6 +190,13 @@ mod tests {
         for missing in NAMES {
             assert_eq!(Config::from_env(&env_without(missing)), Err(EnvError::Missing { name: missing }));
         }
+    }
+
+    #[test]
+    fn the_template_mirrors_the_same_objects_by_default() {
+        let path = local::workspace::Workspace::here().root().join("infra/template.yaml");
+        let template = local::template::Template::load(&path).unwrap();
+        assert_eq!(template.parameter_default("MirroredObjects"), Some(DEFAULT_MIRRORED_OBJECTS));
     }
 
     #[test]

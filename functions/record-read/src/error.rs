@@ -30,6 +30,12 @@ pub enum Error {
     /// Salesforce does not know the object, or hides it from the connection's user.
     #[error("could not load the object {0}: it does not exist or is hidden from the connection's user")]
     ObjectHidden(ObjectName),
+    /// The user may not create records of the requested record type, or it does not exist.
+    #[error("could not build the form: the object has no such record type that the connection's user may choose")]
+    NoRecordType {
+        /// The developer names of those that the user may choose.
+        offered: Vec<String>,
+    },
     /// The mirror has no record with this id.
     #[error("could not load the record: the mirror has no record of {0} with this id")]
     NotInMirror(ObjectName),
@@ -75,6 +81,13 @@ impl From<&Error> for Problem {
             Error::NotFound(resource) => Self::not_found(resource),
             Error::ObjectHidden(object) => Self::new(ProblemCode::ObjectNotVisible)
                 .detail(format!("the object {object} does not exist or is hidden from the connection's user")),
+            Error::NoRecordType { offered } => {
+                let invalid = Self::invalid("the object has no such record type that the connection's user may choose");
+                match offered.as_slice() {
+                    [] => invalid.next("Leave `record_type` out: the object has no record types."),
+                    offered => invalid.next(format!("Choose one of {}.", offered.join(", "))),
+                }
+            }
             Error::NotInMirror(object) => Self::new(ProblemCode::NotFound)
                 .detail(format!("the mirror has no record of {object} with this id"))
                 .next("Check the id. A new record is in the mirror after a few seconds; with `as` it is read from Salesforce."),

@@ -18,6 +18,7 @@ fn error_texts_read_as_sentences() {
         },
         Error::NotFound(_) => Error::NotFound("record"),
         Error::ObjectHidden(_) => Error::ObjectHidden(ObjectName::from_static("Invoice__c")),
+        Error::NoRecordType { .. } => Error::NoRecordType { offered: vec!["Renewal".to_owned()] },
         Error::NotInMirror(_) => Error::NotInMirror(ObjectName::from_static("Account")),
         Error::NotMirrored(_) => Error::NotMirrored(ObjectName::from_static("Task")),
         Error::RepNotConnected => Error::RepNotConnected,

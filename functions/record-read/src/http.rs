@@ -13,13 +13,16 @@ use serde_json::json;
 use store::{ConnectionId, Org, OrgState, PlatformUser, RecordRef};
 
 use crate::feed::FeedQuery;
+use crate::forms::FormQuery;
 use crate::lists::{self, ListRequest};
 use crate::live::LiveReader;
+use crate::metadata::{DescribeView, ObjectView};
 use crate::record_view::{
     self, ACCOUNT_VIEW, CONTACT_VIEW, Kind, LEAD_VIEW, OPPORTUNITY_VIEW, View, ViewQuery, ViewRequest,
 };
+use crate::users::UsersQuery;
 use crate::views::{OrgView, RecordView};
-use crate::{Deps, Error, ServeDisconnected, connections, feed, health, mirror, refresh};
+use crate::{Deps, Error, ServeDisconnected, connections, feed, forms, health, mirror, refresh, users};
 
 const OPPORTUNITY: ObjectName = ObjectName::from_static("Opportunity");
 
@@ -78,9 +81,12 @@ pub fn router(deps: Deps) -> Router {
         .route("/v1/orgs/{org}/records/{object}", get(list_records))
         .route("/v1/orgs/{org}/records/{object}/{id}", get(show_record))
         .route("/v1/orgs/{org}/records/{object}/{id}/refresh", post(refresh_record))
+        .route("/v1/orgs/{org}/users", get(list_users))
+        .route("/v1/orgs/{org}/users/{platform_user}", get(show_user))
         .route("/v1/orgs/{org}/pipelines", get(list_pipelines))
         .route("/v1/orgs/{org}/objects", get(list_objects))
         .route("/v1/orgs/{org}/objects/{object}", get(describe_object))
+        .route("/v1/orgs/{org}/objects/{object}/form", get(show_form))
         .with_state(deps)
 }
 
@@ -149,7 +155,7 @@ async fn list_connections(
 }
 
 /// Returns the number of items of a page.
-fn limit(requested: Option<u16>) -> Result<u16, Error> {
+pub(crate) fn limit(requested: Option<u16>) -> Result<u16, Error> {
     let limit = requested.unwrap_or(DEFAULT_LIMIT);
     let is_valid = (1..=MAX_LIMIT).contains(&limit);
     is_valid.then_some(limit).ok_or(Error::Invalid("limit must be a number from 1 to 100"))
@@ -228,6 +234,27 @@ fn list_of(object: ObjectName, PathOf(org): PathOf<OrgId>) -> PathOf<(OrgId, Obj
     PathOf((org, object))
 }
 
+async fn list_users(
+    State(deps): State<Deps>,
+    TenantOrg(org): TenantOrg,
+    caller: Caller,
+    QueryOf(mut query): QueryOf<UsersQuery>,
+) -> Result<Response, Problem> {
+    query.user = caller.acting_user(query.user.take())?;
+    Ok(respond(users::list(&deps, &org, &caller, query).await))
+}
+
+async fn show_user(
+    State(deps): State<Deps>,
+    TenantOrg(org): TenantOrg,
+    PathOf((_, platform_user)): PathOf<(OrgId, PlatformUser)>,
+    caller: Caller,
+    NoQuery {}: NoQuery,
+) -> Result<Response, Problem> {
+    caller.acting_user(Some(platform_user.clone()))?;
+    Ok(respond(users::show(&deps, &org, &caller, platform_user).await))
+}
+
 async fn list_pipelines(State(deps): State<Deps>, TenantOrg(org): TenantOrg, NoQuery {}: NoQuery) -> Response {
     let view = async {
         require_served(&deps, &org)?;
@@ -239,8 +266,12 @@ async fn list_pipelines(State(deps): State<Deps>, TenantOrg(org): TenantOrg, NoQ
 }
 
 async fn list_objects(State(deps): State<Deps>, TenantOrg(org): TenantOrg, ActingUser(user): ActingUser) -> Response {
-    let objects = async { LiveReader::open(&deps, &org, user.as_ref()).await?.objects().await };
-    respond(objects.await.map(|objects| json!({ "objects": objects })))
+    let objects = async {
+        let objects = LiveReader::open(&deps, &org, user.as_ref()).await?.objects().await?;
+        let view = |summary| ObjectView::new(summary, &deps.mirrored_objects);
+        Ok::<_, Error>(json!({ "objects": objects.into_iter().map(view).collect::<Vec<_>>() }))
+    };
+    respond(objects.await)
 }
 
 async fn describe_object(
@@ -249,8 +280,22 @@ async fn describe_object(
     PathOf((_, object)): PathOf<(OrgId, ObjectName)>,
     ActingUser(user): ActingUser,
 ) -> Response {
-    let describe = async { LiveReader::open(&deps, &org, user.as_ref()).await?.describe(&object).await };
+    let describe = async {
+        let describe = LiveReader::open(&deps, &org, user.as_ref()).await?.describe(&object).await?;
+        Ok::<_, Error>(DescribeView::new(describe, &deps.mirrored_objects))
+    };
     respond(describe.await)
+}
+
+async fn show_form(
+    State(deps): State<Deps>,
+    TenantOrg(org): TenantOrg,
+    PathOf((_, object)): PathOf<(OrgId, ObjectName)>,
+    caller: Caller,
+    QueryOf(mut query): QueryOf<FormQuery>,
+) -> Result<Response, Problem> {
+    query.user = caller.acting_user(query.user.take())?;
+    Ok(respond(forms::form(&deps, &org, &object, query).await))
 }
 
 /// Checks that the org's mirror may be read: it is active, or the deployment serves disconnected orgs and the org's tenant

@@ -20,14 +20,17 @@ mod error;
 #[cfg(test)]
 mod error_texts;
 mod feed;
+mod forms;
 mod health;
 mod http;
 mod lists;
 mod live;
+mod metadata;
 mod mirror;
 mod record_view;
 mod refresh;
 mod schema;
+mod users;
 mod views;
 
 pub use changes::PollInterval;

@@ -1,10 +1,10 @@
 //! Lists of records: of Salesforce through the rep's connection, of the mirror, or of Salesforce through the team's for an
 //! object that is not mirrored.
 
-use salesforce::{ObjectName, Record};
+use salesforce::{FieldName, ObjectName, OrgId, Record, RecordId};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use store::Org;
+use store::{MirrorRecord, Org};
 
 use crate::cursor::ListId;
 use crate::live::LiveReader;
@@ -17,6 +17,8 @@ mod mirror;
 mod request;
 
 pub(crate) use request::ListRequest;
+
+use mirror::LastRow;
 
 /// The size of the fields of a page at which it ends: an invocation of Lambda returns at most 6 MB.
 const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
@@ -80,6 +82,23 @@ pub(crate) async fn page(
         records: page.rows.into_iter().map(view).collect(),
         next: page.next.map(|last| list.cursor(&last)),
     })
+}
+
+/// Reads a page of a mirrored object's records that have these values, in the order of their ids. Returns the id after which the
+/// next page begins, too.
+pub(crate) async fn mirrored_with(
+    deps: &Deps,
+    (org, object): (OrgId, &ObjectName),
+    values: &[(FieldName, String)],
+    (after, limit): (Option<RecordId>, u16),
+) -> Result<(Vec<MirrorRecord>, Option<RecordId>), Error> {
+    let request = ListRequest::with_values(values, limit)?;
+    let page = mirror::page(&deps.records, (org, object), &request, after.map(LastRow::Id)).await?;
+    let next = page.next.map(|place| match place {
+        LastRow::Id(id) => id,
+        LastRow::Change(key) => key.record_id,
+    });
+    Ok((page.rows, next))
 }
 
 /// Returns the number of rows that a page has: at most `limit`, and at least one, with [`MAX_PAGE_BYTES`] of fields.

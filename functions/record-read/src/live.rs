@@ -1,12 +1,14 @@
 //! Live reads of Salesforce through one connection.
 
+use std::collections::BTreeMap;
+
 use mirroring::{MirroredFields, ObjectFields};
 use runtime::record_api_calls;
 use salesforce::{
-    Client, FieldName, InstanceUrl, ObjectDescribe, ObjectName, ObjectSummary, OrgId, Page, Record, RecordId, Soql,
-    soql,
+    Client, FieldName, InstanceUrl, Layout, ObjectDescribe, ObjectName, ObjectSummary, OrgId, Page, Picklist, Record,
+    RecordId, Soql, soql,
 };
-use store::owner_policy::choose_reader;
+use store::owner_policy::{FoundUser, UserKey, choose_reader};
 use store::{Change, ConnectionId, Lane, Org, OrgState, PlatformUser, Tombstone};
 
 use crate::schema::Schema;
@@ -159,6 +161,16 @@ impl<'a> LiveReader<'a> {
         self.deps.schemas.forget((self.org, &self.connection), std::slice::from_ref(object));
     }
 
+    /// Looks up the Salesforce user of a platform user, as a write does.
+    pub(crate) async fn find_user(&self, key: UserKey) -> Result<FoundUser, Error> {
+        if let Some(known) = self.deps.users.known(self.org, &key) {
+            return Ok(known);
+        }
+        let found = self.deps.users.find(&self.client, self.org, key).await;
+        self.count_calls().await;
+        Ok(found?)
+    }
+
     /// Fetches all objects that the user may see.
     pub(crate) async fn objects(&self) -> Result<Vec<ObjectSummary>, Error> {
         let objects = self.client.describe_global().await;
@@ -173,9 +185,33 @@ impl<'a> LiveReader<'a> {
         describe?.ok_or_else(|| Error::ObjectHidden(object.clone()))
     }
 
+    /// Fetches the page of a record type and the values of its picklists, each `None` if the object has none. Two calls at once.
+    pub(crate) async fn page(
+        &self,
+        object: &ObjectName,
+        record_type: &RecordId,
+    ) -> Result<(Option<Layout>, Option<BTreeMap<FieldName, Picklist>>), Error> {
+        let (layout, picklists) = tokio::join!(
+            self.client.fetch_layout(object, record_type),
+            self.client.fetch_picklist_values(object, record_type),
+        );
+        self.count_calls().await;
+        Ok((unless_unsupported(layout)?, unless_unsupported(picklists)?))
+    }
+
     /// Adds the calls to the org's budget. A failure is only logged.
     async fn count_calls(&self) {
         record_api_calls(&self.deps.budgets, self.org, Lane::Interactive, &self.client, &self.deps.clock).await;
+    }
+}
+
+/// Returns `None` if Salesforce does not offer the resource for the object. Not every object has a page, and the UI API supports
+/// only some objects.
+fn unless_unsupported<T>(result: Result<T, salesforce::Error>) -> Result<Option<T>, salesforce::Error> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.is_hidden() || error.has_code("INVALID_INPUT") => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

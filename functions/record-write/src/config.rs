@@ -1,9 +1,9 @@
 //! Configuration and dependencies.
 
+use runtime::Cache;
 use runtime::{Aws, Env, EnvError};
 use salesforce::{Clock, ObjectName, OrgId};
 use store::{ChangeHint, Origins, Queue};
-use writes::Cache;
 
 use crate::WritableObjects;
 use crate::target::Target;

@@ -66,6 +66,7 @@ pub mod external_id;
 mod host;
 mod id;
 mod key_cache;
+mod layout;
 mod meter;
 mod name;
 pub mod notes;
@@ -90,6 +91,7 @@ pub use error::{BoxError, Classify, Condition, Error, Problem, ResolvedBy, Retry
 pub use external_id::ExternalIdType;
 pub use host::{HostPolicy, InstanceUrl, LoginHost};
 pub use id::{OrgId, RecordId};
+pub use layout::{Layout, LayoutComponent, LayoutItem, LayoutSection};
 pub use meter::{ApiUsage, MeterReading};
 pub use name::{ApiVersion, FieldName, ObjectName};
 pub use notes::{NewNote, Note, NoteHtml, NoteUpdate};

@@ -51,6 +51,7 @@ pub mod records;
 mod table;
 pub mod time;
 pub mod token_vault;
+pub mod user_mappings;
 pub mod webhook_secret;
 pub mod writes;
 
@@ -88,6 +89,7 @@ pub use records::{
 };
 pub use table::PageKey;
 pub use token_vault::{Protection, TokenGrant, TokenVault, Tokens};
+pub use user_mappings::{UserMapping, UserMappings};
 pub use webhook_secret::{SecretHash, WebhookSecret};
 pub use writes::order::{Place, RecordKey, WriteOrder};
 pub use writes::{BeginOutcome, NewWrite, Obstacle, QueuedState, WaitingFor, Write, WriteKind, WriteState, Writes};

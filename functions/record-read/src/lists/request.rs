@@ -81,6 +81,16 @@ impl ListRequest {
         Ok(request)
     }
 
+    /// Creates a request for the records that have these values.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a path in place of a field.
+    pub(super) fn with_values(values: &[(FieldName, String)], limit: u16) -> Result<Self, Error> {
+        let conditions =
+            values.iter().map(|(field, value)| Condition::new(field.as_str(), value)).collect::<Result<_, _>>()?;
+        Ok(Self { limit, filter: Filter { conditions, ..Filter::default() }, ..Self::default() })
+    }
+
     fn read(&mut self, name: &str, value: String) -> Result<(), Error> {
         let invalid = |expected: &str| Error::Parameter(format!("{name} must be {expected}"));
         let id = |value: &str| value.parse::<RecordId>().map_err(|_| invalid("a record id"));

@@ -5,9 +5,10 @@ use std::ops::Deref;
 use axum::body::Body;
 use http::{Request, StatusCode};
 use record_read::{Deps, PollInterval, Schemas, ServeDisconnected, router};
+use runtime::Users;
 use salesforce::{ObjectName, Record};
 use serde_json::{Value, json};
-use store::{Budgets, Change, Cursors, Pipelines, Records};
+use store::{Budgets, Change, Cursors, Pipelines, Records, UserMappings};
 
 pub(crate) use harness::{REP, run};
 
@@ -35,6 +36,8 @@ impl TestContext {
             cursors: Cursors::new(context.dynamodb(), context.table("cursors")),
             records: Records::new(context.dynamodb(), context.table("records")).with_clock(context.clock.clone()),
             pipelines: Pipelines::new(context.dynamodb(), context.table("pipelines")),
+            user_mappings: UserMappings::new(context.dynamodb(), context.table("users")),
+            users: Users::new(context.clock.clone()),
             budgets: Budgets::new(context.dynamodb(), context.table("budgets")),
             mirrored_objects: ["Account", "Contact", "Opportunity", "Invoice__c"].map(ObjectName::from_static).to_vec(),
             mirrored_fields: mirroring::MirroredFields::default(),

@@ -4,10 +4,12 @@
 
 mod callers;
 mod feed;
+mod forms;
 mod harness;
 mod lists;
 mod orgs;
 mod record_views;
 mod records;
 mod refresh;
+mod users;
 mod world;

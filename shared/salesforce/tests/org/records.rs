@@ -1,6 +1,8 @@
 //! Reads and writes of records.
 
-use salesforce::{FieldName, MASTER_RECORD_TYPE, ObjectName, RecordId, Soql, soql};
+use salesforce::{
+    FieldName, LayoutComponent, LayoutItem, LayoutSection, MASTER_RECORD_TYPE, ObjectName, RecordId, Soql, soql,
+};
 use serde_json::json;
 
 use crate::org::{ACCOUNT, ADMIN, ID, KEY, NAME, OPPORTUNITY, Org, REP, fields};
@@ -172,6 +174,22 @@ async fn stages_depend_on_the_record_type() {
     assert_eq!((all[&stage].values.len(), some[&stage].values.len()), (10, 5));
     let won = some[&stage].values.iter().find(|value| value.value == "Closed Won").unwrap();
     assert!(won.stage().unwrap().won);
+}
+
+#[tokio::test]
+async fn a_layout_has_the_fields_of_the_page_in_order() {
+    let org = Org::start().await;
+    let client = org.client(ADMIN);
+    let layout = client.fetch_layout(&OPPORTUNITY, &MASTER_RECORD_TYPE).await.unwrap();
+    let items: Vec<&LayoutItem> = layout.sections.iter().flat_map(LayoutSection::items).collect();
+    let required = items.iter().filter(|item| item.required).flat_map(|item| item.fields());
+    assert_eq!(required.map(LayoutComponent::name).collect::<Vec<_>>(), ["Name", "StageName", "CloseDate"]);
+    let layout = client.fetch_layout(&ACCOUNT, &MASTER_RECORD_TYPE).await.unwrap();
+    let fields = layout.sections.iter().flat_map(LayoutSection::items).flat_map(LayoutItem::fields);
+    let address = fields.into_iter().find(|field| field.name() == "BillingAddress").unwrap();
+    assert_eq!(address.parts().next(), Some("BillingStreet"));
+    let unknown = client.fetch_layout(&ACCOUNT, &"012000000000001".parse().unwrap()).await.unwrap_err();
+    assert!(unknown.is_hidden());
 }
 
 #[tokio::test]

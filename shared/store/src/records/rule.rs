@@ -90,9 +90,17 @@ fn has_same_content(one: &MirrorRecord, other: &MirrorRecord) -> bool {
         && changed_fields(&one.fields, &other.fields).is_empty()
 }
 
-/// Fields that Salesforce changes with every save, or for every reader.
-const BOOKKEEPING: [&str; 5] =
-    ["LastModifiedById", "LastModifiedDate", "LastReferencedDate", "LastViewedDate", "SystemModstamp"];
+/// Fields that Salesforce changes with every save, for every reader, or with every login of a user.
+const BOOKKEEPING: [&str; 8] = [
+    "LastLoginDate",
+    "LastModifiedById",
+    "LastModifiedDate",
+    "LastPasswordChangeDate",
+    "LastReferencedDate",
+    "LastViewedDate",
+    "NumberOfFailedLogins",
+    "SystemModstamp",
+];
 
 /// Returns the names of the fields that differ, in alphabetical order, without bookkeeping fields. A missing field
 /// equals null.

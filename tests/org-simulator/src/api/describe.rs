@@ -130,8 +130,10 @@ fn identity(object: &Object, field: &Field) -> Map<String, Json> {
         "byteLength": field.length * if field.kind.is_text() { 3 } else { 1 },
         "caseSensitive": false,
         "compoundFieldName": object.compound_of(field),
+        "controllerName": field.dependency.as_ref().map(|dependency| dependency.controller.as_str()),
         "custom": field.custom,
         "defaultValue": default_value(field),
+        "dependentPicklist": field.dependency.is_some(),
         "digits": if field.kind == FieldKind::Int { 8 } else { 0 },
         "label": field.label,
         "length": field.length,
@@ -173,7 +175,7 @@ fn abilities(field: &Field, may: &FieldPermissions) -> Map<String, Json> {
 fn constant() -> Map<String, Json> {
     into_map(json!({
         "aiPredictionField": false, "calculatedFormula": null, "cascadeDelete": false,
-        "controllerName": null, "defaultValueFormula": null, "dependentPicklist": false, "deprecatedAndHidden": false,
+        "defaultValueFormula": null, "deprecatedAndHidden": false,
         "displayLocationInDecimal": false, "encrypted": false, "extraTypeInfo": null, "filteredLookupInfo": null,
         "formulaTreatNullNumberAsZero": false, "highScaleNumber": false, "htmlFormatted": false, "inlineHelpText": null,
         "mask": null, "maskType": null, "referenceTargetField": null, "relationshipOrder": null,
