@@ -2,23 +2,24 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
-use runtime::http::{ActingUser, NoQuery, PathOf, QueryOf};
+use runtime::http::{ActingUser, JsonBody, NoQuery, PathOf, QueryOf};
 use runtime::problem::respond;
 use runtime::{Caller, Problem, TenantOrg};
-use salesforce::{ObjectName, OrgId, RecordId};
+use salesforce::{FieldName, ObjectName, OrgId, RecordId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{ConnectionId, Org, OrgState, PlatformUser, RecordRef};
 
 use crate::filter::{ListQuery, OPPORTUNITY, OpportunityFilter};
 use crate::live::LiveReader;
+use crate::lookup::LookupQuery;
+use crate::matches::{Person, PersonBody};
+use crate::search::{Search, SearchQuery};
+use crate::summary::{ACCOUNT, CONTACT};
 use crate::views::{OrgView, RecordView, Source};
-use crate::{Deps, Error, ServeDisconnected, connections, health, mirror};
-
-const ACCOUNT: ObjectName = ObjectName::from_static("Account");
-const CONTACT: ObjectName = ObjectName::from_static("Contact");
+use crate::{Deps, Error, ServeDisconnected, connections, health, lookup, matches, mirror, search};
 
 /// The default number of items in a page.
 const DEFAULT_LIMIT: u16 = 50;
@@ -59,6 +60,9 @@ pub fn router(deps: Deps) -> Router {
         )
         .route("/v1/orgs/{org}/opportunities", get(list_opportunities))
         .route("/v1/orgs/{org}/records/{object}/{id}", get(show_record))
+        .route("/v1/orgs/{org}/records/{object}/by/{field}", get(find_record))
+        .route("/v1/orgs/{org}/matches", post(find_matches))
+        .route("/v1/orgs/{org}/search", get(search_records))
         .route("/v1/orgs/{org}/pipelines", get(list_pipelines))
         .route("/v1/orgs/{org}/objects", get(list_objects))
         .route("/v1/orgs/{org}/objects/{object}", get(describe_object))
@@ -145,6 +149,45 @@ async fn show_record(
 ) -> Response {
     let record = RecordRef { object, record_id: id };
     respond(load_record(&deps, &org, record, user).await)
+}
+
+async fn find_record(
+    State(deps): State<Deps>,
+    TenantOrg(org): TenantOrg,
+    PathOf((_, object, field)): PathOf<(OrgId, ObjectName, FieldName)>,
+    caller: Caller,
+    QueryOf(query): QueryOf<LookupQuery>,
+) -> Result<Response, Problem> {
+    let user = caller.acting_user(query.user)?;
+    let record = lookup::find(&deps, &org, (&object, &field), &query.value, user.as_ref()).await;
+    Ok(respond(record.map(|record| RecordView::live(record, user.as_ref()))))
+}
+
+async fn find_matches(
+    State(deps): State<Deps>,
+    TenantOrg(org): TenantOrg,
+    ActingUser(user): ActingUser,
+    JsonBody(body): JsonBody<PersonBody>,
+) -> Response {
+    let found = async {
+        let person = Person::try_from(body).map_err(Error::Invalid)?;
+        matches::find(&deps, &org, &person, user.as_ref()).await
+    };
+    respond(found.await)
+}
+
+async fn search_records(
+    State(deps): State<Deps>,
+    TenantOrg(org): TenantOrg,
+    caller: Caller,
+    QueryOf(mut query): QueryOf<SearchQuery>,
+) -> Result<Response, Problem> {
+    let user = caller.acting_user(query.user.take())?;
+    let found = async {
+        let search = Search::try_from(query).map_err(Error::Invalid)?;
+        search::search(&deps, &org, &search, user.as_ref()).await
+    };
+    Ok(respond(found.await))
 }
 
 async fn list_opportunities(

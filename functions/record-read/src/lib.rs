@@ -22,8 +22,12 @@ mod filter;
 mod health;
 mod http;
 mod live;
+mod lookup;
+mod matches;
 mod mirror;
 mod schema;
+mod search;
+mod summary;
 mod views;
 
 pub use changes::PollInterval;

@@ -1,7 +1,9 @@
 //! Live reads of Salesforce through one connection.
 
 use runtime::record_api_calls;
-use salesforce::{Client, FieldName, ObjectDescribe, ObjectName, ObjectSummary, OrgId, Page, Record, RecordId, Soql};
+use salesforce::{
+    Client, FieldName, ObjectDescribe, ObjectName, ObjectSummary, OrgId, Page, Record, RecordId, Soql, Sosl,
+};
 use store::owner_policy::choose_reader;
 use store::{ConnectionId, Lane, Org, OrgState, PlatformUser};
 
@@ -73,7 +75,6 @@ impl<'a> LiveReader<'a> {
         plan: impl Fn(&Schema) -> Result<Vec<Soql>, Error>,
     ) -> Result<(Schema, Pages), Error> {
         let (schema, pages) = self.query_once(objects, &plan).await?;
-        let is_outdated = |error: &salesforce::Error| error.has_code("INVALID_FIELD") || error.is_hidden();
         if !pages.iter().any(|page| page.as_ref().is_err_and(is_outdated)) {
             return Ok((schema, pages));
         }
@@ -91,6 +92,34 @@ impl<'a> LiveReader<'a> {
         let pages = self.client.query_several(&queries).await;
         self.count_calls().await;
         Ok((schema, pages?))
+    }
+
+    /// Sends the search that `plan` makes of the schema; `None` finds nothing, without a call. Plans once more as
+    /// [`LiveReader::query`] does.
+    pub(crate) async fn search(
+        &self,
+        objects: &[ObjectName],
+        plan: impl Fn(&Schema) -> Result<Option<Sosl>, Error>,
+    ) -> Result<(Schema, Vec<Record>), Error> {
+        match self.search_once(objects, &plan).await {
+            Err(Error::Salesforce(error)) if is_outdated(&error) => {
+                self.deps.schemas.forget((self.org, &self.connection), objects);
+                self.search_once(objects, &plan).await
+            }
+            found => found,
+        }
+    }
+
+    async fn search_once(
+        &self,
+        objects: &[ObjectName],
+        plan: &impl Fn(&Schema) -> Result<Option<Sosl>, Error>,
+    ) -> Result<(Schema, Vec<Record>), Error> {
+        let schema = self.schema(objects).await?;
+        let Some(search) = plan(&schema)? else { return Ok((schema, Vec::new())) };
+        let records = self.client.search(&search).await;
+        self.count_calls().await;
+        Ok((schema, records?))
     }
 
     /// Fetches a record with all fields that the user may see. The names of the fields are sent in a body, because those of a
@@ -144,6 +173,11 @@ impl<'a> LiveReader<'a> {
     async fn count_calls(&self) {
         record_api_calls(&self.deps.budgets, self.org, Lane::Interactive, &self.client, &self.deps.clock).await;
     }
+}
+
+/// Returns whether a query or a search was refused because of a field or an object that the schema still has.
+fn is_outdated(error: &salesforce::Error) -> bool {
+    error.has_code("INVALID_FIELD") || error.is_hidden()
 }
 
 /// Returns the fields to read. Leaves out compound fields, which repeat other fields, and files.

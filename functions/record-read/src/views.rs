@@ -123,6 +123,15 @@ pub(crate) enum Source {
     Mirror,
     /// Salesforce, through the rep's connection.
     Salesforce,
+    /// Salesforce, through the team's connection.
+    Team,
+}
+
+impl Source {
+    /// Returns the source of a live read.
+    pub(crate) fn live(user: Option<&PlatformUser>) -> Self {
+        if user.is_some() { Self::Salesforce } else { Self::Team }
+    }
 }
 
 /// A record.
@@ -260,6 +269,13 @@ impl From<MirrorRecord> for RecordView {
             read_at: Some(row.read_at),
             outdated_since: row.outdated_since,
         }
+    }
+}
+
+impl RecordView {
+    /// Builds the view of a record that was read as this user, or through the team without one.
+    pub(crate) fn live(record: Record, user: Option<&PlatformUser>) -> Self {
+        Self { source: Source::live(user), ..Self::from(record) }
     }
 }
 

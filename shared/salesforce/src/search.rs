@@ -73,7 +73,8 @@ impl SearchText {
     pub fn any_phrase<T: AsRef<str>>(phrases: impl IntoIterator<Item = T>) -> Result<Self, Error> {
         let is_long_enough =
             |phrase: &T| phrase.as_ref().chars().filter(|c| c.is_alphanumeric()).count() >= MIN_TEXT_CHARS;
-        let phrases = phrases.into_iter().filter(is_long_enough).map(|phrase| format!("\"{}\"", escape(phrase.as_ref())));
+        let phrases =
+            phrases.into_iter().filter(is_long_enough).map(|phrase| format!("\"{}\"", escape(phrase.as_ref())));
         let phrases: Vec<String> = phrases.collect();
         if phrases.is_empty() {
             return Err(Error::Invalid { what: "text to search for", reason: "has fewer than 2 letters or digits" });

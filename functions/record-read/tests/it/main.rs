@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod callers;
+mod finding;
 mod harness;
 mod orgs;
 mod records;
