@@ -1,7 +1,7 @@
 //! Search by text, matches of a person, and the look-up by external id: as a rep, and through the team.
 
 use http::StatusCode;
-use org_simulator::{Features, ObjectPermissions};
+use org_simulator::ObjectPermissions;
 use record_read::Schemas;
 use serde_json::{Value, json};
 
@@ -187,21 +187,6 @@ fn a_common_name_does_not_crowd_out_an_address() {
         let (_, body) = context.post(&format!("/matches?as={REP}"), &body).await;
         assert_eq!(matched(&body)[0], (jane.as_str(), "email name".to_owned()));
         assert_eq!((matched(&body).len(), &body["more"]), (50, &json!(true)));
-    });
-}
-
-#[test]
-fn a_person_account_is_one_account() {
-    run(async {
-        let context = TestContext::new().await;
-        let features = Features { person_accounts: true, ..context.simulator.features() };
-        context.simulator.set_features(features);
-        let ada = json!({"FirstName": "Ada", "LastName": "Ng", "PersonEmail": "ada@ng.example"});
-        let ada = context.create(&context.rep, "Account", &ada);
-        let body = json!({"email": "ada@ng.example", "name": "Ada Ng", "company": "Ada Ng"});
-        let (_, body) = context.post(&format!("/matches?as={REP}"), &body).await;
-        assert_eq!(matched(&body), [(ada.as_str(), "email name".to_owned())]);
-        assert_eq!(body["candidates"][0]["fields"]["IsPersonAccount"], true);
     });
 }
 
