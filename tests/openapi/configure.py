@@ -2,8 +2,8 @@
 
     python3 configure.py DEMO_OUTPUT OUTPUT
 
-DEMO_OUTPUT has the lines of `cargo dev demo --json --stay`. Prints the URL of the stack. Most requests name records that are
-there, so that they get further than a 404; the others name what Schemathesis makes up.
+DEMO_OUTPUT has the lines of `cargo dev demo --json --stay`. Prints the URL of the stack and a
+token. Ids are those of records that are there, so that requests get further than a 404; most other values are found as well.
 """
 
 import json
@@ -12,9 +12,12 @@ import sys
 import urllib.parse
 import urllib.request
 
-REP = "rep-1"
-# The share of the requests that name something that is there.
-KNOWN = 0.9
+TENANT, REP = "acme", "rep-1"
+# The share of the valid requests whose parameters name something that is there. Ids always do: a schema cannot say which ones
+# have a right checksum.
+KNOWN = 0.8
+ACCEPTED = ["2xx", 403, 404, 409, 410, 422, 503]
+IDS = ("path.id", "path.org", "query.account", "query.owner", "query.after")
 
 
 def main(demo_output, output):
@@ -22,7 +25,7 @@ def main(demo_output, output):
     evidence = {step["step"]: step["evidence"] for step in steps}
     url, org = evidence["stack-started"]["http_api"], evidence["data-loaded"]["org_id"]
     scope = "ferry/read ferry/write ferry/admin"
-    form = urllib.parse.urlencode({"grant_type": "client_credentials", "tenant": "acme", "scope": scope})
+    form = urllib.parse.urlencode({"grant_type": "client_credentials", "tenant": TENANT, "scope": scope})
     token = json.load(request(f"{url}/issuer/token", form.encode()))["access_token"]
 
     def read(path):
@@ -30,10 +33,11 @@ def main(demo_output, output):
 
     written = evidence["records-written"]
     account, contact, opportunity = (written[name]["id"] for name in ("account", "contact", "opportunity"))
-    note, write = evidence["note-written"]["note_id"], evidence["note-written"]["write_id"]
+    note, write = evidence["note-written"]["note"], evidence["note-written"]["write"]
     owner = read(f"/records/Account/{account}?as={REP}")["fields"]["OwnerId"]
     dictionaries = {
         "org": [org],
+        "tenant": [TENANT],
         "user": [REP],
         "account": [account],
         "contact": [contact],
@@ -50,24 +54,34 @@ def main(demo_output, output):
         "text": ["Kestrel", "Ada Okafor", "kestrel OR (pilot)"],
         "stage": ["Prospecting", "Closed Won"],
     }
-    shared = {"path.org": "org", "query.as": "user", "path.object": "object", "query.account": "account", "query.owner": "owner",
+    shared = {"path.org": "org", "header.Ferry-Tenant": "tenant", "query.as": "user", "path.object": "object", "query.account": "account", "query.owner": "owner",
               "query.stage": "stage", "path.field": "field", "query.value": "value", "query.q": "text",
               "query.objects": "objects", "query.platform_user": "user", "path.platform_user": "user"}
     own = {"accounts": "account", "contacts": "contact", "opportunities": "opportunity", "notes": "note", "writes": "write",
-           "connections": "connection", "records": "record", "leads": "record"}
+           "connections": "connection", "records": "record", "leads": "record", "erasures": "write"}
     lines = [f"[dictionaries.{name}]\nvalues = {json.dumps(values)}\n" for name, values in dictionaries.items()]
     lines.append(bindings("[parameters]", shared))
+    # A valid request can name what is not there, is hidden or is deleted.
+    lines.append(f"[checks.positive_data_acceptance]\nexpected-statuses = {json.dumps(ACCEPTED)}\n")
     for segment, dictionary in own.items():
-        path = rf"^/v1/orgs/\{{org\}}/{segment}/"
-        lines.append(f"[[operations]]\ninclude-path-regex = {json.dumps(path)}")
+        lines.append(f"[[operations]]\ninclude-path-regex = {json.dumps(rf'^/v1/orgs/.org./{segment}/')}")
         lines.append(bindings("[operations.parameters]", {"path.id": dictionary}))
+    # Where a list begins is a value of an earlier page.
+    for operation, dictionary in {"listOrgs": "org", "listConnections": "connection", "listOpportunities": "opportunity"}.items():
+        lines.append(f'[[operations]]\ninclude-operation-id = "{operation}"')
+        lines.append(bindings("[operations.parameters]", {"query.after": dictionary}))
+    # Letters of every script count, which no pattern says that all clients read.
+    lines.append('[[operations]]\ninclude-operation-id = "searchRecords"\nchecks.positive_data_acceptance.enabled = false\n')
     pathlib.Path(output).write_text("\n".join(lines))
     print(url, token)
 
 
 def bindings(table, names):
-    of = [f'{json.dumps(name)} = {{ dictionary = "{values}", probability = {KNOWN} }}' for name, values in names.items()]
-    return "\n".join([table, *of, ""])
+    def binding(name, values):
+        probability = 1.0 if name in IDS else KNOWN
+        return f'{json.dumps(name)} = {{ dictionary = "{values}", probability = {probability} }}'
+
+    return "\n".join([table, *(binding(name, values) for name, values in names.items()), ""])
 
 
 def request(url, data, headers={}):
