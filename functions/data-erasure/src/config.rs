@@ -100,7 +100,7 @@ impl Deps {
             connections: Connections::new(aws.dynamodb(), config.connections_table),
             erasures: Erasures::new(aws.dynamodb(), config.erasures_table),
             data: OrgData::new(&aws.dynamodb(), name_of),
-            records: Records::new(aws.dynamodb(), name_of(OrgTable::Records)),
+            records: Records::new(aws.dynamodb(), name_of(OrgTable::Records)).with_clock(aws.clock()),
             writes: Writes::new(aws.dynamodb(), name_of(OrgTable::Writes)),
             tasks: Queue::new(aws.sqs(), config.data_erasure_queue_url, aws.clock()),
             dead_letters: dead_letters.collect(),

@@ -12,12 +12,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{ConnectionId, Org, OrgState, PlatformUser, RecordRef};
 
-use crate::filter::{ListQuery, OPPORTUNITY, OpportunityFilter};
+use crate::filter::{ListQuery, OpportunityFilter};
 use crate::live::LiveReader;
 use crate::lookup::LookupQuery;
 use crate::matches::{Person, PersonBody};
+use crate::record_view::{
+    self, ACCOUNT_VIEW, CONTACT_VIEW, Kind, LEAD_VIEW, OPPORTUNITY_VIEW, View, ViewQuery, ViewRequest,
+};
 use crate::search::{Search, SearchQuery};
-use crate::summary::{ACCOUNT, CONTACT};
 use crate::views::{OrgView, RecordView, Source};
 use crate::{Deps, Error, ServeDisconnected, connections, health, lookup, matches, mirror, search};
 
@@ -52,11 +54,21 @@ pub fn router(deps: Deps) -> Router {
         .route("/v1/orgs/{org}/health", get(show_health))
         .route("/v1/orgs/{org}/connections", get(list_connections))
         .route("/v1/orgs/{org}/connections/{id}", get(show_connection))
-        .route("/v1/orgs/{org}/accounts/{id}", get(|deps, org, id, user| show_record(deps, org, of(ACCOUNT, id), user)))
-        .route("/v1/orgs/{org}/contacts/{id}", get(|deps, org, id, user| show_record(deps, org, of(CONTACT, id), user)))
+        .route(
+            "/v1/orgs/{org}/accounts/{id}",
+            get(|deps, org, id, caller, query| show_view(deps, org, of(&ACCOUNT_VIEW, id), caller, query)),
+        )
+        .route(
+            "/v1/orgs/{org}/contacts/{id}",
+            get(|deps, org, id, caller, query| show_view(deps, org, of(&CONTACT_VIEW, id), caller, query)),
+        )
+        .route(
+            "/v1/orgs/{org}/leads/{id}",
+            get(|deps, org, id, caller, query| show_view(deps, org, of(&LEAD_VIEW, id), caller, query)),
+        )
         .route(
             "/v1/orgs/{org}/opportunities/{id}",
-            get(|deps, org, id, user| show_record(deps, org, of(OPPORTUNITY, id), user)),
+            get(|deps, org, id, caller, query| show_view(deps, org, of(&OPPORTUNITY_VIEW, id), caller, query)),
         )
         .route("/v1/orgs/{org}/opportunities", get(list_opportunities))
         .route("/v1/orgs/{org}/records/{object}/{id}", get(show_record))
@@ -136,9 +148,24 @@ async fn show_connection(
     respond(connection.await)
 }
 
-/// Adds the object to the path of a route whose records are all of this object.
-fn of(object: ObjectName, PathOf((org, id)): PathOf<(OrgId, RecordId)>) -> PathOf<(OrgId, ObjectName, RecordId)> {
-    PathOf((org, object, id))
+/// Adds the view to the path of its route.
+fn of(kind: &'static Kind, PathOf((_, id)): PathOf<(OrgId, RecordId)>) -> (&'static Kind, RecordId) {
+    (kind, id)
+}
+
+async fn show_view(
+    State(deps): State<Deps>,
+    TenantOrg(org): TenantOrg,
+    (kind, id): (&'static Kind, RecordId),
+    caller: Caller,
+    QueryOf(mut query): QueryOf<ViewQuery>,
+) -> Result<Response, Problem> {
+    let user = caller.acting_user(query.user.take())?;
+    let view = async {
+        let request = ViewRequest::new(kind, query).map_err(Error::Invalid)?;
+        load_view(&deps, &org, (kind, id), &request, user).await
+    };
+    Ok(respond(view.await))
 }
 
 async fn show_record(
@@ -159,8 +186,7 @@ async fn find_record(
     QueryOf(query): QueryOf<LookupQuery>,
 ) -> Result<Response, Problem> {
     let user = caller.acting_user(query.user)?;
-    let record = lookup::find(&deps, &org, (&object, &field), &query.value, user.as_ref()).await;
-    Ok(respond(record.map(|record| RecordView::live(record, user.as_ref()))))
+    Ok(respond(lookup::find(&deps, &org, (&object, &field), &query.value, user.as_ref()).await))
 }
 
 async fn find_matches(
@@ -240,6 +266,23 @@ fn require_served(deps: &Deps, org: &Org) -> Result<(), Error> {
     }
 }
 
+/// Loads a view: live as the acting user, or from the mirror without one.
+async fn load_view(
+    deps: &Deps,
+    org: &Org,
+    (kind, id): (&Kind, RecordId),
+    request: &ViewRequest,
+    user: Option<PlatformUser>,
+) -> Result<View, Error> {
+    match user {
+        Some(user) => record_view::load_live(deps, org, (kind, id), request, &user).await,
+        None => {
+            require_served(deps, org)?;
+            record_view::load_mirrored(deps, org, (kind, id), request).await
+        }
+    }
+}
+
 /// Loads a record: live as the acting user, or from the mirror without one.
 async fn load_record(
     deps: &Deps,
@@ -249,10 +292,11 @@ async fn load_record(
 ) -> Result<RecordView, Error> {
     let RecordRef { object, record_id } = record;
     match user {
-        Some(user) => Ok(LiveReader::open(deps, org, Some(&user)).await?.record(&object, record_id).await?.into()),
+        Some(user) => record_view::load_record(deps, org, (&object, record_id), &user).await,
         None => {
             require_served(deps, org)?;
-            Ok(mirror::load(deps, org.org_id, &object, record_id).await?.into())
+            let record = RecordView::from(mirror::load(deps, org.org_id, &object, record_id).await?);
+            Ok(record.with_page(mirror::instance_url(deps, org).await?.as_ref()))
         }
     }
 }

@@ -25,6 +25,7 @@ mod live;
 mod lookup;
 mod matches;
 mod mirror;
+mod record_view;
 mod schema;
 mod search;
 mod summary;

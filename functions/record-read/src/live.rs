@@ -2,7 +2,8 @@
 
 use runtime::record_api_calls;
 use salesforce::{
-    Client, FieldName, ObjectDescribe, ObjectName, ObjectSummary, OrgId, Page, Record, RecordId, Soql, Sosl,
+    Client, FieldName, InstanceUrl, ObjectDescribe, ObjectName, ObjectSummary, OrgId, Page, Record, RecordId, Soql,
+    Sosl,
 };
 use store::owner_policy::choose_reader;
 use store::{ConnectionId, Lane, Org, OrgState, PlatformUser};
@@ -122,26 +123,53 @@ impl<'a> LiveReader<'a> {
         Ok((schema, records?))
     }
 
-    /// Fetches a record with all fields that the user may see. The names of the fields are sent in a body, because those of a
-    /// large object do not fit into a URL.
-    pub(crate) async fn record(&self, object: &ObjectName, id: RecordId) -> Result<Record, Error> {
-        let objects = std::slice::from_ref(object);
-        let mut record = self.retrieve(object, id).await;
-        if let Err(Error::Salesforce(error)) = &record
-            && error.has_code("INVALID_FIELD")
-        {
-            self.deps.schemas.forget((self.org, &self.connection), objects);
-            record = self.retrieve(object, id).await;
+    /// Fetches a record with these fields, or with all that the user may see, and the pages of the queries that `plan` makes of
+    /// the schema, in one call. The first query has to select the record itself: it proves that a record exists or does not,
+    /// where the answer "not found" to a read proves neither.
+    pub(crate) async fn record(
+        &self,
+        (object, id): (&ObjectName, RecordId),
+        fields: Option<&[FieldName]>,
+        objects: &[ObjectName],
+        plan: impl Fn(&Schema) -> Vec<Soql>,
+    ) -> Result<(Schema, Record, Pages), Error> {
+        let read = || self.record_once((object, id), fields, objects, &plan);
+        let (schema, record, pages) = read().await?;
+        let refused = pages.iter().filter_map(|page| page.as_ref().err()).chain(record.as_ref().err());
+        let (schema, record, pages) =
+            if pages.is_empty() || !refused.clone().any(is_outdated) || is_missing(&record, &pages) {
+                (schema, record, pages)
+            } else {
+                self.deps.schemas.forget((self.org, &self.connection), objects);
+                read().await?
+            };
+        if is_missing(&record, &pages) {
+            return Err(Error::NotFound("record"));
         }
-        record
+        let record = record.map_err(|error| if error.is_hidden() { error.contradicted() } else { error })?;
+        let values = schema.object(object).map(value_fields).unwrap_or_default();
+        Ok((schema, only_values(record, &values), pages))
     }
 
-    async fn retrieve(&self, object: &ObjectName, id: RecordId) -> Result<Record, Error> {
-        let schema = self.schema(std::slice::from_ref(object)).await?;
-        let describe = schema.object(object).ok_or_else(|| Error::ObjectHidden(object.clone()))?;
-        let records = self.client.retrieve(object, &[id], &value_fields(describe)).await;
+    async fn record_once(
+        &self,
+        (object, id): (&ObjectName, RecordId),
+        fields: Option<&[FieldName]>,
+        objects: &[ObjectName],
+        plan: &impl Fn(&Schema) -> Vec<Soql>,
+    ) -> Result<(Schema, Result<Record, salesforce::Error>, Pages), Error> {
+        let schema = self.schema(objects).await?;
+        schema.object(object).ok_or_else(|| Error::ObjectHidden(object.clone()))?;
+        let fields = fields.map(|fields| selected(&schema, object, fields)).unwrap_or_default();
+        let found = self.client.record_and_rows((object, id), &fields, &plan(&schema)).await;
         self.count_calls().await;
-        records?.pop().flatten().ok_or(Error::NotFound("record"))
+        let (record, pages) = found?;
+        Ok((schema, record, pages))
+    }
+
+    /// Returns the base URL of the org's API.
+    pub(crate) async fn instance_url(&self) -> Result<InstanceUrl, Error> {
+        Ok(self.client.instance_url().await?)
     }
 
     /// Fetches a page of opportunities.
@@ -180,7 +208,34 @@ fn is_outdated(error: &salesforce::Error) -> bool {
     error.has_code("INVALID_FIELD") || error.is_hidden()
 }
 
-/// Returns the fields to read. Leaves out compound fields, which repeat other fields, and files.
+/// Returns those of the fields that the user may see, with `Id` and those that every view of a record needs.
+fn selected(schema: &Schema, object: &ObjectName, fields: &[FieldName]) -> Vec<FieldName> {
+    let names = ["Id", "OwnerId", "RecordTypeId", "SystemModstamp"].into_iter();
+    let names: Vec<&str> = names.chain(fields.iter().map(FieldName::as_str)).collect();
+    let mut selected = schema.visible(object, &names);
+    selected.sort();
+    selected.dedup();
+    selected
+}
+
+/// Returns whether the record does not exist or is hidden: its read and the query for it both say so. Of an object that
+/// Salesforce does not query by id, the read decides alone.
+fn is_missing(record: &Result<Record, salesforce::Error>, pages: &Pages) -> bool {
+    let is_not_found = record.as_ref().is_err_and(|error| error.is_not_found() || error.is_deleted());
+    let is_confirmed = match pages.first() {
+        Some(Ok(page)) => page.records.is_empty(),
+        Some(Err(error)) => error.has_code("MALFORMED_QUERY"),
+        None => false,
+    };
+    is_not_found && is_confirmed
+}
+
+fn only_values(mut record: Record, values: &[FieldName]) -> Record {
+    record.fields.retain(|name, _| values.iter().any(|value| value.as_str() == name));
+    record
+}
+
+/// Returns the fields to show. Leaves out compound fields, which repeat other fields, and files.
 fn value_fields(describe: &ObjectDescribe) -> Vec<FieldName> {
     let is_value = |kind: &str| !["address", "location", "base64"].contains(&kind);
     let fields = describe.fields.iter().filter(|field| is_value(&field.field_type));
@@ -204,6 +259,25 @@ mod tests {
     fn rows(count: usize) -> Vec<Record> {
         let id = |number| format!("006000000000{number:03}").parse().unwrap();
         (0..count).map(|n| Record { object: OPPORTUNITY, id: id(n), fields: JsonObject::new() }).collect()
+    }
+
+    fn refused(status: u16, code: &str) -> salesforce::Error {
+        let problems = vec![salesforce::Problem { code: code.to_owned(), fields: Vec::new() }];
+        salesforce::Error::Rejected { operation: "read the record", status, problems }
+    }
+
+    #[test]
+    fn a_record_is_missing_only_if_the_query_says_so_too() {
+        let page = |count| Page { records: rows(count), total_size: 0, done: true, next: None };
+        let missing = |read, pages: Pages| is_missing(&Err(read), &pages);
+        assert!(missing(refused(404, "NOT_FOUND"), vec![Ok(page(0))]));
+        assert!(missing(refused(404, "ENTITY_IS_DELETED"), vec![Ok(page(0))]));
+        assert!(missing(refused(404, "NOT_FOUND"), vec![Err(refused(400, "MALFORMED_QUERY"))]));
+        assert!(!missing(refused(404, "NOT_FOUND"), vec![Ok(page(1))]));
+        assert!(!missing(refused(404, "NOT_FOUND"), vec![Err(refused(400, "QUERY_TIMEOUT"))]));
+        assert!(!missing(refused(404, "NOT_FOUND"), Vec::new()));
+        assert!(!missing(refused(403, "INSUFFICIENT_ACCESS"), vec![Ok(page(0))]));
+        assert!(!is_missing(&Ok(rows(1).remove(0)), &vec![Ok(page(0))]));
     }
 
     #[test]

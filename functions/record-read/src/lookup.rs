@@ -1,11 +1,13 @@
 //! The look-up of one record by an external id.
 
-use salesforce::{ExternalIdType, FieldName, ObjectName, Record, RecordId, Soql, soql};
+use salesforce::{ExternalIdType, FieldName, ObjectName, RecordId, Soql, soql};
 use serde::Deserialize;
 use serde_json::Value;
 use store::{Org, PlatformUser};
 
 use crate::live::LiveReader;
+use crate::record_view::read_record;
+use crate::views::{RecordView, Source};
 use crate::{Deps, Error};
 
 /// The maximum number of records that a refusal names.
@@ -29,7 +31,7 @@ pub(crate) async fn find(
     (object, field): (&ObjectName, &FieldName),
     value: &str,
     user: Option<&PlatformUser>,
-) -> Result<Record, Error> {
+) -> Result<RecordView, Error> {
     let reader = LiveReader::open(deps, org, user).await?;
     let plan = |schema: &crate::schema::Schema| {
         schema.object(object).ok_or_else(|| Error::ObjectHidden(object.clone()))?;
@@ -49,7 +51,7 @@ pub(crate) async fn find(
     let ids: Vec<RecordId> = page.records.iter().map(|record| record.id).collect();
     match ids.as_slice() {
         [] => Err(Error::NotFound("record")),
-        [id] => reader.record(object, *id).await,
+        [id] => Ok(read_record(&reader, (object, *id)).await?.from_source(Source::live(user))),
         _ => Err(Error::SeveralRecords(ids)),
     }
 }

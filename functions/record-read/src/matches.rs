@@ -104,8 +104,9 @@ pub(crate) async fn find(
     let mut candidates = ranked(person, &schema, records);
     more |= candidates.len() > MAX_CANDIDATES;
     candidates.truncate(MAX_CANDIDATES);
-    let base = org.my_domain_url.as_deref();
-    let candidate = |(record, matched_by)| Candidate { record: RecordSummary::new(&schema, record, base), matched_by };
+    let instance = reader.instance_url().await?;
+    let candidate =
+        |(record, matched_by)| Candidate { record: RecordSummary::new(&schema, record, &instance), matched_by };
     Ok(MatchesView {
         source: Source::live(user),
         candidates: candidates.into_iter().map(candidate).collect(),
@@ -261,6 +262,7 @@ fn not_compared(person: &Person, schema: &Schema) -> Vec<NotCompared> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use salesforce::ObjectDescribe;
     use serde_json::json;
 
     use super::*;
@@ -282,12 +284,26 @@ mod tests {
         }
     }
 
+    fn described(object: &ObjectName, fields: &[&str]) -> ObjectDescribe {
+        let field = |name: &&str| {
+            json!({
+                "name": name, "label": name, "type": "string", "nillable": true, "createable": true, "updateable": true,
+                "filterable": true, "nameField": *name == "Name", "externalId": name.ends_with("__c"),
+            })
+        };
+        let object = json!({
+            "name": object, "label": object, "keyPrefix": null, "custom": false, "queryable": true, "createable": true,
+            "updateable": true, "replicateable": true, "fields": fields.iter().map(field).collect::<Vec<_>>(),
+        });
+        serde_json::from_value(object).unwrap()
+    }
+
     #[test]
     fn strong_and_weak_conditions_are_separate_queries() {
-        let schema = Schema::of(&[
-            (&CONTACT, &["Name", "Email", "IsPersonAccount", "Key__c"]),
-            (&LEAD, &["Name", "Email", "IsConverted", "LastModifiedDate"]),
-            (&ACCOUNT, &["Name", "Website", "PersonEmail", "IsPersonAccount"]),
+        let schema = Schema::of([
+            described(&CONTACT, &["Name", "Email", "IsPersonAccount", "Key__c"]),
+            described(&LEAD, &["Name", "Email", "IsConverted", "LastModifiedDate"]),
+            described(&ACCOUNT, &["Name", "Website", "PersonEmail", "IsPersonAccount"]),
         ]);
         let person = json!({"email": "a@b.cd", "name": "O'Neil", "company": "B", "external_ids": {"key__c": "K"}});
         let person: PersonBody = serde_json::from_value(person).unwrap();

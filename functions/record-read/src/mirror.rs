@@ -1,7 +1,7 @@
 //! Records from the mirror.
 
-use salesforce::{ObjectName, OrgId, RecordId};
-use store::{MirrorRecord, RecordPage};
+use salesforce::{HostPolicy, InstanceUrl, ObjectName, OrgId, RecordId};
+use store::{ConnectionId, MirrorRecord, Org, RecordPage};
 
 use crate::filter::{OPPORTUNITY, OpportunityFilter};
 use crate::{Deps, Error};
@@ -31,6 +31,16 @@ pub(crate) async fn load(deps: &Deps, org: OrgId, object: &ObjectName, id: Recor
         Some(row) if row.deleted => Err(Error::Deleted { merged_into: row.master_record_id }),
         Some(row) => Ok(row),
     }
+}
+
+/// Returns the base URL of the org: its My Domain, or the one that the team's connection has.
+pub(crate) async fn instance_url(deps: &Deps, org: &Org) -> Result<Option<InstanceUrl>, Error> {
+    let url = match &org.my_domain_url {
+        Some(url) => Some(url.clone()),
+        None => deps.connections.load(org.org_id, &ConnectionId::team()).await?.map(|team| team.instance_url),
+    };
+    // The URL was checked when it was stored.
+    Ok(url.and_then(|url| InstanceUrl::parse(&url, HostPolicy::LoopbackToo).ok()))
 }
 
 /// Loads a page of opportunities.

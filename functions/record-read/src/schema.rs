@@ -36,25 +36,11 @@ impl Schema {
         visible.map(|field| field.name.clone()).collect()
     }
 
-    /// Returns a schema with text fields, for tests.
+    /// Returns the schema of these objects; others are hidden.
     #[cfg(test)]
-    pub(crate) fn of(objects: &[(&ObjectName, &[&str])]) -> Self {
-        let object = |(object, fields): &(&ObjectName, &[&str])| {
-            let summary = serde_json::json!({
-                "name": object, "label": object, "keyPrefix": null, "custom": false, "queryable": true, "createable": true,
-                "updateable": true, "replicateable": true, "fields": [],
-            });
-            let mut describe: ObjectDescribe = serde_json::from_value(summary).unwrap();
-            let field = |name: &&str| {
-                serde_json::from_value(serde_json::json!({
-                    "name": name, "label": name, "type": "string", "nillable": true, "createable": true, "updateable": true,
-                    "filterable": true, "nameField": *name == "Name", "externalId": name.ends_with("__c"),
-                }))
-            };
-            describe.fields = fields.iter().map(|name| field(name).unwrap()).collect();
-            ((*object).clone(), Some(Arc::new(describe)))
-        };
-        Self(objects.iter().map(object).collect())
+    pub(crate) fn of(describes: impl IntoIterator<Item = ObjectDescribe>) -> Self {
+        let entry = |describe: ObjectDescribe| (describe.summary.name.clone(), Some(Arc::new(describe)));
+        Self(describes.into_iter().map(entry).collect())
     }
 
     fn insert(&mut self, object: ObjectName, describe: Option<Arc<ObjectDescribe>>) {

@@ -135,7 +135,8 @@ pub(crate) async fn search(
 ) -> Result<SearchView, Error> {
     let reader = LiveReader::open(deps, org, user).await?;
     let (schema, records) = reader.search(&search.objects, |schema| search.sosl(schema)).await?;
-    let summary = |record: Record| RecordSummary::new(&schema, record, org.my_domain_url.as_deref());
+    let instance = reader.instance_url().await?;
+    let summary = |record: Record| RecordSummary::new(&schema, record, &instance);
     let unavailable = search
         .objects
         .iter()

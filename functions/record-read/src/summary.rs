@@ -1,10 +1,10 @@
 //! Short views of records, for lists of candidates and of results.
 
-use salesforce::{FieldName, JsonObject, ObjectName, Record, RecordId};
+use salesforce::{FieldName, InstanceUrl, JsonObject, ObjectName, Record, RecordId};
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::schema::Schema;
+use crate::views::OwnerView;
 
 pub(crate) const ACCOUNT: ObjectName = ObjectName::from_static("Account");
 pub(crate) const CONTACT: ObjectName = ObjectName::from_static("Contact");
@@ -20,16 +20,9 @@ pub(crate) struct RecordSummary {
     label: String,
     id: RecordId,
     name: Option<String>,
-    url: Option<String>,
-    owner: Option<Owner>,
+    url: String,
+    owner: Option<OwnerView>,
     fields: JsonObject,
-}
-
-/// The owner of a record. The name is null if it is hidden.
-#[derive(Debug, Serialize)]
-struct Owner {
-    id: RecordId,
-    name: Option<String>,
 }
 
 /// Returns the fields of a summary, and paths to parents, as far as the user can access them.
@@ -60,53 +53,21 @@ fn name_field(schema: &Schema, object: &ObjectName) -> Option<FieldName> {
 }
 
 impl RecordSummary {
-    /// Builds the summary of a record that was read with [`summary_fields`] of the same schema. `base` is the URL of the org.
-    pub(crate) fn new(schema: &Schema, record: Record, base: Option<&str>) -> Self {
+    /// Builds the summary of a record of this org that was read with [`summary_fields`] of the same schema.
+    pub(crate) fn new(schema: &Schema, record: Record, instance: &InstanceUrl) -> Self {
         let label = schema.object(&record.object).map(|object| object.summary.label.clone());
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let name = name_field(schema, &record.object).and_then(|field| text(record.fields.get(field.as_str())?));
+        let name = name_field(schema, &record.object).and_then(|field| record.text(field.as_str()).map(str::to_owned));
         let Record { object, id, mut fields } = record;
-        let owner_id = fields.remove("OwnerId").and_then(|id| id.as_str()?.parse().ok());
-        let owner_name = fields.remove("Owner").and_then(|owner| text(&owner["Name"]));
-        fields.remove("Id");
+        let owner = OwnerView::of(&fields);
+        fields.retain(|field, _| !["Id", "OwnerId", "Owner"].contains(&field.as_str()));
         Self {
             label: label.unwrap_or_else(|| object.to_string()),
-            url: base.map(|base| record_url(base, &object, &id)),
-            owner: owner_id.map(|id| Owner { id, name: owner_name }),
+            url: instance.record_page(&object, &id),
+            owner,
             object,
             id,
             name,
             fields,
-        }
-    }
-}
-
-/// Returns the URL of a record's page in Lightning Experience: `base` is `https://acme.my.salesforce.com`, and Lightning's host
-/// is `acme.lightning.force.com` (Salesforce Help, My Domain URL formats).
-fn record_url(base: &str, object: &ObjectName, id: &RecordId) -> String {
-    let base = base.trim_end_matches('/').replace(".my.salesforce.com", ".lightning.force.com");
-    format!("{base}/lightning/r/{object}/{id}/view")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_record_has_its_page_in_lightning() {
-        let id = "001D000000IRFma".parse().unwrap();
-        for (base, url) in [
-            (
-                "https://acme.my.salesforce.com",
-                "https://acme.lightning.force.com/lightning/r/Account/001D000000IRFmaIAH/view",
-            ),
-            (
-                "https://acme--dev.sandbox.my.salesforce.com",
-                "https://acme--dev.sandbox.lightning.force.com/lightning/r/Account/001D000000IRFmaIAH/view",
-            ),
-            ("http://127.0.0.1:8590/", "http://127.0.0.1:8590/lightning/r/Account/001D000000IRFmaIAH/view"),
-        ] {
-            assert_eq!(record_url(base, &ACCOUNT, &id), url);
         }
     }
 }

@@ -99,6 +99,7 @@ impl Deps {
             salesforce: Salesforce::from_config(aws, config.salesforce)?,
             orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
             records: Records::new(aws.dynamodb(), config.records_table)
+                .with_clock(aws.clock())
                 .with_tombstone_retention(config.tombstone_retention.duration()),
             deliveries: Deliveries::new(aws.dynamodb(), config.deliveries_table)
                 .with_retention(config.delivery_retention.duration()),

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use crate::{Decimal, FieldName, ObjectName, RecordId, datetime};
 
@@ -31,6 +32,8 @@ pub enum Literal {
     Text(String),
     /// A date-time.
     DateTime(Timestamp),
+    /// A day.
+    Date(Date),
     /// A whole number.
     Number(i64),
     /// A decimal number.
@@ -147,6 +150,11 @@ pub fn lt(field: &FieldName, value: impl Into<Literal>) -> Condition {
     compare(field, "<", value)
 }
 
+/// Creates the condition `field <= value`.
+pub fn le(field: &FieldName, value: impl Into<Literal>) -> Condition {
+    compare(field, "<=", value)
+}
+
 /// Creates the condition `field > value`.
 pub fn gt(field: &FieldName, value: impl Into<Literal>) -> Condition {
     compare(field, ">", value)
@@ -174,6 +182,12 @@ pub fn starts_with(field: &FieldName, prefix: &str) -> Condition {
     Condition(format!("{field} LIKE {}%'", prefix.strip_suffix('\'').unwrap_or(&prefix)))
 }
 
+/// Creates the condition `field IN (query)`: a semi-join, which Salesforce accepts beside other conditions only if AND combines
+/// them.
+pub fn in_rows(field: &FieldName, rows: &Soql) -> Condition {
+    Condition(format!("{field} IN ({rows})"))
+}
+
 fn compare(field: &FieldName, operator: &str, value: impl Into<Literal>) -> Condition {
     Condition(format!("{field} {operator} {}", value.into()))
 }
@@ -183,6 +197,7 @@ impl fmt::Display for Literal {
         match self {
             Self::Text(text) => f.write_str(&quote(text)),
             Self::DateTime(time) => f.write_str(&datetime::render(*time)),
+            Self::Date(date) => write!(f, "{date}"),
             Self::Number(number) => write!(f, "{number}"),
             Self::Decimal(number) => write!(f, "{number}"),
             Self::Boolean(true) => f.write_str("TRUE"),
@@ -240,6 +255,12 @@ impl From<&RecordId> for Literal {
 impl From<Timestamp> for Literal {
     fn from(time: Timestamp) -> Self {
         Self::DateTime(time)
+    }
+}
+
+impl From<Date> for Literal {
+    fn from(date: Date) -> Self {
+        Self::Date(date)
     }
 }
 
@@ -317,6 +338,19 @@ mod tests {
     fn a_prefix_is_escaped() {
         assert_eq!(starts_with(&NAME, "acme.com").0, "Name LIKE 'acme.com%'");
         assert_eq!(starts_with(&NAME, r"50%_o'\").0, r"Name LIKE '50\%\_o\'\\%'");
+    }
+
+    #[test]
+    fn a_semi_join_and_a_day_are_rendered() {
+        let relation = ObjectName::from_static("EmailMessageRelation");
+        let rows = Soql::select(&[FieldName::from_static("EmailMessageId")]).from(&relation);
+        let rows = rows.where_(eq(&FieldName::from_static("RelationId"), "x"));
+        assert_eq!(
+            in_rows(&ID, &rows).0,
+            "Id IN (SELECT EmailMessageId FROM EmailMessageRelation WHERE RelationId = 'x')"
+        );
+        let day = jiff::civil::date(2026, 11, 9);
+        assert_eq!(le(&FieldName::from_static("ActivityDate"), day).0, "ActivityDate <= 2026-11-09");
     }
 
     #[test]

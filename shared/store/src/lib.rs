@@ -82,7 +82,10 @@ pub use origins::{Origins, SavedVersion};
 pub use owner_policy::WriteRoute;
 pub use pipelines::{Pipeline, PipelineChanges, Pipelines, Stage};
 pub use queues::{Message, NewDeadLetter, Queue, RefreshKind, RefreshTask, WriteTask};
-pub use records::{ApplyOutcome, Change, MirrorRecord, RecordCount, RecordPage, Records, Tombstone};
+pub use records::{
+    ApplyOutcome, Change, ChangeKey, ChangedPage, ChangedRecord, ChangesFrom, MirrorRecord, RecordCount, RecordPage,
+    Records, Tombstone,
+};
 pub use table::PageKey;
 pub use token_vault::{Protection, TokenGrant, TokenVault, Tokens};
 pub use webhook_secret::{SecretHash, WebhookSecret};

@@ -17,7 +17,7 @@ use aws_sdk_dynamodb::types::{
 use futures::{StreamExt as _, stream};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::{Error, batch};
 
@@ -213,7 +213,22 @@ impl Table {
         item: Item,
         when: Expression<'_>,
     ) -> Result<Conditional<()>, Error> {
-        let _permit = self.puts.acquire().await;
+        let _turn = self.turn().await;
+        self.put_now(operation, item, when).await
+    }
+
+    /// Waits until a put may be sent, and lets others wait until the turn is dropped.
+    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.puts.acquire().await.ok()
+    }
+
+    /// Does the same as [`Self::put`], for a caller whose turn it is.
+    pub(crate) async fn put_now(
+        &self,
+        operation: &'static str,
+        item: Item,
+        when: Expression<'_>,
+    ) -> Result<Conditional<()>, Error> {
         let response = self
             .client
             .put_item()

@@ -31,7 +31,7 @@ fn profiles() -> [Profile; 3] {
 
 impl TestContext {
     /// Restricts the rep's profile, and forgets what the function knows of it.
-    fn limit(&mut self, restrictions: &[(&str, ObjectPermissions)]) {
+    fn restrict(&mut self, restrictions: &[(&str, ObjectPermissions)]) {
         for object in ["Account", "Contact", "Lead", "Opportunity"] {
             let restriction = restrictions.iter().find(|(name, _)| *name == object);
             let permissions = restriction.map(|(_, permissions)| permissions.clone()).unwrap_or_default();
@@ -93,7 +93,7 @@ fn a_person_matches_what_each_profile_sees() {
         assert_eq!(matched(&team)[0], best);
 
         for (profile, restrictions) in profiles() {
-            context.limit(&restrictions);
+            context.restrict(&restrictions);
             let (_, body) = context.post(&format!("/matches?as={REP}"), &person()).await;
             let found = matched(&body);
             assert_eq!(body["source"], "salesforce", "{profile}");
@@ -118,6 +118,7 @@ fn a_person_matches_what_each_profile_sees() {
             }
             let candidate = &body["candidates"][0];
             assert_eq!(candidate["owner"], json!({"id": context.rep.id, "name": context.rep.name}), "{profile}");
+            assert!(candidate["url"].as_str().unwrap().ends_with(&format!("/lightning/r/Contact/{jane}/view")));
             assert_eq!((&candidate["label"], &candidate["name"]), (&json!("Contact"), &json!("Jane Quimby")));
         }
     });
@@ -162,7 +163,7 @@ fn a_hidden_object_is_named_and_not_compared() {
     run(async {
         let mut context = TestContext::new().await;
         let [jane, ..] = context.jane();
-        context.limit(&[("Lead", ObjectPermissions { hidden: true, ..ObjectPermissions::default() })]);
+        context.restrict(&[("Lead", ObjectPermissions { hidden: true, ..ObjectPermissions::default() })]);
         let (status, body) = context.post(&format!("/matches?as={REP}"), &person()).await;
         assert_eq!((status, matched(&body)[0].0), (StatusCode::OK, jane.as_str()), "{body}");
         assert_eq!(body["not_compared"], json!([{"object": "Lead", "reason": "hidden"}]));
@@ -233,7 +234,7 @@ fn a_search_finds_what_each_profile_sees() {
         assert_eq!((status, &team["source"], found(&team)), (StatusCode::OK, &json!("team"), expected.to_vec()));
 
         for (profile, restrictions) in profiles() {
-            context.limit(&restrictions);
+            context.restrict(&restrictions);
             let (status, body) = context.get_as(REP, "/search?q=acmetools&objects=Account,Contact").await;
             assert_eq!((status, &body["source"]), (StatusCode::OK, &json!("salesforce")), "{profile}");
             // Nobody finds a record by a field that is hidden.
@@ -310,7 +311,7 @@ fn a_record_is_found_by_external_id() {
         );
 
         for (profile, restrictions) in profiles() {
-            context.limit(&restrictions);
+            context.restrict(&restrictions);
             for expected in [3, 2] {
                 let (calls, (status, record)) = context.counted(context.get_as(REP, path)).await;
                 assert_eq!((status, calls, &record["id"]), (StatusCode::OK, expected, &json!(jane)), "{profile}");

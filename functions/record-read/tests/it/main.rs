@@ -6,4 +6,6 @@ mod callers;
 mod finding;
 mod harness;
 mod orgs;
+mod record_views;
 mod records;
+mod world;

@@ -224,3 +224,23 @@ async fn a_search_returns_the_fields_of_what_it_finds() {
     let error = client.search(&Sosl::find(text, SearchedFields::All).returning(hidden)).await.unwrap_err();
     assert!(error.is_hidden(), "{error}");
 }
+
+#[tokio::test]
+async fn a_record_and_rows_are_read_in_one_call() {
+    let org = Org::start().await;
+    let client = org.client(ADMIN);
+    let id = org.create(ADMIN, &ACCOUNT, &fields(json!({"Name": "Acme", "Industry": "Energy"})));
+    let rows = Soql::select(&[ID]).from(&ACCOUNT).where_(soql::eq(&ID, id));
+    let before = client.api_calls();
+    let (record, pages) = client.record_and_rows((&ACCOUNT, id), &[], std::slice::from_ref(&rows)).await.unwrap();
+    assert_eq!(client.api_calls(), before + 1);
+    assert_eq!(record.unwrap().text("Industry"), Some("Energy"));
+    assert_eq!(pages[0].as_ref().unwrap().records[0].id, id);
+
+    let (record, _) = client.record_and_rows((&ACCOUNT, id), &[NAME], &[]).await.unwrap();
+    assert_eq!(record.unwrap().text("Industry"), None);
+    let missing = "001000000000009".parse().unwrap();
+    let (record, pages) = client.record_and_rows((&ACCOUNT, missing), &[], std::slice::from_ref(&rows)).await.unwrap();
+    assert!(record.unwrap_err().is_not_found() && pages[0].is_ok());
+    assert!(client.record_and_rows((&ACCOUNT, id), &[], &vec![rows; 6]).await.is_err());
+}

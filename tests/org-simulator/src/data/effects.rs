@@ -3,6 +3,7 @@
 mod activities;
 mod campaigns;
 mod contacts;
+mod leads;
 mod opportunities;
 mod people;
 mod teams;
@@ -33,6 +34,7 @@ impl Org {
             "Campaign" if before.is_none() => self.campaign_created(actor, id),
             "CampaignMember" => self.count_campaign_members(id),
             "Contact" => self.contact_written(actor, id, before),
+            "Lead" => self.lead_written(actor, id, before),
             "Opportunity" => self.opportunity_written(actor, id, before),
             "OpportunityLineItem" => self.line_item_written(actor, id),
             "AccountTeamMember" | "OpportunityTeamMember" => self.team_member_written(actor, object, id),

@@ -14,7 +14,7 @@ use crate::model::schema::{self, Field, Object};
 use crate::model::value::Value;
 
 /// Records that are deleted with their parent: parent object, child object, child's reference.
-const CASCADES: [(&str, &str, &str); 70] = [
+const CASCADES: [(&str, &str, &str); 71] = [
     ("Account", "Contact", "AccountId"),
     ("Account", "Opportunity", "AccountId"),
     ("Account", "AccountContactRelation", "AccountId"),
@@ -67,6 +67,7 @@ const CASCADES: [(&str, &str, &str); 70] = [
     ("Lead", "Event", "WhoId"),
     ("Lead", "EventRelation", "RelationId"),
     ("Lead", "LeadShare", "LeadId"),
+    ("Lead", "LeadHistory", "LeadId"),
     ("Lead", "Note", "ParentId"),
     ("Lead", "OpenActivity", "WhoId"),
     ("Lead", "Task", "WhoId"),

@@ -40,7 +40,7 @@ impl Level {
 
 /// Objects whose records have the access of another one: object, its references to that one. Who may edit the parent may do
 /// everything with the record.
-const WITH_PARENT: [(&str, &[&str]); 13] = [
+const WITH_PARENT: [(&str, &[&str]); 14] = [
     ("AccountContactRelation", &["AccountId", "ContactId"]),
     ("Attachment", &["ParentId"]),
     ("CampaignMember", &["CampaignId"]),
@@ -48,6 +48,7 @@ const WITH_PARENT: [(&str, &[&str]); 13] = [
     ("EmailMessage", &["ParentId"]),
     ("EmailMessageRelation", &["EmailMessageId"]),
     ("EventRelation", &["EventId"]),
+    ("LeadHistory", &["LeadId"]),
     ("Note", &["ParentId"]),
     ("OpportunityContactRole", &["OpportunityId"]),
     ("OpportunityFieldHistory", &["OpportunityId"]),
