@@ -1,6 +1,6 @@
 """Writes the configuration of Schemathesis for a demo stack.
 
-    python3 configure.py DEMO_OUTPUT OUTPUT
+    python3 configure.py CONTRACT DEMO_OUTPUT OUTPUT
 
 DEMO_OUTPUT has the lines of `cargo dev demo --json --stay`. Prints the URL of the stack and a
 token. Ids are those of records that are there, so that requests get further than a 404; most other values are found as well.
@@ -12,6 +12,8 @@ import sys
 import urllib.parse
 import urllib.request
 
+import yaml
+
 TENANT, REP = "acme", "rep-1"
 # The share of the valid requests whose parameters name something that is there. Ids always do: a schema cannot say which ones
 # have a right checksum.
@@ -20,7 +22,7 @@ ACCEPTED = ["2xx", 403, 404, 409, 410, 422, 503]
 IDS = ("path.id", "path.org", "query.account", "query.owner", "query.after")
 
 
-def main(demo_output, output):
+def main(contract, demo_output, output):
     steps = [json.loads(line) for line in pathlib.Path(demo_output).read_text().splitlines()]
     evidence = {step["step"]: step["evidence"] for step in steps}
     url, org = evidence["stack-started"]["http_api"], evidence["data-loaded"]["org_id"]
@@ -66,14 +68,27 @@ def main(demo_output, output):
     for segment, dictionary in own.items():
         lines.append(f"[[operations]]\ninclude-path-regex = {json.dumps(rf'^/v1/orgs/.org./{segment}/')}")
         lines.append(bindings("[operations.parameters]", {"path.id": dictionary}))
-    # Where a list begins is a value of an earlier page.
-    for operation, dictionary in {"listOrgs": "org", "listConnections": "connection", "listOpportunities": "opportunity"}.items():
+    starts = {"listOrgs": "org", "listConnections": "connection", "listOpportunities": "opportunity"}
+    for operation, dictionary in starts.items():
         lines.append(f'[[operations]]\ninclude-operation-id = "{operation}"')
         lines.append(bindings("[operations.parameters]", {"query.after": dictionary}))
-    # Letters of every script count, which no pattern says that all clients read.
-    lines.append('[[operations]]\ninclude-operation-id = "searchRecords"\nchecks.positive_data_acceptance.enabled = false\n')
+    # Which texts are cursors, or have two letters of any script, no pattern says that all clients read.
+    for operation in sorted({"searchRecords", *with_cursor(contract)} - starts.keys()):
+        lines.append(f'[[operations]]\ninclude-operation-id = "{operation}"')
+        lines.append("checks.positive_data_acceptance.enabled = false\n")
     pathlib.Path(output).write_text("\n".join(lines))
     print(url, token)
+
+
+def with_cursor(contract):
+    """Returns the ids of the operations with a parameter that is a value of an earlier page."""
+    contract = yaml.safe_load(pathlib.Path(contract).read_text())
+    for path in contract["paths"].values():
+        for method in ("get", "post"):
+            own = path.get(method, {}).get("parameters", []) + path.get("parameters", [])
+            names = [contract["components"]["parameters"][one["$ref"].split("/")[-1]]["name"] if "$ref" in one else one["name"] for one in own]
+            if method in path and any(name.endswith("after") for name in names):
+                yield path[method]["operationId"]
 
 
 def bindings(table, names):

@@ -51,7 +51,7 @@ pub(crate) async fn find(
     let ids: Vec<RecordId> = page.records.iter().map(|record| record.id).collect();
     match ids.as_slice() {
         [] => Err(Error::NotFound("record")),
-        [id] => Ok(read_record(&reader, (object, *id)).await?.from_source(Source::live(user))),
+        [id] => Ok(read_record(&reader, (object, *id)).await?.with_source(Source::live(user))),
         _ => Err(Error::SeveralRecords(ids)),
     }
 }

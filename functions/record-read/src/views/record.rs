@@ -117,7 +117,7 @@ impl RecordView {
 
     /// Sets the source.
     #[must_use]
-    pub(crate) fn from_source(self, source: Source) -> Self {
+    pub(crate) fn with_source(self, source: Source) -> Self {
         Self { source, ..self }
     }
 
