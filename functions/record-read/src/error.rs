@@ -36,6 +36,12 @@ pub enum Error {
         /// The developer names of those that the user may choose.
         offered: Vec<String>,
     },
+    /// The field is no external id of the object, so that its values do not identify records.
+    #[error("could not compare the field {0}: it is no external id that the connection's user can see")]
+    NoExternalId(FieldName),
+    /// Several records have the value of an external id.
+    #[error("could not choose a record: {} records have this value", .0.len())]
+    SeveralRecords(Vec<RecordId>),
     /// The mirror has no record with this id.
     #[error("could not load the record: the mirror has no record of {0} with this id")]
     NotInMirror(ObjectName),
@@ -88,6 +94,10 @@ impl From<&Error> for Problem {
                     offered => invalid.next(format!("Choose one of {}.", offered.join(", "))),
                 }
             }
+            Error::NoExternalId(field) => Self::new(ProblemCode::FieldNotVisible)
+                .detail(format!("the connection's user sees no external id with the name {field}"))
+                .next("Name a field that is an external id: `external_id` is true in the description of its object."),
+            Error::SeveralRecords(ids) => Self::new(ProblemCode::SeveralRecords).detail(several(ids)),
             Error::NotInMirror(object) => Self::new(ProblemCode::NotFound)
                 .detail(format!("the mirror has no record of {object} with this id"))
                 .next("Check the id. A new record is in the mirror after a few seconds; with `as` it is read from Salesforce."),
@@ -113,6 +123,14 @@ impl From<&Error> for Problem {
             Error::Store(error) => Self::from(error),
         }
     }
+}
+
+/// Names the first records; the last of the list only shows that there are more.
+fn several(ids: &[RecordId]) -> String {
+    const MAX_NAMED: usize = 10;
+    let named: Vec<String> = ids.iter().take(MAX_NAMED).map(ToString::to_string).collect();
+    let more = if ids.len() > MAX_NAMED { ", ..." } else { "" };
+    format!("the records with this value: {}{more}", named.join(", "))
 }
 
 #[cfg(test)]

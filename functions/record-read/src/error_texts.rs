@@ -1,7 +1,7 @@
 //! One snapshot of the texts of every error of this crate. See `tests/error-texts`.
 
 use error_texts::error_texts;
-use salesforce::ObjectName;
+use salesforce::{FieldName, ObjectName};
 use store::OrgState;
 use store::owner_policy::RouteError;
 
@@ -19,6 +19,8 @@ fn error_texts_read_as_sentences() {
         Error::NotFound(_) => Error::NotFound("record"),
         Error::ObjectHidden(_) => Error::ObjectHidden(ObjectName::from_static("Invoice__c")),
         Error::NoRecordType { .. } => Error::NoRecordType { offered: vec!["Renewal".to_owned()] },
+        Error::NoExternalId(_) => Error::NoExternalId(FieldName::from_static("Key__c")),
+        Error::SeveralRecords(_) => Error::SeveralRecords(vec!["001D000000IRFma".parse().unwrap(); 2]),
         Error::NotInMirror(_) => Error::NotInMirror(ObjectName::from_static("Account")),
         Error::NotMirrored(_) => Error::NotMirrored(ObjectName::from_static("Task")),
         Error::RepNotConnected => Error::RepNotConnected,

@@ -4,10 +4,10 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use runtime::http::{ActingUser, NoQuery, PathOf, QueryOf};
+use runtime::http::{ActingUser, JsonBody, NoQuery, PathOf, QueryOf};
 use runtime::problem::{refuse, respond};
 use runtime::{Caller, Problem, ProblemCode, TenantOrg};
-use salesforce::{ObjectName, OrgId, RecordId};
+use salesforce::{FieldName, ObjectName, OrgId, RecordId};
 use serde::Deserialize;
 use serde_json::json;
 use store::{ConnectionId, Org, OrgState, PlatformUser, RecordRef};
@@ -16,15 +16,19 @@ use crate::feed::FeedQuery;
 use crate::forms::FormQuery;
 use crate::lists::{self, ListRequest};
 use crate::live::LiveReader;
+use crate::lookup::LookupQuery;
+use crate::matches::{Person, PersonBody};
 use crate::metadata::{DescribeView, ObjectView};
 use crate::record_view::{
     self, ACCOUNT_VIEW, CONTACT_VIEW, Kind, LEAD_VIEW, OPPORTUNITY_VIEW, View, ViewQuery, ViewRequest,
 };
+use crate::search::{Search, SearchQuery};
+use crate::summary::OPPORTUNITY;
 use crate::users::UsersQuery;
 use crate::views::{OrgView, RecordView};
-use crate::{Deps, Error, ServeDisconnected, connections, feed, forms, health, mirror, refresh, users};
-
-const OPPORTUNITY: ObjectName = ObjectName::from_static("Opportunity");
+use crate::{
+    Deps, Error, ServeDisconnected, connections, feed, forms, health, lookup, matches, mirror, refresh, search, users,
+};
 
 /// The default number of items in a page.
 const DEFAULT_LIMIT: u16 = 50;
@@ -83,6 +87,9 @@ pub fn router(deps: Deps) -> Router {
         .route("/v1/orgs/{org}/records/{object}/{id}/refresh", post(refresh_record))
         .route("/v1/orgs/{org}/users", get(list_users))
         .route("/v1/orgs/{org}/users/{platform_user}", get(show_user))
+        .route("/v1/orgs/{org}/records/{object}/by/{field}", get(find_record))
+        .route("/v1/orgs/{org}/matches", post(find_matches))
+        .route("/v1/orgs/{org}/search", get(search_records))
         .route("/v1/orgs/{org}/pipelines", get(list_pipelines))
         .route("/v1/orgs/{org}/objects", get(list_objects))
         .route("/v1/orgs/{org}/objects/{object}", get(describe_object))
@@ -204,6 +211,44 @@ async fn show_record(
 ) -> Response {
     let record = RecordRef { object, record_id: id };
     respond(load_record(&deps, &org, record, user).await)
+}
+
+async fn find_record(
+    State(deps): State<Deps>,
+    TenantOrg(org): TenantOrg,
+    PathOf((_, object, field)): PathOf<(OrgId, ObjectName, FieldName)>,
+    caller: Caller,
+    QueryOf(query): QueryOf<LookupQuery>,
+) -> Result<Response, Problem> {
+    let user = caller.acting_user(query.user)?;
+    Ok(respond(lookup::find(&deps, &org, (&object, &field), &query.value, user.as_ref()).await))
+}
+
+async fn find_matches(
+    State(deps): State<Deps>,
+    TenantOrg(org): TenantOrg,
+    ActingUser(user): ActingUser,
+    JsonBody(body): JsonBody<PersonBody>,
+) -> Response {
+    let found = async {
+        let person = Person::try_from(body).map_err(Error::Invalid)?;
+        matches::find(&deps, &org, &person, user.as_ref()).await
+    };
+    respond(found.await)
+}
+
+async fn search_records(
+    State(deps): State<Deps>,
+    TenantOrg(org): TenantOrg,
+    caller: Caller,
+    QueryOf(mut query): QueryOf<SearchQuery>,
+) -> Result<Response, Problem> {
+    let user = caller.acting_user(query.user.take())?;
+    let found = async {
+        let search = Search::try_from(query).map_err(Error::Invalid)?;
+        search::search(&deps, &org, &search, user.as_ref()).await
+    };
+    Ok(respond(found.await))
 }
 
 async fn refresh_record(

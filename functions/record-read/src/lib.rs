@@ -25,11 +25,15 @@ mod health;
 mod http;
 mod lists;
 mod live;
+mod lookup;
+mod matches;
 mod metadata;
 mod mirror;
 mod record_view;
 mod refresh;
 mod schema;
+mod search;
+mod summary;
 mod users;
 mod views;
 

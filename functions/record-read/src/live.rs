@@ -6,7 +6,7 @@ use mirroring::{MirroredFields, ObjectFields};
 use runtime::record_api_calls;
 use salesforce::{
     Client, FieldName, InstanceUrl, Layout, ObjectDescribe, ObjectName, ObjectSummary, OrgId, Page, Picklist, Record,
-    RecordId, Soql, soql,
+    RecordId, Soql, Sosl, soql,
 };
 use store::owner_policy::{FoundUser, UserKey, choose_reader};
 use store::{Change, ConnectionId, Lane, Org, OrgState, PlatformUser, Tombstone};
@@ -58,7 +58,6 @@ impl<'a> LiveReader<'a> {
         plan: impl Fn(&Schema) -> Result<Vec<Soql>, Error>,
     ) -> Result<(Schema, Pages), Error> {
         let (schema, pages) = self.query_once(objects, &plan).await?;
-        let is_outdated = |error: &salesforce::Error| error.has_code("INVALID_FIELD") || error.is_hidden();
         if !pages.iter().any(|page| page.as_ref().is_err_and(is_outdated)) {
             return Ok((schema, pages));
         }
@@ -78,6 +77,34 @@ impl<'a> LiveReader<'a> {
         Ok((schema, pages?))
     }
 
+    /// Sends the search that `plan` makes of the schema; `None` finds nothing, without a call. Plans once more as
+    /// [`LiveReader::query`] does.
+    pub(crate) async fn search(
+        &self,
+        objects: &[ObjectName],
+        plan: impl Fn(&Schema) -> Result<Option<Sosl>, Error>,
+    ) -> Result<(Schema, Vec<Record>), Error> {
+        match self.search_once(objects, &plan).await {
+            Err(Error::Salesforce(error)) if is_outdated(&error) => {
+                self.deps.schemas.forget((self.org, &self.connection), objects);
+                self.search_once(objects, &plan).await
+            }
+            found => found,
+        }
+    }
+
+    async fn search_once(
+        &self,
+        objects: &[ObjectName],
+        plan: &impl Fn(&Schema) -> Result<Option<Sosl>, Error>,
+    ) -> Result<(Schema, Vec<Record>), Error> {
+        let schema = self.schema(objects).await?;
+        let Some(search) = plan(&schema)? else { return Ok((schema, Vec::new())) };
+        let records = self.client.search(&search).await;
+        self.count_calls().await;
+        Ok((schema, records?))
+    }
+
     /// Fetches a record with these fields, or with all that the user may see, and the pages of the queries that `plan` makes of
     /// the schema, in one call. The first query has to select the record itself: it proves that a record exists or does not,
     /// where the answer "not found" to a read proves neither.
@@ -90,7 +117,6 @@ impl<'a> LiveReader<'a> {
     ) -> Result<(Schema, Record, Pages), Error> {
         let read = || self.record_once((object, id), fields, objects, &plan);
         let (schema, record, pages) = read().await?;
-        let is_outdated = |error: &salesforce::Error| error.has_code("INVALID_FIELD") || error.is_hidden();
         let refused = pages.iter().filter_map(|page| page.as_ref().err()).chain(record.as_ref().err());
         let (schema, record, pages) =
             if pages.is_empty() || !refused.clone().any(is_outdated) || is_missing(&record, &pages) {
@@ -213,6 +239,11 @@ fn unless_unsupported<T>(result: Result<T, salesforce::Error>) -> Result<Option<
         Err(error) if error.is_hidden() || error.has_code("INVALID_INPUT") => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Returns whether a query or a search was refused because of a field or an object that the schema still has.
+fn is_outdated(error: &salesforce::Error) -> bool {
+    error.has_code("INVALID_FIELD") || error.is_hidden()
 }
 
 /// Returns those of the fields that the user may see, with `Id` and those that every view of a record needs.

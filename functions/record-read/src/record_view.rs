@@ -56,18 +56,25 @@ pub(crate) async fn load_live(
 pub(crate) async fn load_record(
     deps: &Deps,
     org: &Org,
-    (object, id): (&salesforce::ObjectName, RecordId),
+    record: (&salesforce::ObjectName, RecordId),
     user: Option<&PlatformUser>,
 ) -> Result<RecordView, Error> {
     let reader = LiveReader::open(deps, org, user).await?;
+    Ok(read_record(&reader, record).await?.with_source(Source::live(user)))
+}
+
+/// Reads a record of any object.
+pub(crate) async fn read_record(
+    reader: &LiveReader<'_>,
+    (object, id): (&salesforce::ObjectName, RecordId),
+) -> Result<RecordView, Error> {
     let plan = |schema: &_| {
         let head = Soql::select(&plan::owner_columns(schema, object)).from(object);
         vec![head.where_(soql::eq(&salesforce::FieldName::ID, id))]
     };
     let (schema, record, pages) = reader.record((object, id), None, std::slice::from_ref(object), plan).await?;
     let instance = reader.instance_url().await?;
-    let source = if user.is_some() { Source::Salesforce } else { Source::Team };
-    let record = RecordView::from(record).with_source(source).with_page(Some(&instance));
+    let record = RecordView::from(record).with_page(Some(&instance));
     let record = record.with_owner(first_fields(&pages).as_ref().and_then(crate::views::OwnerView::of));
     Ok(match schema.object(object) {
         Some(describe) => record.described(describe),

@@ -37,6 +37,9 @@ pub struct ObjectDescribe {
     /// The object itself.
     #[serde(flatten)]
     pub summary: ObjectSummary,
+    /// `true` if a search by text finds its records.
+    #[serde(default)]
+    pub searchable: bool,
     /// The fields that the user can access.
     pub fields: Vec<FieldDescribe>,
     /// The record types, including the master record type.
@@ -91,6 +94,9 @@ pub struct FieldDescribe {
     /// `true` if Salesforce sets a default in a new record.
     #[serde(default)]
     pub defaulted_on_create: bool,
+    /// `true` for the field that names the object's records: `Name`, a task's `Subject`, ...
+    #[serde(default)]
+    pub name_field: bool,
     /// `true` if a WHERE clause can use it.
     #[serde(default)]
     pub filterable: bool,

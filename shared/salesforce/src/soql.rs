@@ -85,6 +85,26 @@ impl Soql {
     pub fn limit(self, rows: u32) -> Self {
         Self { limit: Some(rows), ..self }
     }
+
+    /// Renders the query as the part of a search that returns an object: `Account(Id, Name LIMIT 5)`.
+    pub(crate) fn returned(&self) -> String {
+        format!("{}({}{})", self.object, self.select, self.clauses())
+    }
+
+    /// Renders the clauses after FROM, each with a space before it.
+    fn clauses(&self) -> String {
+        let mut clauses = String::new();
+        if let Some(condition) = &self.condition {
+            clauses.push_str(&format!(" WHERE {}", condition.0));
+        }
+        if !self.order.is_empty() {
+            clauses.push_str(&format!(" ORDER BY {}", self.order.join(", ")));
+        }
+        if let Some(rows) = self.limit {
+            clauses.push_str(&format!(" LIMIT {rows}"));
+        }
+        clauses
+    }
 }
 
 impl Selection {
@@ -102,17 +122,7 @@ impl Selection {
 
 impl fmt::Display for Soql {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SELECT {} FROM {}", self.select, self.object)?;
-        if let Some(condition) = &self.condition {
-            write!(f, " WHERE {}", condition.0)?;
-        }
-        if !self.order.is_empty() {
-            write!(f, " ORDER BY {}", self.order.join(", "))?;
-        }
-        match self.limit {
-            Some(rows) => write!(f, " LIMIT {rows}"),
-            None => Ok(()),
-        }
+        write!(f, "SELECT {} FROM {}{}", self.select, self.object, self.clauses())
     }
 }
 
@@ -168,6 +178,13 @@ pub fn in_<V: Into<Literal>>(field: &FieldName, values: impl IntoIterator<Item =
     } else {
         Condition(format!("{field} IN ({})", values.join(", ")))
     }
+}
+
+/// Creates the condition that a text begins with `prefix`, without regard to case.
+pub fn starts_with(field: &FieldName, prefix: &str) -> Condition {
+    // The wildcards of LIKE are escaped as the quote is.
+    let prefix = quote(prefix).replace('%', "\\%").replace('_', "\\_");
+    Condition(format!("{field} LIKE {}%'", prefix.strip_suffix('\'').unwrap_or(&prefix)))
 }
 
 /// Creates the condition `field IN (query)`: a semi-join, which Salesforce accepts beside other conditions only if AND combines
@@ -320,6 +337,12 @@ mod tests {
             "SELECT Id, Owner.Name, (SELECT Id, Name FROM Contacts ORDER BY SystemModstamp DESC NULLS LAST LIMIT 5) \
              FROM Account WHERE Name = 'x'"
         );
+    }
+
+    #[test]
+    fn a_prefix_is_escaped() {
+        assert_eq!(starts_with(&NAME, "acme.com").0, "Name LIKE 'acme.com%'");
+        assert_eq!(starts_with(&NAME, r"50%_o'\").0, r"Name LIKE '50\%\_o\'\\%'");
     }
 
     #[test]

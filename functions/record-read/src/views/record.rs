@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use salesforce::{FieldName, InstanceUrl, JsonObject, ObjectDescribe, ObjectName, Record, RecordId};
 use serde::Serialize;
 use serde_json::Value;
-use store::{Cursor, CursorName, MirrorRecord};
+use store::{Cursor, CursorName, MirrorRecord, PlatformUser};
 
 use super::millis_option;
 
@@ -18,6 +18,13 @@ pub(crate) enum Source {
     Salesforce,
     /// Salesforce, through the team's connection.
     Team,
+}
+
+impl Source {
+    /// Returns the source of a live read as this user, or through the team without one.
+    pub(crate) fn live(user: Option<&PlatformUser>) -> Self {
+        if user.is_some() { Self::Salesforce } else { Self::Team }
+    }
 }
 
 /// A record.
@@ -108,6 +115,12 @@ impl RecordView {
         self
     }
 
+    /// Sets the source.
+    #[must_use]
+    pub(crate) fn with_source(self, source: Source) -> Self {
+        Self { source, ..self }
+    }
+
     /// Adds the page in Salesforce.
     #[must_use]
     pub(crate) fn with_page(self, instance: Option<&InstanceUrl>) -> Self {
@@ -123,11 +136,6 @@ impl RecordView {
     /// Keeps only these fields. Names are compared without case.
     pub(crate) fn retain_fields(&mut self, is_kept: impl Fn(&str) -> bool) {
         self.fields.retain(|name, _| is_kept(name));
-    }
-
-    /// Names another source.
-    pub(crate) fn with_source(self, source: Source) -> Self {
-        Self { source, ..self }
     }
 
     /// Removes the fields that were not selected; `None` selects all. Names are compared without case.

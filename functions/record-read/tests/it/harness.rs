@@ -62,6 +62,12 @@ impl TestContext {
         self.fetch(&format!("/v1/orgs/{}{path}", self.org)).await
     }
 
+    /// Posts JSON to a path below the org.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
+        let request = Request::post(format!("/v1/orgs/{}{path}", self.org)).header("content-type", "application/json");
+        self.context.send(router(self.deps.clone()), request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
     /// Requests a path below the org with a user's token that has this scope.
     pub(crate) async fn get_with_token_of(&self, user: &str, scopes: &str, path: &str) -> (StatusCode, Value) {
         let request = Request::get(format!("/v1/orgs/{}{path}", self.org));
@@ -70,7 +76,7 @@ impl TestContext {
     }
 
     /// Sends a POST without a body to a path below the org.
-    pub(crate) async fn post(&self, path: &str) -> (StatusCode, Value) {
+    pub(crate) async fn post_empty(&self, path: &str) -> (StatusCode, Value) {
         let request = Request::post(format!("/v1/orgs/{}{path}", self.org)).body(Body::empty()).unwrap();
         self.context.send(router(self.deps.clone()), request).await
     }

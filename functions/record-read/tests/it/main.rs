@@ -4,6 +4,7 @@
 
 mod callers;
 mod feed;
+mod finding;
 mod forms;
 mod harness;
 mod lists;

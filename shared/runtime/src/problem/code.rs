@@ -113,6 +113,9 @@ problem_codes! {
     /// The grant of the connection has not ended, but it cannot be used until a person has acted.
     ConnectionBlocked = "connection_blocked", CONFLICT, "The connection cannot be used until a person has acted",
         "Ask the person whom the detail names to remove the cause, then send the request again.";
+    /// Several records have the value that should identify one.
+    SeveralRecords = "several_records", CONFLICT, "Several records have this value",
+        "Ask an administrator of the org to merge the records or to change their values, or read one of those that the detail names by its id.";
     /// The Salesforce user of the rep is inactive, so that nothing is written in the rep's name.
     UserInactive = "user_inactive", CONFLICT, "The rep's Salesforce user is inactive",
         "Ask an administrator of the org to activate the user, or send the request without `as`, so that the team owns the records.";

@@ -1,7 +1,8 @@
 //! Reads and writes of records.
 
+use salesforce::search::{SearchText, SearchedFields};
 use salesforce::{
-    FieldName, LayoutComponent, LayoutItem, LayoutSection, MASTER_RECORD_TYPE, ObjectName, RecordId, Soql, soql,
+    FieldName, LayoutComponent, LayoutItem, LayoutSection, MASTER_RECORD_TYPE, ObjectName, RecordId, Soql, Sosl, soql,
 };
 use serde_json::json;
 
@@ -219,6 +220,27 @@ async fn several_queries_have_their_own_errors() {
     assert_eq!(pages[0].as_ref().unwrap().records.len(), 1);
     assert!(pages[1].as_ref().unwrap_err().has_code("INVALID_FIELD"));
     assert!(pages[2].as_ref().unwrap().records.is_empty());
+}
+
+#[tokio::test]
+async fn a_search_returns_the_fields_of_what_it_finds() {
+    let org = Org::start().await;
+    let client = org.client(REP);
+    org.create(REP, &ACCOUNT, &fields(json!({"Name": "Gull & Sons (Holding)", "Phone": "(415) 555-0134"})));
+    org.create(REP, &ACCOUNT, &fields(json!({"Name": "Gull Holding"})));
+    let names = async |text, fields| {
+        let found =
+            client.search(&Sosl::find(text, fields).returning(Soql::select(&[NAME]).from(&ACCOUNT))).await.unwrap();
+        found.iter().map(|record| record.text("Name").unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let text = SearchText::words("gull & (hold").unwrap();
+    assert_eq!(names(text, SearchedFields::All).await, ["Gull & Sons (Holding)", "Gull Holding"]);
+    let phone = SearchText::any_phrase(["4155550134", "415 555 0134"]).unwrap();
+    assert_eq!(names(phone, SearchedFields::Phone).await, ["Gull & Sons (Holding)"]);
+    let hidden = Soql::select(&[NAME]).from(&ObjectName::from_static("Nope__c"));
+    let text = SearchText::words("gull").unwrap();
+    let error = client.search(&Sosl::find(text, SearchedFields::All).returning(hidden)).await.unwrap_err();
+    assert!(error.is_hidden(), "{error}");
 }
 
 #[tokio::test]
