@@ -18,7 +18,7 @@ pub struct Config {
     /// `ERASURES_TABLE`: the erasures and their progress.
     pub erasures_table: String,
     /// `RECORDS_TABLE`, `PIPELINES_TABLE`, `CURSORS_TABLE`, `DELIVERIES_TABLE`, `WRITES_TABLE`,
-    /// `WRITE_ORDER_TABLE`, `ORIGINS_TABLE`, `BUDGETS_TABLE`, `AUTHORIZATIONS_TABLE`: the tables to erase.
+    /// `WRITE_ORDER_TABLE`, `ORIGINS_TABLE`, `BUDGETS_TABLE`, `AUTHORIZATIONS_TABLE`, `USERS_TABLE`: the tables to erase.
     pub tables: BTreeMap<OrgTable, String>,
     /// `DATA_ERASURE_QUEUE_URL`: the function's own queue.
     pub data_erasure_queue_url: String,
@@ -46,6 +46,7 @@ impl Config {
             (OrgTable::Origins, env.required("ORIGINS_TABLE")?),
             (OrgTable::Budgets, env.required("BUDGETS_TABLE")?),
             (OrgTable::Authorizations, env.required("AUTHORIZATIONS_TABLE")?),
+            (OrgTable::Users, env.required("USERS_TABLE")?),
         ];
         Ok(Self {
             orgs_table: env.required("ORGS_TABLE")?,
@@ -100,7 +101,7 @@ impl Deps {
             connections: Connections::new(aws.dynamodb(), config.connections_table),
             erasures: Erasures::new(aws.dynamodb(), config.erasures_table),
             data: OrgData::new(&aws.dynamodb(), name_of),
-            records: Records::new(aws.dynamodb(), name_of(OrgTable::Records)),
+            records: Records::new(aws.dynamodb(), name_of(OrgTable::Records)).with_clock(aws.clock()),
             writes: Writes::new(aws.dynamodb(), name_of(OrgTable::Writes)),
             tasks: Queue::new(aws.sqs(), config.data_erasure_queue_url, aws.clock()),
             dead_letters: dead_letters.collect(),
@@ -115,7 +116,7 @@ impl Deps {
 mod tests {
     use super::*;
 
-    const NAMES: [&str; 14] = [
+    const NAMES: [&str; 15] = [
         "ORGS_TABLE",
         "CONNECTIONS_TABLE",
         "ERASURES_TABLE",
@@ -128,6 +129,7 @@ mod tests {
         "ORIGINS_TABLE",
         "BUDGETS_TABLE",
         "AUTHORIZATIONS_TABLE",
+        "USERS_TABLE",
         "DATA_ERASURE_QUEUE_URL",
         "CONNECTION_MANAGER_FUNCTION",
     ];

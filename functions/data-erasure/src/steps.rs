@@ -31,7 +31,7 @@ pub enum Step {
     Connections,
 }
 
-const OF_ORG: [Step; 11] = [
+const OF_ORG: [Step; 12] = [
     // First, so that an org that connects again in the middle is read from the beginning.
     Step::Table(OrgTable::Cursors),
     Step::Table(OrgTable::Records),
@@ -42,6 +42,7 @@ const OF_ORG: [Step; 11] = [
     Step::Table(OrgTable::Origins),
     Step::Table(OrgTable::Budgets),
     Step::Table(OrgTable::Authorizations),
+    Step::Table(OrgTable::Users),
     Step::DeadLetters,
     Step::Connections,
 ];

@@ -6,7 +6,7 @@ use connecting::onboarding::Onboarding;
 use runtime::invoke::LambdaFunction;
 use runtime::{AppList, Aws, ConnectionManager, Env, EnvError};
 use salesforce::{Clock, HostPolicy, LoginHost};
-use store::{Authorizations, Connections, Environment, Orgs};
+use store::{Authorizations, Connections, Environment, Orgs, UserMappings};
 
 /// The function's configuration, from environment variables.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub struct Config {
     pub orgs_table: String,
     /// `CONNECTIONS_TABLE`: read, to show connections and to disconnect them.
     pub connections_table: String,
+    /// `USERS_TABLE`: written, to map the platform's users to Salesforce users.
+    pub users_table: String,
     /// `CONNECTION_MANAGER_FUNCTION`: exchanges authorization codes, revokes grants and lists the apps.
     pub connection_manager: String,
     /// `ONBOARDING_FUNCTION`: activates the org of a team connection.
@@ -41,6 +43,7 @@ impl Config {
             authorizations_table: env.required("AUTHORIZATIONS_TABLE")?,
             orgs_table: env.required("ORGS_TABLE")?,
             connections_table: env.required("CONNECTIONS_TABLE")?,
+            users_table: env.required("USERS_TABLE")?,
             connection_manager: env.required("CONNECTION_MANAGER_FUNCTION")?,
             onboarding: env.required("ONBOARDING_FUNCTION")?,
             hosts,
@@ -61,6 +64,8 @@ pub struct Deps {
     pub orgs: Orgs,
     /// The `connections` table.
     pub connections: Connections,
+    /// The Salesforce users to whom the platform's users are mapped.
+    pub user_mappings: UserMappings,
     /// The registered apps, without their secrets.
     pub apps: AppList,
     /// Exchanges authorization codes and revokes grants.
@@ -86,6 +91,7 @@ impl Deps {
             authorizations: Authorizations::new(aws.dynamodb(), config.authorizations_table),
             orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
             connections: Connections::new(aws.dynamodb(), config.connections_table),
+            user_mappings: UserMappings::new(aws.dynamodb(), config.users_table),
             apps: AppList::new(connection_manager.clone(), aws.clock()),
             connection_manager: ConnectionManager::new(connection_manager),
             onboarding: Onboarding::new(LambdaFunction::new(aws.lambda(), config.onboarding)),

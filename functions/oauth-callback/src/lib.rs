@@ -1,5 +1,5 @@
 //! OAuth consent: the pages on which a person connects a Salesforce org, and the links to them. Also the connections page of a
-//! tenant's admin, and the routes that disconnect.
+//! tenant's admin, and the routes that disconnect, and those that map the platform's users.
 //!
 //! | trigger | input | output | failures |
 //! |---|---|---|---|
@@ -10,6 +10,7 @@
 //! | `POST /v1/admin-links` | tenant | a link for the tenant's admin, valid once for 15 minutes | problems |
 //! | `/admin/{link}`, `/connections...` | the link; then a session cookie | the connections page | a failure page |
 //! | `DELETE /v1/orgs/{org}...` | an org, or one connection | the outcome of each connection | problems |
+//! | `PUT`, `DELETE /v1/orgs/{org}/users/{platform_user}` | a Salesforce user | the mapping | problems |
 //!
 //! A failure page says what happened and what to do. Tickets, states, codes and verifiers are secrets: they are stored as digests
 //! where that suffices, and never logged.
@@ -24,11 +25,12 @@ mod consent;
 mod cookie;
 mod disconnecting;
 mod links;
+mod mapping;
 mod pages;
 mod ticket;
 
 use axum::Router;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 
 pub use config::{Config, Deps, LoginHosts};
 
@@ -41,6 +43,7 @@ pub fn router(deps: Deps) -> Router {
         .route("/v1/admin-links", post(admin::create_link))
         .route("/v1/orgs/{org}", delete(disconnecting::org))
         .route("/v1/orgs/{org}/connections/{id}", delete(disconnecting::connection))
+        .route("/v1/orgs/{org}/users/{platform_user}", put(mapping::put).delete(mapping::delete))
         .route("/admin/{link}", get(admin::show_link).post(admin::open))
         .route("/connections", get(admin::show))
         .route("/connections/sign-out", post(admin::sign_out))

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mirroring::{FieldCache, MirroredFields};
-use runtime::{Aws, Days, Env, EnvError, Salesforce, SalesforceConfig};
+use runtime::{Aws, DEFAULT_MIRRORED_OBJECTS, Days, Env, EnvError, Salesforce, SalesforceConfig};
 use salesforce::{Clock, ObjectName, Timeouts};
 use store::{Budgets, Connections, Cursors, Orgs, Pipelines, Queue, Records, Writes};
 
@@ -47,7 +47,7 @@ pub struct Config {
     pub refresh_window: Duration,
     /// `TOMBSTONE_RETENTION_DAYS`: the days for which a tombstone is stored; 90 by default.
     pub tombstone_retention: Days,
-    /// `MIRRORED_OBJECTS`: the objects to mirror, separated by commas. Account, Contact, Lead and Opportunity by default.
+    /// `MIRRORED_OBJECTS`: the objects to mirror, separated by commas. [`DEFAULT_MIRRORED_OBJECTS`] by default.
     pub mirrored_objects: Vec<ObjectName>,
     /// `MIRRORED_FIELDS`: the fields to mirror, by object: `Account:Name,Industry;Contact:Email`. An object that is not listed is
     /// mirrored with all of its fields.
@@ -78,7 +78,7 @@ impl Config {
             note_write_queue_url: env.required("NOTE_WRITE_QUEUE_URL")?,
             refresh_window: Duration::from_mins(env.parsed_or("REFRESH_WINDOW_MINUTES", 120)?),
             tombstone_retention: env.parsed_or("TOMBSTONE_RETENTION_DAYS", Days(90))?,
-            mirrored_objects: env.list_or("MIRRORED_OBJECTS", "Account,Contact,Lead,Opportunity")?,
+            mirrored_objects: env.list_or("MIRRORED_OBJECTS", DEFAULT_MIRRORED_OBJECTS)?,
             mirrored_fields: env.parsed_or("MIRRORED_FIELDS", MirroredFields::default())?,
             salesforce: SalesforceConfig::from_env(env)?,
         })
@@ -127,6 +127,7 @@ impl Deps {
             connections: Connections::new(aws.dynamodb(), config.connections_table),
             cursors: Cursors::new(aws.dynamodb(), config.cursors_table),
             records: Records::new(aws.dynamodb(), config.records_table)
+                .with_clock(aws.clock())
                 .with_tombstone_retention(config.tombstone_retention.duration()),
             pipelines: Pipelines::new(aws.dynamodb(), config.pipelines_table),
             budgets: Budgets::new(aws.dynamodb(), config.budgets_table),

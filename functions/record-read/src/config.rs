@@ -2,10 +2,12 @@
 
 use std::str::FromStr;
 
+use jiff::SignedDuration;
+use mirroring::MirroredFields;
 use runtime::invoke::LambdaFunction;
-use runtime::{AppList, Aws, Env, EnvError, Salesforce, SalesforceConfig};
+use runtime::{AppList, Aws, DEFAULT_MIRRORED_OBJECTS, Days, Env, EnvError, Salesforce, SalesforceConfig, Users};
 use salesforce::{Clock, ObjectName};
-use store::{Budgets, Connections, Cursors, Orgs, Pipelines, Records};
+use store::{Budgets, Connections, Cursors, Orgs, Pipelines, Records, UserMappings};
 
 use crate::changes::PollInterval;
 use crate::schema::Schemas;
@@ -23,12 +25,18 @@ pub struct Config {
     pub records_table: String,
     /// `PIPELINES_TABLE`.
     pub pipelines_table: String,
+    /// `USERS_TABLE`: the Salesforce users to whom the platform's users are mapped.
+    pub users_table: String,
     /// `BUDGETS_TABLE`: the orgs' API calls.
     pub budgets_table: String,
-    /// `MIRRORED_OBJECTS`: the mirrored objects, separated by commas. Account, Contact, Lead and Opportunity by default.
+    /// `MIRRORED_OBJECTS`: the mirrored objects, separated by commas. [`DEFAULT_MIRRORED_OBJECTS`] by default.
     pub mirrored_objects: Vec<ObjectName>,
+    /// `MIRRORED_FIELDS`: the mirrored fields, by object. All fields by default.
+    pub mirrored_fields: MirroredFields,
     /// `POLL_SCHEDULE`: the interval between polls of an org, as `rate(15 minutes)`.
     pub poll_interval: PollInterval,
+    /// `TOMBSTONE_RETENTION_DAYS`: the time for which deletions are kept. 90 days by default.
+    pub tombstone_retention: Days,
     /// `SERVE_DISCONNECTED_ORGS`: `off` (default), or `on` to return the mirror of orgs that are not active.
     pub serve_disconnected: ServeDisconnected,
     /// `TOKEN_BROKER_FUNCTION`, `SALESFORCE_API_VERSION`, `SALESFORCE_HOSTS`.
@@ -47,9 +55,12 @@ impl Config {
             cursors_table: env.required("CURSORS_TABLE")?,
             records_table: env.required("RECORDS_TABLE")?,
             pipelines_table: env.required("PIPELINES_TABLE")?,
+            users_table: env.required("USERS_TABLE")?,
             budgets_table: env.required("BUDGETS_TABLE")?,
-            mirrored_objects: env.list_or("MIRRORED_OBJECTS", "Account,Contact,Lead,Opportunity")?,
+            mirrored_objects: env.list_or("MIRRORED_OBJECTS", DEFAULT_MIRRORED_OBJECTS)?,
+            mirrored_fields: env.parsed_or("MIRRORED_FIELDS", MirroredFields::default())?,
             poll_interval: env.parsed_or("POLL_SCHEDULE", PollInterval::default())?,
+            tombstone_retention: env.parsed_or("TOMBSTONE_RETENTION_DAYS", Days(90))?,
             serve_disconnected: env.parsed_or("SERVE_DISCONNECTED_ORGS", ServeDisconnected::default())?,
             salesforce: SalesforceConfig::from_env(env)?,
         })
@@ -91,12 +102,20 @@ pub struct Deps {
     pub records: Records,
     /// The `pipelines` table.
     pub pipelines: Pipelines,
+    /// The Salesforce users to whom the platform's users are mapped.
+    pub user_mappings: UserMappings,
+    /// The Salesforce users that the team's connections found.
+    pub users: Users,
     /// The orgs' API calls.
     pub budgets: Budgets,
     /// The mirrored objects.
     pub mirrored_objects: Vec<ObjectName>,
+    /// The mirrored fields.
+    pub mirrored_fields: MirroredFields,
     /// The interval between polls of an org.
     pub poll_interval: PollInterval,
+    /// The time for which deletions are kept, and so the reach of the change feed.
+    pub tombstone_retention: SignedDuration,
     /// The setting for orgs that are not active.
     pub serve_disconnected: ServeDisconnected,
     /// The registered apps, for the name of the newest.
@@ -120,11 +139,17 @@ impl Deps {
             orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
             connections: Connections::new(aws.dynamodb(), config.connections_table),
             cursors: Cursors::new(aws.dynamodb(), config.cursors_table),
-            records: Records::new(aws.dynamodb(), config.records_table),
+            records: Records::new(aws.dynamodb(), config.records_table)
+                .with_clock(aws.clock())
+                .with_tombstone_retention(config.tombstone_retention.duration()),
             pipelines: Pipelines::new(aws.dynamodb(), config.pipelines_table),
+            user_mappings: UserMappings::new(aws.dynamodb(), config.users_table),
+            users: Users::new(aws.clock()),
             budgets: Budgets::new(aws.dynamodb(), config.budgets_table),
             mirrored_objects: config.mirrored_objects,
+            mirrored_fields: config.mirrored_fields,
             poll_interval: config.poll_interval,
+            tombstone_retention: config.tombstone_retention.duration(),
             serve_disconnected: config.serve_disconnected,
             apps: AppList::new(token_broker, aws.clock()),
             salesforce: Salesforce::from_config(aws, config.salesforce)?,
@@ -138,12 +163,13 @@ impl Deps {
 mod tests {
     use super::*;
 
-    const NAMES: [&str; 7] = [
+    const NAMES: [&str; 8] = [
         "ORGS_TABLE",
         "CONNECTIONS_TABLE",
         "CURSORS_TABLE",
         "RECORDS_TABLE",
         "PIPELINES_TABLE",
+        "USERS_TABLE",
         "BUDGETS_TABLE",
         "TOKEN_BROKER_FUNCTION",
     ];
@@ -164,6 +190,13 @@ mod tests {
         for missing in NAMES {
             assert_eq!(Config::from_env(&env_without(missing)), Err(EnvError::Missing { name: missing }));
         }
+    }
+
+    #[test]
+    fn the_template_mirrors_the_same_objects_by_default() {
+        let path = local::workspace::Workspace::here().root().join("infra/template.yaml");
+        let template = local::template::Template::load(&path).unwrap();
+        assert_eq!(template.parameter_default("MirroredObjects"), Some(DEFAULT_MIRRORED_OBJECTS));
     }
 
     #[test]

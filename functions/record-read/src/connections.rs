@@ -54,7 +54,7 @@ pub(crate) async fn load_for_rep(deps: &Deps, org: OrgId, user: &PlatformUser) -
     Ok(ConnectionView::new(connection, newest_app(deps).await.as_deref()))
 }
 
-fn is_connection(state: &ConnectionState) -> bool {
+pub(crate) fn is_connection(state: &ConnectionState) -> bool {
     match state {
         ConnectionState::Active | ConnectionState::Uncertain => true,
         ConnectionState::ReauthRequired { reason } => reason != NOT_CONNECTED_YET,

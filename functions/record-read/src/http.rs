@@ -2,23 +2,33 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
-use runtime::http::{ActingUser, NoQuery, PathOf, QueryOf};
-use runtime::problem::respond;
-use runtime::{Caller, Problem, TenantOrg};
-use salesforce::{ObjectName, OrgId, RecordId};
+use runtime::http::{ActingUser, JsonBody, NoQuery, PathOf, QueryOf};
+use runtime::problem::{refuse, respond};
+use runtime::{Caller, Problem, ProblemCode, TenantOrg};
+use salesforce::{FieldName, ObjectName, OrgId, RecordId};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use store::{ConnectionId, Org, OrgState, PlatformUser, RecordRef};
 
-use crate::filter::{ListQuery, OPPORTUNITY, OpportunityFilter};
+use crate::feed::FeedQuery;
+use crate::forms::FormQuery;
+use crate::lists::{self, ListRequest};
 use crate::live::LiveReader;
-use crate::views::{OrgView, RecordView, Source};
-use crate::{Deps, Error, ServeDisconnected, connections, health, mirror};
-
-const ACCOUNT: ObjectName = ObjectName::from_static("Account");
-const CONTACT: ObjectName = ObjectName::from_static("Contact");
+use crate::lookup::LookupQuery;
+use crate::matches::{Person, PersonBody};
+use crate::metadata::{DescribeView, ObjectView};
+use crate::record_view::{
+    self, ACCOUNT_VIEW, CONTACT_VIEW, Kind, LEAD_VIEW, OPPORTUNITY_VIEW, View, ViewQuery, ViewRequest,
+};
+use crate::search::{Search, SearchQuery};
+use crate::summary::OPPORTUNITY;
+use crate::users::UsersQuery;
+use crate::views::{OrgView, RecordView};
+use crate::{
+    Deps, Error, ServeDisconnected, connections, feed, forms, health, lookup, matches, mirror, refresh, search, users,
+};
 
 /// The default number of items in a page.
 const DEFAULT_LIMIT: u16 = 50;
@@ -47,21 +57,43 @@ struct ConnectionsQuery {
 pub fn router(deps: Deps) -> Router {
     Router::new()
         .route("/v1/orgs", get(list_orgs))
+        .route("/v1/changes", get(list_changes))
         .route("/v1/orgs/{org}", get(show_org))
         .route("/v1/orgs/{org}/health", get(show_health))
         .route("/v1/orgs/{org}/connections", get(list_connections))
         .route("/v1/orgs/{org}/connections/{id}", get(show_connection))
-        .route("/v1/orgs/{org}/accounts/{id}", get(|deps, org, id, user| show_record(deps, org, of(ACCOUNT, id), user)))
-        .route("/v1/orgs/{org}/contacts/{id}", get(|deps, org, id, user| show_record(deps, org, of(CONTACT, id), user)))
+        .route(
+            "/v1/orgs/{org}/accounts/{id}",
+            get(|deps, org, id, caller, query| show_view(deps, org, of(&ACCOUNT_VIEW, id), caller, query)),
+        )
+        .route(
+            "/v1/orgs/{org}/contacts/{id}",
+            get(|deps, org, id, caller, query| show_view(deps, org, of(&CONTACT_VIEW, id), caller, query)),
+        )
+        .route(
+            "/v1/orgs/{org}/leads/{id}",
+            get(|deps, org, id, caller, query| show_view(deps, org, of(&LEAD_VIEW, id), caller, query)),
+        )
         .route(
             "/v1/orgs/{org}/opportunities/{id}",
-            get(|deps, org, id, user| show_record(deps, org, of(OPPORTUNITY, id), user)),
+            get(|deps, org, id, caller, query| show_view(deps, org, of(&OPPORTUNITY_VIEW, id), caller, query)),
         )
-        .route("/v1/orgs/{org}/opportunities", get(list_opportunities))
+        .route(
+            "/v1/orgs/{org}/opportunities",
+            get(|deps, org, path, caller, query| list_records(deps, org, list_of(OPPORTUNITY, path), caller, query)),
+        )
+        .route("/v1/orgs/{org}/records/{object}", get(list_records))
         .route("/v1/orgs/{org}/records/{object}/{id}", get(show_record))
+        .route("/v1/orgs/{org}/records/{object}/{id}/refresh", post(refresh_record))
+        .route("/v1/orgs/{org}/users", get(list_users))
+        .route("/v1/orgs/{org}/users/{platform_user}", get(show_user))
+        .route("/v1/orgs/{org}/records/{object}/by/{field}", get(find_record))
+        .route("/v1/orgs/{org}/matches", post(find_matches))
+        .route("/v1/orgs/{org}/search", get(search_records))
         .route("/v1/orgs/{org}/pipelines", get(list_pipelines))
         .route("/v1/orgs/{org}/objects", get(list_objects))
         .route("/v1/orgs/{org}/objects/{object}", get(describe_object))
+        .route("/v1/orgs/{org}/objects/{object}/form", get(show_form))
         .with_state(deps)
 }
 
@@ -74,6 +106,25 @@ async fn list_orgs(State(deps): State<Deps>, caller: Caller, QueryOf(query): Que
         Ok::<_, Error>(json!({ "orgs": orgs, "next": page.next }))
     };
     respond(page.await)
+}
+
+async fn list_changes(
+    State(deps): State<Deps>,
+    caller: Caller,
+    QueryOf(query): QueryOf<FeedQuery>,
+) -> Result<Response, Problem> {
+    require_platform(&caller)?;
+    Ok(respond(feed::page(&deps, &caller, query).await))
+}
+
+/// Refuses a user's token where the response has records that the user may not see in Salesforce.
+fn require_platform(caller: &Caller) -> Result<(), Problem> {
+    if caller.user.is_none() {
+        return Ok(());
+    }
+    let detail = "the response has records of the mirror, whoever may see them in Salesforce";
+    let next = "Send the request with a token of the platform itself, which names no user.";
+    Err(Problem::new(ProblemCode::OtherUser).detail(detail).next(next))
 }
 
 async fn show_org(TenantOrg(org): TenantOrg, NoQuery {}: NoQuery) -> Response {
@@ -111,7 +162,7 @@ async fn list_connections(
 }
 
 /// Returns the number of items of a page.
-fn limit(requested: Option<u16>) -> Result<u16, Error> {
+pub(crate) fn limit(requested: Option<u16>) -> Result<u16, Error> {
     let limit = requested.unwrap_or(DEFAULT_LIMIT);
     let is_valid = (1..=MAX_LIMIT).contains(&limit);
     is_valid.then_some(limit).ok_or(Error::Invalid("limit must be a number from 1 to 100"))
@@ -132,9 +183,24 @@ async fn show_connection(
     respond(connection.await)
 }
 
-/// Adds the object to the path of a route whose records are all of this object.
-fn of(object: ObjectName, PathOf((org, id)): PathOf<(OrgId, RecordId)>) -> PathOf<(OrgId, ObjectName, RecordId)> {
-    PathOf((org, object, id))
+/// Adds the view to the path of its route.
+fn of(kind: &'static Kind, PathOf((_, id)): PathOf<(OrgId, RecordId)>) -> (&'static Kind, RecordId) {
+    (kind, id)
+}
+
+async fn show_view(
+    State(deps): State<Deps>,
+    TenantOrg(org): TenantOrg,
+    (kind, id): (&'static Kind, RecordId),
+    caller: Caller,
+    QueryOf(mut query): QueryOf<ViewQuery>,
+) -> Result<Response, Problem> {
+    let user = caller.acting_user(query.user.take())?;
+    let view = async {
+        let request = ViewRequest::new(kind, query).map_err(Error::Invalid)?;
+        load_view(&deps, &org, (kind, id), &request, user).await
+    };
+    Ok(respond(view.await))
 }
 
 async fn show_record(
@@ -147,18 +213,91 @@ async fn show_record(
     respond(load_record(&deps, &org, record, user).await)
 }
 
-async fn list_opportunities(
+async fn find_record(
+    State(deps): State<Deps>,
+    TenantOrg(org): TenantOrg,
+    PathOf((_, object, field)): PathOf<(OrgId, ObjectName, FieldName)>,
+    caller: Caller,
+    QueryOf(query): QueryOf<LookupQuery>,
+) -> Result<Response, Problem> {
+    let user = caller.acting_user(query.user)?;
+    Ok(respond(lookup::find(&deps, &org, (&object, &field), &query.value, user.as_ref()).await))
+}
+
+async fn find_matches(
+    State(deps): State<Deps>,
+    TenantOrg(org): TenantOrg,
+    ActingUser(user): ActingUser,
+    JsonBody(body): JsonBody<PersonBody>,
+) -> Response {
+    let found = async {
+        let person = Person::try_from(body).map_err(Error::Invalid)?;
+        matches::find(&deps, &org, &person, user.as_ref()).await
+    };
+    respond(found.await)
+}
+
+async fn search_records(
     State(deps): State<Deps>,
     TenantOrg(org): TenantOrg,
     caller: Caller,
-    QueryOf(mut query): QueryOf<ListQuery>,
+    QueryOf(mut query): QueryOf<SearchQuery>,
 ) -> Result<Response, Problem> {
     let user = caller.acting_user(query.user.take())?;
-    let page = async {
-        let filter = OpportunityFilter::try_from(query).map_err(Error::Invalid)?;
-        load_opportunities(&deps, &org, &filter, user).await
+    let found = async {
+        let search = Search::try_from(query).map_err(Error::Invalid)?;
+        search::search(&deps, &org, &search, user.as_ref()).await
     };
-    Ok(respond(page.await))
+    Ok(respond(found.await))
+}
+
+async fn refresh_record(
+    State(deps): State<Deps>,
+    TenantOrg(org): TenantOrg,
+    PathOf((_, object, id)): PathOf<(OrgId, ObjectName, RecordId)>,
+    caller: Caller,
+    NoQuery {}: NoQuery,
+) -> Result<Response, Problem> {
+    require_platform(&caller)?;
+    Ok(respond(refresh::refresh(&deps, &org, &object, id).await.map(RecordView::from)))
+}
+
+async fn list_records(
+    State(deps): State<Deps>,
+    TenantOrg(org): TenantOrg,
+    PathOf((_, object)): PathOf<(OrgId, ObjectName)>,
+    caller: Caller,
+    QueryOf(query): QueryOf<Vec<(String, String)>>,
+) -> Result<Response, Problem> {
+    let mut request = ListRequest::parse(query).map_err(|error| refuse(&error))?;
+    request.user = caller.acting_user(request.user)?;
+    Ok(respond(lists::page(&deps, &org, &object, &request).await))
+}
+
+/// Adds the object to the path of a list whose records are all of this object.
+fn list_of(object: ObjectName, PathOf(org): PathOf<OrgId>) -> PathOf<(OrgId, ObjectName)> {
+    PathOf((org, object))
+}
+
+async fn list_users(
+    State(deps): State<Deps>,
+    TenantOrg(org): TenantOrg,
+    caller: Caller,
+    QueryOf(mut query): QueryOf<UsersQuery>,
+) -> Result<Response, Problem> {
+    query.user = caller.acting_user(query.user.take())?;
+    Ok(respond(users::list(&deps, &org, &caller, query).await))
+}
+
+async fn show_user(
+    State(deps): State<Deps>,
+    TenantOrg(org): TenantOrg,
+    PathOf((_, platform_user)): PathOf<(OrgId, PlatformUser)>,
+    caller: Caller,
+    NoQuery {}: NoQuery,
+) -> Result<Response, Problem> {
+    caller.acting_user(Some(platform_user.clone()))?;
+    Ok(respond(users::show(&deps, &org, &caller, platform_user).await))
 }
 
 async fn list_pipelines(State(deps): State<Deps>, TenantOrg(org): TenantOrg, NoQuery {}: NoQuery) -> Response {
@@ -172,8 +311,12 @@ async fn list_pipelines(State(deps): State<Deps>, TenantOrg(org): TenantOrg, NoQ
 }
 
 async fn list_objects(State(deps): State<Deps>, TenantOrg(org): TenantOrg, ActingUser(user): ActingUser) -> Response {
-    let objects = async { LiveReader::open(&deps, &org, user.as_ref()).await?.objects().await };
-    respond(objects.await.map(|objects| json!({ "objects": objects })))
+    let objects = async {
+        let objects = LiveReader::open(&deps, &org, user.as_ref()).await?.objects().await?;
+        let view = |summary| ObjectView::new(summary, &deps.mirrored_objects);
+        Ok::<_, Error>(json!({ "objects": objects.into_iter().map(view).collect::<Vec<_>>() }))
+    };
+    respond(objects.await)
 }
 
 async fn describe_object(
@@ -182,13 +325,27 @@ async fn describe_object(
     PathOf((_, object)): PathOf<(OrgId, ObjectName)>,
     ActingUser(user): ActingUser,
 ) -> Response {
-    let describe = async { LiveReader::open(&deps, &org, user.as_ref()).await?.describe(&object).await };
+    let describe = async {
+        let describe = LiveReader::open(&deps, &org, user.as_ref()).await?.describe(&object).await?;
+        Ok::<_, Error>(DescribeView::new(describe, &deps.mirrored_objects))
+    };
     respond(describe.await)
+}
+
+async fn show_form(
+    State(deps): State<Deps>,
+    TenantOrg(org): TenantOrg,
+    PathOf((_, object)): PathOf<(OrgId, ObjectName)>,
+    caller: Caller,
+    QueryOf(mut query): QueryOf<FormQuery>,
+) -> Result<Response, Problem> {
+    query.user = caller.acting_user(query.user.take())?;
+    Ok(respond(forms::form(&deps, &org, &object, query).await))
 }
 
 /// Checks that the org's mirror may be read: it is active, or the deployment serves disconnected orgs and the org's tenant
 /// has connected it. An operator can make a tenant the owner that has not.
-fn require_served(deps: &Deps, org: &Org) -> Result<(), Error> {
+pub(crate) fn require_served(deps: &Deps, org: &Org) -> Result<(), Error> {
     let is_connected_once = org.bound_at.is_none_or(|bound| org.activated_at.is_some_and(|active| active >= bound));
     match (org.state, deps.serve_disconnected) {
         (OrgState::Active, _) => Ok(()),
@@ -197,7 +354,25 @@ fn require_served(deps: &Deps, org: &Org) -> Result<(), Error> {
     }
 }
 
-/// Loads a record: live as the acting user, or from the mirror without one.
+/// Loads a view: live as the acting user, or from the mirror without one.
+async fn load_view(
+    deps: &Deps,
+    org: &Org,
+    (kind, id): (&Kind, RecordId),
+    request: &ViewRequest,
+    user: Option<PlatformUser>,
+) -> Result<View, Error> {
+    match user {
+        Some(user) => record_view::load_live(deps, org, (kind, id), request, &user).await,
+        None => {
+            require_served(deps, org)?;
+            record_view::load_mirrored(deps, org, (kind, id), request).await
+        }
+    }
+}
+
+/// Loads a record: live as the acting user, or without one from the mirror, or through the team if the object is not
+/// mirrored.
 async fn load_record(
     deps: &Deps,
     org: &Org,
@@ -206,31 +381,14 @@ async fn load_record(
 ) -> Result<RecordView, Error> {
     let RecordRef { object, record_id } = record;
     match user {
-        Some(user) => Ok(LiveReader::open(deps, org, Some(&user)).await?.record(&object, record_id).await?.into()),
+        Some(user) => record_view::load_record(deps, org, (&object, record_id), Some(&user)).await,
+        None if !deps.mirrored_objects.contains(&object) => {
+            record_view::load_record(deps, org, (&object, record_id), None).await
+        }
         None => {
             require_served(deps, org)?;
-            Ok(mirror::load(deps, org.org_id, &object, record_id).await?.into())
+            let record = RecordView::from(mirror::load(deps, org.org_id, &object, record_id).await?);
+            Ok(record.with_page(mirror::instance_url(deps, org).await?.as_ref()))
         }
     }
-}
-
-/// Lists opportunities: live as the acting user, or from the mirror without one.
-async fn load_opportunities(
-    deps: &Deps,
-    org: &Org,
-    filter: &OpportunityFilter,
-    user: Option<PlatformUser>,
-) -> Result<Value, Error> {
-    let (source, rows, next): (_, Vec<RecordView>, _) = match user {
-        Some(user) => {
-            let list = LiveReader::open(deps, org, Some(&user)).await?.opportunities(filter).await?;
-            (Source::Salesforce, list.rows.into_iter().map(RecordView::from).collect(), list.next)
-        }
-        None => {
-            require_served(deps, org)?;
-            let list = mirror::list(deps, org.org_id, filter).await?;
-            (Source::Mirror, list.rows.into_iter().map(RecordView::from).collect(), list.next)
-        }
-    };
-    Ok(json!({ "source": source, "opportunities": rows, "next": next }))
 }

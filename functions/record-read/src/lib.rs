@@ -15,15 +15,26 @@
 mod changes;
 mod config;
 mod connections;
+mod cursor;
 mod error;
 #[cfg(test)]
 mod error_texts;
-mod filter;
+mod feed;
+mod forms;
 mod health;
 mod http;
+mod lists;
 mod live;
+mod lookup;
+mod matches;
+mod metadata;
 mod mirror;
+mod record_view;
+mod refresh;
 mod schema;
+mod search;
+mod summary;
+mod users;
 mod views;
 
 pub use changes::PollInterval;

@@ -1,33 +1,18 @@
 //! Live reads of Salesforce through one connection.
 
-use runtime::record_api_calls;
-use salesforce::{Client, FieldName, ObjectDescribe, ObjectName, ObjectSummary, OrgId, Page, Record, RecordId, Soql};
-use store::owner_policy::choose_reader;
-use store::{ConnectionId, Lane, Org, OrgState, PlatformUser};
+use std::collections::BTreeMap;
 
-use crate::filter::{OPPORTUNITY, OpportunityFilter};
-use crate::mirror::List;
+use mirroring::{MirroredFields, ObjectFields};
+use runtime::record_api_calls;
+use salesforce::{
+    Client, FieldName, InstanceUrl, Layout, ObjectDescribe, ObjectName, ObjectSummary, OrgId, Page, Picklist, Record,
+    RecordId, Soql, Sosl, soql,
+};
+use store::owner_policy::{FoundUser, UserKey, choose_reader};
+use store::{Change, ConnectionId, Lane, Org, OrgState, PlatformUser, Tombstone};
+
 use crate::schema::Schema;
 use crate::{Deps, Error};
-
-/// The fields of an opportunity in a list, if the user may see them.
-const LIST_FIELDS: [&str; 15] = [
-    "Id",
-    "Name",
-    "AccountId",
-    "OwnerId",
-    "RecordTypeId",
-    "StageName",
-    "Amount",
-    "CurrencyIsoCode",
-    "Probability",
-    "ForecastCategoryName",
-    "CloseDate",
-    "IsClosed",
-    "IsWon",
-    "LastModifiedDate",
-    "SystemModstamp",
-];
 
 /// Reads an org through one connection.
 pub(crate) struct LiveReader<'a> {
@@ -73,7 +58,6 @@ impl<'a> LiveReader<'a> {
         plan: impl Fn(&Schema) -> Result<Vec<Soql>, Error>,
     ) -> Result<(Schema, Pages), Error> {
         let (schema, pages) = self.query_once(objects, &plan).await?;
-        let is_outdated = |error: &salesforce::Error| error.has_code("INVALID_FIELD") || error.is_hidden();
         if !pages.iter().any(|page| page.as_ref().is_err_and(is_outdated)) {
             return Ok((schema, pages));
         }
@@ -93,37 +77,124 @@ impl<'a> LiveReader<'a> {
         Ok((schema, pages?))
     }
 
-    /// Fetches a record with all fields that the user may see. The names of the fields are sent in a body, because those of a
-    /// large object do not fit into a URL.
-    pub(crate) async fn record(&self, object: &ObjectName, id: RecordId) -> Result<Record, Error> {
-        let objects = std::slice::from_ref(object);
-        let mut record = self.retrieve(object, id).await;
-        if let Err(Error::Salesforce(error)) = &record
-            && error.has_code("INVALID_FIELD")
-        {
-            self.deps.schemas.forget((self.org, &self.connection), objects);
-            record = self.retrieve(object, id).await;
+    /// Sends the search that `plan` makes of the schema; `None` finds nothing, without a call. Plans once more as
+    /// [`LiveReader::query`] does.
+    pub(crate) async fn search(
+        &self,
+        objects: &[ObjectName],
+        plan: impl Fn(&Schema) -> Result<Option<Sosl>, Error>,
+    ) -> Result<(Schema, Vec<Record>), Error> {
+        match self.search_once(objects, &plan).await {
+            Err(Error::Salesforce(error)) if is_outdated(&error) => {
+                self.deps.schemas.forget((self.org, &self.connection), objects);
+                self.search_once(objects, &plan).await
+            }
+            found => found,
         }
-        record
     }
 
-    async fn retrieve(&self, object: &ObjectName, id: RecordId) -> Result<Record, Error> {
+    async fn search_once(
+        &self,
+        objects: &[ObjectName],
+        plan: &impl Fn(&Schema) -> Result<Option<Sosl>, Error>,
+    ) -> Result<(Schema, Vec<Record>), Error> {
+        let schema = self.schema(objects).await?;
+        let Some(search) = plan(&schema)? else { return Ok((schema, Vec::new())) };
+        let records = self.client.search(&search).await;
+        self.count_calls().await;
+        Ok((schema, records?))
+    }
+
+    /// Fetches a record with these fields, or with all that the user may see, and the pages of the queries that `plan` makes of
+    /// the schema, in one call. The first query has to select the record itself: it proves that a record exists or does not,
+    /// where the answer "not found" to a read proves neither.
+    pub(crate) async fn record(
+        &self,
+        (object, id): (&ObjectName, RecordId),
+        fields: Option<&[FieldName]>,
+        objects: &[ObjectName],
+        plan: impl Fn(&Schema) -> Vec<Soql>,
+    ) -> Result<(Schema, Record, Pages), Error> {
+        let read = || self.record_once((object, id), fields, objects, &plan);
+        let (schema, record, pages) = read().await?;
+        let refused = pages.iter().filter_map(|page| page.as_ref().err()).chain(record.as_ref().err());
+        let (schema, record, pages) =
+            if pages.is_empty() || !refused.clone().any(is_outdated) || is_missing(&record, &pages) {
+                (schema, record, pages)
+            } else {
+                self.deps.schemas.forget((self.org, &self.connection), objects);
+                read().await?
+            };
+        if is_missing(&record, &pages) {
+            return Err(Error::NotFound("record"));
+        }
+        let record = record.map_err(|error| if error.is_hidden() { error.contradicted() } else { error })?;
+        let values = schema.object(object).map(value_fields).unwrap_or_default();
+        Ok((schema, only_values(record, &values), pages))
+    }
+
+    async fn record_once(
+        &self,
+        (object, id): (&ObjectName, RecordId),
+        fields: Option<&[FieldName]>,
+        objects: &[ObjectName],
+        plan: &impl Fn(&Schema) -> Vec<Soql>,
+    ) -> Result<(Schema, Result<Record, salesforce::Error>, Pages), Error> {
+        let schema = self.schema(objects).await?;
+        schema.object(object).ok_or_else(|| Error::ObjectHidden(object.clone()))?;
+        let fields = fields.map(|fields| selected(&schema, object, fields)).unwrap_or_default();
+        let found = self.client.record_and_rows((object, id), &fields, &plan(&schema)).await;
+        self.count_calls().await;
+        let (record, pages) = found?;
+        Ok((schema, record, pages))
+    }
+
+    /// Returns the base URL of the org's API.
+    pub(crate) async fn instance_url(&self) -> Result<InstanceUrl, Error> {
+        Ok(self.client.instance_url().await?)
+    }
+
+    /// Reads a record for the mirror: its mirrored fields, or its deletion; `None` if the user does not see it.
+    pub(crate) async fn change(
+        &self,
+        object: &ObjectName,
+        id: RecordId,
+        mirrored: &MirroredFields,
+    ) -> Result<Option<Change>, Error> {
         let schema = self.schema(std::slice::from_ref(object)).await?;
         let describe = schema.object(object).ok_or_else(|| Error::ObjectHidden(object.clone()))?;
-        let records = self.client.retrieve(object, &[id], &value_fields(describe)).await;
+        let fields = ObjectFields::from_describe(describe, mirrored);
+        let read_at = self.deps.clock.now();
+        let found = self.client.retrieve(object, &[id], &fields.selected).await;
         self.count_calls().await;
-        records?.pop().flatten().ok_or(Error::NotFound("record"))
+        if let Some(record) = found?.pop().flatten() {
+            return Ok(Some(Change::Upsert { record, read_at }));
+        }
+        if !fields.queryable || fields.deletion_fields.is_empty() {
+            return Ok(None);
+        }
+        // A query with deleted rows proves a deletion, where a missing record proves nothing.
+        let query = Soql::select(&fields.deletion_fields).from(object).where_(soql::eq(&FieldName::ID, id));
+        let read_at = self.deps.clock.now();
+        let page = self.client.query_all(&query).await;
+        self.count_calls().await;
+        let row = page?.records.pop();
+        Ok(row.and_then(|row| Tombstone::from_row(&row, read_at)).map(Change::Tombstone))
     }
 
-    /// Fetches a page of opportunities.
-    pub(crate) async fn opportunities(&self, filter: &OpportunityFilter) -> Result<List<Record>, Error> {
-        let plan = |schema: &Schema| {
-            schema.object(&OPPORTUNITY).ok_or(Error::ObjectHidden(OPPORTUNITY))?;
-            Ok(vec![filter.soql(&schema.visible(&OPPORTUNITY, &LIST_FIELDS))])
-        };
-        let (_, mut pages) = self.query(&[OPPORTUNITY], plan).await?;
-        let page = pages.pop().ok_or(Error::NotFound("page"))??;
-        Ok(page_of(page.records, filter.limit))
+    /// Forgets the fields of an object that have changed.
+    pub(crate) fn forget(&self, object: &ObjectName) {
+        self.deps.schemas.forget((self.org, &self.connection), std::slice::from_ref(object));
+    }
+
+    /// Looks up the Salesforce user of a platform user, as a write does.
+    pub(crate) async fn find_user(&self, key: UserKey) -> Result<FoundUser, Error> {
+        if let Some(known) = self.deps.users.known(self.org, &key) {
+            return Ok(known);
+        }
+        let found = self.deps.users.find(&self.client, self.org, key).await;
+        self.count_calls().await;
+        Ok(found?)
     }
 
     /// Fetches all objects that the user may see.
@@ -140,25 +211,73 @@ impl<'a> LiveReader<'a> {
         describe?.ok_or_else(|| Error::ObjectHidden(object.clone()))
     }
 
+    /// Fetches the page of a record type and the values of its picklists, each `None` if the object has none. Two calls at once.
+    pub(crate) async fn page(
+        &self,
+        object: &ObjectName,
+        record_type: &RecordId,
+    ) -> Result<(Option<Layout>, Option<BTreeMap<FieldName, Picklist>>), Error> {
+        let (layout, picklists) = tokio::join!(
+            self.client.fetch_layout(object, record_type),
+            self.client.fetch_picklist_values(object, record_type),
+        );
+        self.count_calls().await;
+        Ok((unless_unsupported(layout)?, unless_unsupported(picklists)?))
+    }
+
     /// Adds the calls to the org's budget. A failure is only logged.
     async fn count_calls(&self) {
         record_api_calls(&self.deps.budgets, self.org, Lane::Interactive, &self.client, &self.deps.clock).await;
     }
 }
 
-/// Returns the fields to read. Leaves out compound fields, which repeat other fields, and files.
+/// Returns `None` if Salesforce does not offer the resource for the object. Not every object has a page, and the UI API supports
+/// only some objects.
+fn unless_unsupported<T>(result: Result<T, salesforce::Error>) -> Result<Option<T>, salesforce::Error> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.is_hidden() || error.has_code("INVALID_INPUT") => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Returns whether a query or a search was refused because of a field or an object that the schema still has.
+fn is_outdated(error: &salesforce::Error) -> bool {
+    error.has_code("INVALID_FIELD") || error.is_hidden()
+}
+
+/// Returns those of the fields that the user may see, with `Id` and those that every view of a record needs.
+fn selected(schema: &Schema, object: &ObjectName, fields: &[FieldName]) -> Vec<FieldName> {
+    let names = ["Id", "OwnerId", "RecordTypeId", "SystemModstamp"].into_iter();
+    let names: Vec<&str> = names.chain(fields.iter().map(FieldName::as_str)).collect();
+    let mut selected = schema.visible(object, &names);
+    selected.sort();
+    selected.dedup();
+    selected
+}
+
+/// Returns whether the record does not exist or is hidden: its read and the query for it both say so. Of an object that
+/// Salesforce does not query by id, the read decides alone.
+fn is_missing(record: &Result<Record, salesforce::Error>, pages: &Pages) -> bool {
+    let is_not_found = record.as_ref().is_err_and(|error| error.is_not_found() || error.is_deleted());
+    let is_confirmed = match pages.first() {
+        Some(Ok(page)) => page.records.is_empty(),
+        Some(Err(error)) => error.has_code("MALFORMED_QUERY"),
+        None => false,
+    };
+    is_not_found && is_confirmed
+}
+
+fn only_values(mut record: Record, values: &[FieldName]) -> Record {
+    record.fields.retain(|name, _| values.iter().any(|value| value.as_str() == name));
+    record
+}
+
+/// Returns the fields to show. Leaves out compound fields, which repeat other fields, and files.
 fn value_fields(describe: &ObjectDescribe) -> Vec<FieldName> {
     let is_value = |kind: &str| !["address", "location", "base64"].contains(&kind);
     let fields = describe.fields.iter().filter(|field| is_value(&field.field_type));
     fields.map(|field| field.name.clone()).collect()
-}
-
-/// Returns the page without the extra row of the query, and the start of the next page.
-fn page_of(mut rows: Vec<Record>, limit: u16) -> List<Record> {
-    let more = rows.len() > usize::from(limit);
-    rows.truncate(usize::from(limit));
-    let next = rows.last().filter(|_| more).map(|row| row.id);
-    List { rows, next }
 }
 
 #[cfg(test)]
@@ -169,19 +288,27 @@ mod tests {
 
     fn rows(count: usize) -> Vec<Record> {
         let id = |number| format!("006000000000{number:03}").parse().unwrap();
-        (0..count).map(|n| Record { object: OPPORTUNITY, id: id(n), fields: JsonObject::new() }).collect()
+        (0..count)
+            .map(|n| Record { object: ObjectName::from_static("Opportunity"), id: id(n), fields: JsonObject::new() })
+            .collect()
+    }
+
+    fn refused(status: u16, code: &str) -> salesforce::Error {
+        let problems = vec![salesforce::Problem { code: code.to_owned(), fields: Vec::new() }];
+        salesforce::Error::Rejected { operation: "read the record", status, problems }
     }
 
     #[test]
-    fn a_row_more_than_the_page_means_another_page() {
-        let list = page_of(rows(3), 2);
-        assert_eq!(list.rows.len(), 2);
-        assert_eq!(list.next, Some(list.rows[1].id));
-    }
-
-    #[test]
-    fn a_page_that_holds_all_rows_is_the_last() {
-        assert_eq!(page_of(rows(2), 2).next, None);
-        assert_eq!(page_of(rows(0), 2).next, None);
+    fn a_record_is_missing_only_if_the_query_says_so_too() {
+        let page = |count| Page { records: rows(count), total_size: 0, done: true, next: None };
+        let missing = |read, pages: Pages| is_missing(&Err(read), &pages);
+        assert!(missing(refused(404, "NOT_FOUND"), vec![Ok(page(0))]));
+        assert!(missing(refused(404, "ENTITY_IS_DELETED"), vec![Ok(page(0))]));
+        assert!(missing(refused(404, "NOT_FOUND"), vec![Err(refused(400, "MALFORMED_QUERY"))]));
+        assert!(!missing(refused(404, "NOT_FOUND"), vec![Ok(page(1))]));
+        assert!(!missing(refused(404, "NOT_FOUND"), vec![Err(refused(400, "QUERY_TIMEOUT"))]));
+        assert!(!missing(refused(404, "NOT_FOUND"), Vec::new()));
+        assert!(!missing(refused(403, "INSUFFICIENT_ACCESS"), vec![Ok(page(0))]));
+        assert!(!is_missing(&Ok(rows(1).remove(0)), &vec![Ok(page(0))]));
     }
 }

@@ -36,6 +36,13 @@ impl Schema {
         visible.map(|field| field.name.clone()).collect()
     }
 
+    /// Returns the schema of these objects; others are hidden.
+    #[cfg(test)]
+    pub(crate) fn of(describes: impl IntoIterator<Item = ObjectDescribe>) -> Self {
+        let entry = |describe: ObjectDescribe| (describe.summary.name.clone(), Some(Arc::new(describe)));
+        Self(describes.into_iter().map(entry).collect())
+    }
+
     fn insert(&mut self, object: ObjectName, describe: Option<Arc<ObjectDescribe>>) {
         self.0.insert(object, describe);
     }

@@ -179,6 +179,30 @@ fn every_platform_route_takes_the_tenants_header() {
     }
 }
 
+/// The gateway's answers are those of every route: no caller, no scope, too many requests, a function that failed or was late.
+#[test]
+fn every_platform_route_describes_the_failures_of_all_routes() {
+    let openapi = openapi();
+    for route in scopes().keys() {
+        let (method, path) = route.split_once(' ').unwrap();
+        let responses = openapi["paths"][path][method.to_lowercase()]["responses"].as_object().unwrap();
+        for status in ["400", "401", "403", "429", "500", "503"] {
+            assert!(responses.contains_key(status), "{route} does not describe {status}");
+        }
+    }
+}
+
+#[test]
+fn every_read_has_an_example_of_its_response() {
+    let openapi = openapi();
+    for route in scopes().keys().filter(|route| route.starts_with("GET ")) {
+        let response = &openapi["paths"][&route[4..]]["get"]["responses"]["200"];
+        let reference = response["$ref"].as_str().and_then(|reference| openapi.pointer(&reference[1..]));
+        let content = &reference.unwrap_or(response)["content"]["application/json"];
+        assert!(content.get("example").or(content.get("examples")).is_some(), "{route}");
+    }
+}
+
 #[test]
 fn every_reference_resolves() {
     let openapi = openapi();

@@ -1,7 +1,7 @@
 //! Configuration and dependencies.
 
 use mirroring::{FieldCache, MirroredFields};
-use runtime::{Aws, Days, Env, EnvError, Salesforce, SalesforceConfig};
+use runtime::{Aws, DEFAULT_MIRRORED_OBJECTS, Days, Env, EnvError, Salesforce, SalesforceConfig};
 use salesforce::{Clock, ObjectName};
 use store::{Budgets, ChangeHint, Cursors, Deliveries, Orgs, Queue, Records};
 
@@ -20,8 +20,8 @@ pub struct Config {
     pub budgets_table: String,
     /// `CURSORS_TABLE`: read, to know which objects the refresh scans.
     pub cursors_table: String,
-    /// `MIRRORED_OBJECTS`: the objects that the refresh scans, separated by commas. Account, Contact, Lead and Opportunity by
-    /// default.
+    /// `MIRRORED_OBJECTS`: the objects that the refresh scans, separated by commas.
+    /// [`DEFAULT_MIRRORED_OBJECTS`] by default.
     pub mirrored_objects: Vec<ObjectName>,
     /// `RECORD_UPSERT_QUEUE_URL`: the queue of hints; deferred hints are sent to it again.
     pub record_upsert_queue_url: String,
@@ -50,7 +50,7 @@ impl Config {
             deliveries_table: env.required("DELIVERIES_TABLE")?,
             budgets_table: env.required("BUDGETS_TABLE")?,
             cursors_table: env.required("CURSORS_TABLE")?,
-            mirrored_objects: env.list_or("MIRRORED_OBJECTS", "Account,Contact,Lead,Opportunity")?,
+            mirrored_objects: env.list_or("MIRRORED_OBJECTS", DEFAULT_MIRRORED_OBJECTS)?,
             record_upsert_queue_url: env.required("RECORD_UPSERT_QUEUE_URL")?,
             dead_letters_queue_url: env.required("DEAD_LETTERS_QUEUE_URL")?,
             delivery_retention: env.parsed_or("DELIVERY_RETENTION_DAYS", Days(14))?,
@@ -99,6 +99,7 @@ impl Deps {
             salesforce: Salesforce::from_config(aws, config.salesforce)?,
             orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
             records: Records::new(aws.dynamodb(), config.records_table)
+                .with_clock(aws.clock())
                 .with_tombstone_retention(config.tombstone_retention.duration()),
             deliveries: Deliveries::new(aws.dynamodb(), config.deliveries_table)
                 .with_retention(config.delivery_retention.duration()),

@@ -1,9 +1,9 @@
 //! Configuration and dependencies.
 
+use runtime::Cache;
 use runtime::{Aws, Env, EnvError};
 use salesforce::{Clock, ObjectName, OrgId};
-use store::Origins;
-use writes::Cache;
+use store::{ChangeHint, Origins, Queue};
 
 use crate::WritableObjects;
 use crate::target::Target;
@@ -15,6 +15,10 @@ pub struct Config {
     pub ledger: writes::Config,
     /// `ORIGINS_TABLE`: the origins of changes that writes made.
     pub origins_table: String,
+    /// `RECORD_UPSERT_QUEUE_URL`: the queue of hints.
+    pub record_upsert_queue_url: String,
+    /// `MIRRORED_OBJECTS`: the mirrored objects, separated by commas. Account, Contact, Lead and Opportunity by default.
+    pub mirrored_objects: Vec<ObjectName>,
     /// `WRITABLE_OBJECTS`: the objects whose records the platform may write, separated by commas, or `*`. Account, Contact,
     /// Lead and Opportunity by default.
     pub writable_objects: WritableObjects,
@@ -29,6 +33,8 @@ impl Config {
         Ok(Self {
             ledger: writes::Config::from_env(env)?,
             origins_table: env.required("ORIGINS_TABLE")?,
+            record_upsert_queue_url: env.required("RECORD_UPSERT_QUEUE_URL")?,
+            mirrored_objects: env.list_or("MIRRORED_OBJECTS", "Account,Contact,Lead,Opportunity")?,
             writable_objects: env.parsed_or("WRITABLE_OBJECTS", WritableObjects::default())?,
         })
     }
@@ -41,6 +47,10 @@ pub struct Deps {
     pub ledger: writes::Deps,
     /// The records that writes changed, so that `record-events` can mark their events as echoes.
     pub origins: Origins,
+    /// The queue of hints, which bring the written records into the mirror.
+    pub hints: Queue<ChangeHint>,
+    /// The mirrored objects.
+    pub mirrored_objects: Vec<ObjectName>,
     /// The objects whose records the platform may write.
     pub writable_objects: WritableObjects,
     /// The described objects.
@@ -74,6 +84,8 @@ impl Deps {
         Ok(Self {
             ledger: writes::Deps::new(aws, config.ledger)?,
             origins: Origins::new(aws.dynamodb(), config.origins_table),
+            hints: Queue::new(aws.sqs(), config.record_upsert_queue_url, aws.clock()),
+            mirrored_objects: config.mirrored_objects,
             writable_objects: config.writable_objects,
             targets: Targets::new(aws.clock()),
         })

@@ -14,6 +14,7 @@
 mod attempt;
 pub mod batch;
 mod config;
+mod hints;
 mod http;
 mod origins;
 mod ownership;

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use runtime::token_broker::Operation;
-use runtime::{Aws, Env, EnvError};
+use runtime::{Aws, DEFAULT_MIRRORED_OBJECTS, Env, EnvError};
 use salesforce::{ApiVersion, Clock, HostPolicy, Http, ObjectName, Timeouts};
 use store::{Apps, Connections, Orgs, Protection, TokenVault};
 
@@ -74,7 +74,7 @@ fn operations(names: &str) -> Result<Vec<Operation>, EnvError> {
 /// The objects that the user of a team connection must have access to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Objects {
-    /// `MIRRORED_OBJECTS`: read. Account, Contact, Lead and Opportunity by default.
+    /// `MIRRORED_OBJECTS`: read. [`DEFAULT_MIRRORED_OBJECTS`] by default.
     pub mirrored: Vec<ObjectName>,
     /// The mirrored objects among `WRITABLE_OBJECTS`: create and edit as well. With `*` it is not known which objects the
     /// platform writes, so these are the mirrored ones among the default of `WRITABLE_OBJECTS`; Salesforce refuses a write of
@@ -82,16 +82,16 @@ pub struct Objects {
     pub written: Vec<ObjectName>,
 }
 
-/// The default of `MIRRORED_OBJECTS` and of `WRITABLE_OBJECTS`.
-const DEFAULT_OBJECTS: &str = "Account,Contact,Lead,Opportunity";
+/// The default of `WRITABLE_OBJECTS`.
+const DEFAULT_WRITABLE_OBJECTS: &str = "Account,Contact,Lead,Opportunity";
 
 impl Objects {
     fn from_env(env: &Env) -> Result<Self, EnvError> {
-        let mirrored: Vec<ObjectName> = env.list_or("MIRRORED_OBJECTS", DEFAULT_OBJECTS)?;
+        let mirrored: Vec<ObjectName> = env.list_or("MIRRORED_OBJECTS", DEFAULT_MIRRORED_OBJECTS)?;
         let any = env.optional("WRITABLE_OBJECTS").is_some_and(|names| names.trim() == "*");
         let writable: Vec<ObjectName> = match any {
-            true => DEFAULT_OBJECTS.split(',').map(ObjectName::from_static).collect(),
-            false => env.list_or("WRITABLE_OBJECTS", DEFAULT_OBJECTS)?,
+            true => DEFAULT_WRITABLE_OBJECTS.split(',').map(ObjectName::from_static).collect(),
+            false => env.list_or("WRITABLE_OBJECTS", DEFAULT_WRITABLE_OBJECTS)?,
         };
         let written = mirrored.iter().filter(|object| writable.contains(object)).cloned().collect();
         Ok(Self { mirrored, written })
@@ -203,6 +203,14 @@ mod tests {
         for default in ["", "*", "Account,Contact,Lead,Opportunity"] {
             assert_eq!(objects(default), ["Account"], "{default}");
         }
+    }
+
+    #[test]
+    fn what_is_only_mirrored_by_default_is_only_read() {
+        let objects = Objects::from_env(&Env::from_pairs([("OTHER", "")])).unwrap();
+        let names = |objects: &[ObjectName]| objects.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        assert_eq!(names(&objects.mirrored), DEFAULT_MIRRORED_OBJECTS);
+        assert_eq!(names(&objects.written), DEFAULT_WRITABLE_OBJECTS);
     }
 
     #[test]

@@ -115,6 +115,7 @@ fn cells(delivery: &Delivery) -> [String; 3] {
     let source = match delivery.source {
         Source::OutboundMessage => "message",
         Source::ChangeDataCapture => "event",
+        Source::Write => "write",
     };
     [times, format!("{record}\n{source} {}", delivery.delivery_id), outcome(&delivery.outcome)]
 }

@@ -32,6 +32,7 @@ const LOG: &str = "demo.log";
 Examples:
   cargo dev demo
   cargo dev demo --json
+  cargo dev demo --stay
   cargo dev demo --crm-data ./crm-data
 
 Exit codes:
@@ -43,6 +44,9 @@ pub(crate) struct DemoArgs {
     /// Print one JSON object for each step, one on each line, instead of a checklist.
     #[arg(long)]
     json: bool,
+    /// Keep the stack with its data until Ctrl-C if every step succeeded.
+    #[arg(long)]
+    stay: bool,
     /// Folder with CRM data (sObject trees and CSV files) to load into the org. Default: only the org's own sample records.
     #[arg(long, value_name = "DIR")]
     crm_data: Option<PathBuf>,
@@ -68,7 +72,7 @@ async fn run_steps(runner: &mut Runner, args: &DemoArgs) -> Result<(), StepFaile
     let backfill = sync::backfill(&scenario, runner.progress());
     let counts = runner.step("backfill-mirrored", sync::BACKFILL_TITLE, backfill).await?;
     if args.crm_data.is_some() {
-        runner.print_table(&counts.to_string());
+        runner.print_in_checklist(&counts.to_string());
     }
     let edit = sync::edit(&scenario, webhook_url);
     let edit = runner.step("edit-mirrored", "An edit in Salesforce reaches the mirror", edit).await?;
@@ -80,7 +84,12 @@ async fn run_steps(runner: &mut Runner, args: &DemoArgs) -> Result<(), StepFaile
     let note = write::note(&scenario, written);
     runner.step("note-written", "The platform writes a note linked to two records", note).await?;
     let checks = final_checks::run(&scenario, &log);
-    runner.step("nothing-left", "All queues are empty, and no permission is missing", checks).await
+    runner.step("nothing-left", "All queues are empty, and no permission is missing", checks).await?;
+    if args.stay {
+        runner.print_in_checklist(&format!("The stack stays at {} until Ctrl-C.", scenario.url()));
+        std::future::pending::<()>().await;
+    }
+    Ok(())
 }
 
 async fn start(progress: Progress, log: &Path, crm_data: Option<PathBuf>) -> Result<StepOutput<Stack>> {

@@ -27,6 +27,7 @@ async fn create_tables_creates_the_tables_of_the_template() {
         "origins",
         "pipelines",
         "records",
+        "users",
         "write_order",
         "writes",
     ];

@@ -13,7 +13,7 @@ use crate::{Caller, Problem, ProblemCode};
 
 mod data_fault;
 
-use data_fault::{describe_data, describe_query};
+use data_fault::{describe_data, describe_path, describe_query};
 
 /// The size limit of a JSON body.
 pub const MAX_JSON_BYTES: usize = 5 * 1024 * 1024;
@@ -65,7 +65,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathOf<
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         match Path::from_request_parts(parts, state).await {
             Ok(Path(path)) => Ok(Self(path)),
-            Err(rejection) => Err(Problem::invalid(rejection.body_text())),
+            Err(rejection) => Err(Problem::invalid(describe_path(&rejection.body_text()))),
         }
     }
 }

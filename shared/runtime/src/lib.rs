@@ -18,6 +18,7 @@
 
 mod api_calls;
 mod aws;
+mod cache;
 pub mod caller;
 mod chain;
 mod closing_line;
@@ -40,13 +41,15 @@ mod serve;
 pub mod sqs;
 mod start;
 pub mod token_broker;
+mod users;
 
 pub use api_calls::record_api_calls;
 pub use aws::Aws;
+pub use cache::Cache;
 pub use caller::{Caller, CallerRules};
 pub use chain::Chain;
 pub use diagnostic::diagnostic;
-pub use env::{Days, Env, EnvError};
+pub use env::{DEFAULT_MIRRORED_OBJECTS, Days, Env, EnvError};
 pub use error::Error;
 pub use guard::{Guard, GuardedRouter, TenantOrg};
 pub use http_event::ClientCertificate;
@@ -56,6 +59,7 @@ pub use salesforce_access::{Salesforce, SalesforceConfig, host_policy};
 pub use serve::{serve_both, serve_both_until, serve_events, serve_events_until, serve_http};
 pub use start::start;
 pub use token_broker::{AppList, ConnectionManager, TokenBroker};
+pub use users::{Criterion, Users};
 
 /// An error of a `main`.
 pub type BoxError = lambda_runtime::Error;

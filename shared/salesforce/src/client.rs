@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::meter::Meter;
 use crate::transport::{Request, Response, Target};
-use crate::{ApiUsage, ApiVersion, Error, Http, MeterReading, Session, Sessions, Unusable};
+use crate::{ApiUsage, ApiVersion, Error, Http, InstanceUrl, MeterReading, Session, Sessions, Unusable};
 
 /// A client of Salesforce's APIs, for one connection.
 ///
@@ -26,6 +26,15 @@ impl Client {
     /// Creates a client that gets its sessions from `sessions`.
     pub fn new(http: Http, sessions: Arc<dyn Sessions>, version: ApiVersion) -> Self {
         Self { inner: Arc::new(Inner { http, sessions, version, meter: Meter::default() }) }
+    }
+
+    /// Returns the base URL of the org's API, as the current session has it.
+    ///
+    /// # Errors
+    ///
+    /// No session can be obtained.
+    pub async fn instance_url(&self) -> Result<InstanceUrl, Error> {
+        Ok(self.inner.sessions.session(None).await?.instance_url)
     }
 
     /// Returns the org's API usage as Salesforce reported it last.

@@ -1,5 +1,6 @@
 //! Describes: the metadata of objects and fields.
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -36,6 +37,9 @@ pub struct ObjectDescribe {
     /// The object itself.
     #[serde(flatten)]
     pub summary: ObjectSummary,
+    /// `true` if a search by text finds its records.
+    #[serde(default)]
+    pub searchable: bool,
     /// The fields that the user can access.
     pub fields: Vec<FieldDescribe>,
     /// The record types, including the master record type.
@@ -72,6 +76,12 @@ pub struct FieldDescribe {
     /// The number of digits after the decimal point; 0 for other types than numbers.
     #[serde(default)]
     pub scale: u32,
+    /// The number of digits of a number with a scale, those after the decimal point included; otherwise 0.
+    #[serde(default)]
+    pub precision: u32,
+    /// The number of digits of a whole number; otherwise 0.
+    #[serde(default)]
+    pub digits: u32,
     /// `true` if values that differ in case are different values.
     #[serde(default)]
     pub case_sensitive: bool,
@@ -84,6 +94,9 @@ pub struct FieldDescribe {
     /// `true` if Salesforce sets a default in a new record.
     #[serde(default)]
     pub defaulted_on_create: bool,
+    /// `true` for the field that names the object's records: `Name`, a task's `Subject`, ...
+    #[serde(default)]
+    pub name_field: bool,
     /// `true` if a WHERE clause can use it.
     #[serde(default)]
     pub filterable: bool,
@@ -114,15 +127,32 @@ pub struct FieldDescribe {
     /// The relationship name of a reference, for paths such as `Owner.Name`.
     #[serde(default)]
     pub relationship_name: Option<String>,
+    /// The place of a master-detail relationship among those of its object, from 0; `None` for another field.
+    #[serde(default)]
+    pub relationship_order: Option<u32>,
     /// The compound field that contains it: `BillingAddress` for `BillingCity`.
     #[serde(default)]
     pub compound_field_name: Option<String>,
     /// The picklist values of all record types together.
     #[serde(default)]
     pub picklist_values: Vec<PicklistEntry>,
+    /// The field whose value decides which of the picklist values can be selected.
+    #[serde(default)]
+    pub controller_name: Option<FieldName>,
     /// The default value, if it is a constant.
     #[serde(default)]
     pub default_value: Value,
+    /// The formula of the default value, if it has one.
+    #[serde(default)]
+    pub default_value_formula: Option<String>,
+}
+
+impl FieldDescribe {
+    /// Returns whether Salesforce refuses a new record of the user without a value for this field. A check box has always a value.
+    #[must_use]
+    pub fn is_required_on_create(&self) -> bool {
+        self.createable && !self.nillable && !self.defaulted_on_create && self.field_type != "boolean"
+    }
 }
 
 /// A value of a picklist in a describe.
@@ -138,6 +168,18 @@ pub struct PicklistEntry {
     pub label: Option<String>,
     /// The value that records hold.
     pub value: String,
+    /// The places of the controlling values that allow it, as a bitmap in base64; see [`PicklistEntry::is_valid_for`].
+    #[serde(default, skip_serializing)]
+    pub valid_for: Option<String>,
+}
+
+impl PicklistEntry {
+    /// Returns whether the value of the controlling field at this place, from 0 in the order of its describe, allows this value.
+    #[must_use]
+    pub fn is_valid_for(&self, place: usize) -> bool {
+        let bitmap = self.valid_for.as_deref().and_then(|text| BASE64_STANDARD.decode(text).ok()).unwrap_or_default();
+        bitmap.get(place / 8).is_some_and(|byte| byte & (0x80 >> (place % 8)) != 0)
+    }
 }
 
 /// A record type in a describe.
@@ -244,4 +286,47 @@ impl Client {
 #[derive(Deserialize)]
 struct Objects {
     sobjects: Vec<ObjectSummary>,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn field(json: Value) -> FieldDescribe {
+        let mut field = json!({
+            "name": "Industry", "label": "Industry", "type": "picklist", "nillable": false, "createable": true, "updateable": true,
+        });
+        field.as_object_mut().unwrap().extend(json.as_object().unwrap().clone());
+        serde_json::from_value(field).unwrap()
+    }
+
+    #[test]
+    fn a_field_is_required_if_nothing_else_gives_it_a_value() {
+        assert!(field(json!({})).is_required_on_create());
+        for change in [
+            json!({"nillable": true}),
+            json!({"createable": false}),
+            json!({"defaultedOnCreate": true}),
+            json!({"type": "boolean"}),
+        ] {
+            assert!(!field(change.clone()).is_required_on_create(), "{change}");
+        }
+    }
+
+    #[test]
+    fn the_bitmap_of_a_dependent_value_begins_with_the_highest_bit() {
+        let entry = |bits: &str| PicklistEntry {
+            active: true,
+            default_value: false,
+            label: None,
+            value: "Small".to_owned(),
+            valid_for: Some(bits.to_owned()),
+        };
+        // 0b1010_0000, 0b0000_0001
+        let places = |bits: &str| (0..24).filter(|place| entry(bits).is_valid_for(*place)).collect::<Vec<_>>();
+        assert_eq!(places("oAE="), [0, 2, 15]);
+        assert!(places("no base64").is_empty());
+    }
 }

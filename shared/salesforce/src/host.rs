@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use url::Url;
 
-use crate::Error;
+use crate::{Error, ObjectName, RecordId};
 
 /// The hosts that Ferry may connect to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,19 @@ impl InstanceUrl {
     /// Returns the origin, without a trailing slash.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Returns the URL of a record's page in Lightning Experience.
+    ///
+    /// A My Domain `NAME.my.salesforce.com` has its pages on `NAME.lightning.force.com`, also in a sandbox
+    /// (Salesforce Help, My Domain URL Formats). Other hosts lead to the page by a redirect.
+    #[must_use]
+    pub fn record_page(&self, object: &ObjectName, id: &RecordId) -> String {
+        let origin = match self.0.strip_suffix(".my.salesforce.com") {
+            Some(my_domain) => format!("{my_domain}.lightning.force.com"),
+            None => self.0.clone(),
+        };
+        format!("{origin}/lightning/r/{object}/{id}/view")
     }
 }
 
@@ -215,6 +228,23 @@ mod tests {
             "",
         ] {
             assert_eq!(parse(url, HostPolicy::SalesforceOnly), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_record_has_its_page_on_the_lightning_host() {
+        for (instance, page) in [
+            ("https://acme.my.salesforce.com", "https://acme.lightning.force.com"),
+            ("https://acme--uat.sandbox.my.salesforce.com", "https://acme--uat.sandbox.lightning.force.com"),
+            ("https://acme-dev-ed.develop.my.salesforce.com", "https://acme-dev-ed.develop.lightning.force.com"),
+            ("https://agency.my.salesforce.mil", "https://agency.my.salesforce.mil"),
+            ("https://na1.salesforce.com", "https://na1.salesforce.com"),
+            ("http://127.0.0.1:8590", "http://127.0.0.1:8590"),
+        ] {
+            let instance = InstanceUrl::parse(instance, HostPolicy::LoopbackToo).unwrap();
+            let id = "001dM00003jU9Gx".parse().unwrap();
+            let expected = format!("{page}/lightning/r/Account/001dM00003jU9GxQAK/view");
+            assert_eq!(instance.record_page(&ObjectName::from_static("Account"), &id), expected);
         }
     }
 

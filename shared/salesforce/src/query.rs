@@ -9,6 +9,7 @@ use crate::transport::Request;
 use crate::{Client, Error, FieldName, ObjectName, Record, RecordId, Soql, soql};
 
 const QUERY: &str = "query records";
+const READ: &str = "read the record";
 
 /// A page of rows.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,21 +76,44 @@ impl Client {
     pub async fn query_several(&self, queries: &[Soql]) -> Result<Vec<Result<Page, Error>>, Error> {
         let mut pages = Vec::with_capacity(queries.len());
         for queries in queries.chunks(MAX_QUERIES) {
-            let query = |(position, soql): (usize, &Soql)| Subrequest {
-                method: "GET",
-                // Encoded in full: a value such as `@{query0.id}` must not become a reference to another subrequest.
-                url: format!("query?q={}", byte_serialize(soql.to_string().as_bytes()).collect::<String>()),
-                reference_id: format!("query{position}"),
-                body: None,
-            };
-            let requests = queries.iter().enumerate().map(query).collect();
+            let requests = queries.iter().enumerate().map(query_subrequest).collect();
             let responses = self.send_composite(&CompositeRequest { all_or_none: false, requests }).await?;
-            let page = |response: CompositeResponse| {
-                response.json::<Rows>(QUERY).and_then(|rows| Page::from_rows(rows, QUERY))
-            };
-            pages.extend(responses.into_iter().map(page));
+            pages.extend(responses.into_iter().map(Page::from_subresponse));
         }
         Ok(pages)
+    }
+
+    /// Fetches a record with these fields, or with all that the user may see if there are none, and the first pages of at most
+    /// [`MAX_QUERIES`] queries, each with its own error, in one call.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] for more queries; those of the whole request.
+    pub async fn record_and_rows(
+        &self,
+        (object, id): (&ObjectName, RecordId),
+        fields: &[FieldName],
+        queries: &[Soql],
+    ) -> Result<(Result<Record, Error>, Vec<Result<Page, Error>>), Error> {
+        if queries.len() > MAX_QUERIES {
+            return Err(Error::Invalid { what: "composite request", reason: "has more than 5 queries" });
+        }
+        let names: Vec<&str> = fields.iter().map(FieldName::as_str).collect();
+        let selection = if names.is_empty() { String::new() } else { format!("?fields={}", names.join(",")) };
+        let record = Subrequest {
+            method: "GET",
+            url: format!("sobjects/{object}/{id}{selection}"),
+            reference_id: "record".to_owned(),
+            body: None,
+        };
+        let requests = std::iter::once(record).chain(queries.iter().enumerate().map(query_subrequest)).collect();
+        let responses = self.send_composite(&CompositeRequest { all_or_none: false, requests }).await?;
+        let mut responses = responses.into_iter();
+        let invalid = |what| Error::InvalidResponse { operation: READ, what };
+        let record = responses.next().ok_or_else(|| invalid("no response for the record"))?;
+        let record = record.json::<Value>(READ);
+        let record = record.and_then(|row| Record::from_json(row).ok_or_else(|| invalid("not a record")));
+        Ok((record, responses.map(Page::from_subresponse).collect()))
     }
 
     /// Fetches the next page.
@@ -134,6 +158,16 @@ impl Client {
     }
 }
 
+fn query_subrequest((position, soql): (usize, &Soql)) -> Subrequest {
+    Subrequest {
+        method: "GET",
+        // Encoded in full: a value such as `@{query0.id}` must not become a reference to another subrequest.
+        url: format!("query?q={}", byte_serialize(soql.to_string().as_bytes()).collect::<String>()),
+        reference_id: format!("query{position}"),
+        body: None,
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Rows {
@@ -145,6 +179,10 @@ struct Rows {
 }
 
 impl Page {
+    fn from_subresponse(response: CompositeResponse) -> Result<Self, Error> {
+        response.json::<Rows>(QUERY).and_then(|rows| Self::from_rows(rows, QUERY))
+    }
+
     /// Builds a page. A page with `done: false` but without a cursor is an error, not the last page.
     fn from_rows(rows: Rows, operation: &'static str) -> Result<Self, Error> {
         let invalid = |what| Error::InvalidResponse { operation, what };

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use crate::{Decimal, FieldName, ObjectName, RecordId, datetime};
 
@@ -31,6 +32,8 @@ pub enum Literal {
     Text(String),
     /// A date-time.
     DateTime(Timestamp),
+    /// A day.
+    Date(Date),
     /// A whole number.
     Number(i64),
     /// A decimal number.
@@ -82,6 +85,26 @@ impl Soql {
     pub fn limit(self, rows: u32) -> Self {
         Self { limit: Some(rows), ..self }
     }
+
+    /// Renders the query as the part of a search that returns an object: `Account(Id, Name LIMIT 5)`.
+    pub(crate) fn returned(&self) -> String {
+        format!("{}({}{})", self.object, self.select, self.clauses())
+    }
+
+    /// Renders the clauses after FROM, each with a space before it.
+    fn clauses(&self) -> String {
+        let mut clauses = String::new();
+        if let Some(condition) = &self.condition {
+            clauses.push_str(&format!(" WHERE {}", condition.0));
+        }
+        if !self.order.is_empty() {
+            clauses.push_str(&format!(" ORDER BY {}", self.order.join(", ")));
+        }
+        if let Some(rows) = self.limit {
+            clauses.push_str(&format!(" LIMIT {rows}"));
+        }
+        clauses
+    }
 }
 
 impl Selection {
@@ -99,17 +122,7 @@ impl Selection {
 
 impl fmt::Display for Soql {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SELECT {} FROM {}", self.select, self.object)?;
-        if let Some(condition) = &self.condition {
-            write!(f, " WHERE {}", condition.0)?;
-        }
-        if !self.order.is_empty() {
-            write!(f, " ORDER BY {}", self.order.join(", "))?;
-        }
-        match self.limit {
-            Some(rows) => write!(f, " LIMIT {rows}"),
-            None => Ok(()),
-        }
+        write!(f, "SELECT {} FROM {}{}", self.select, self.object, self.clauses())
     }
 }
 
@@ -132,9 +145,19 @@ pub fn eq(field: &FieldName, value: impl Into<Literal>) -> Condition {
     compare(field, "=", value)
 }
 
+/// Creates the condition `field != value`; [`Literal::Null`] matches every value.
+pub fn ne(field: &FieldName, value: impl Into<Literal>) -> Condition {
+    compare(field, "!=", value)
+}
+
 /// Creates the condition `field < value`.
 pub fn lt(field: &FieldName, value: impl Into<Literal>) -> Condition {
     compare(field, "<", value)
+}
+
+/// Creates the condition `field <= value`.
+pub fn le(field: &FieldName, value: impl Into<Literal>) -> Condition {
+    compare(field, "<=", value)
 }
 
 /// Creates the condition `field > value`.
@@ -157,6 +180,19 @@ pub fn in_<V: Into<Literal>>(field: &FieldName, values: impl IntoIterator<Item =
     }
 }
 
+/// Creates the condition that a text begins with `prefix`, without regard to case.
+pub fn starts_with(field: &FieldName, prefix: &str) -> Condition {
+    // The wildcards of LIKE are escaped as the quote is.
+    let prefix = quote(prefix).replace('%', "\\%").replace('_', "\\_");
+    Condition(format!("{field} LIKE {}%'", prefix.strip_suffix('\'').unwrap_or(&prefix)))
+}
+
+/// Creates the condition `field IN (query)`: a semi-join, which Salesforce accepts beside other conditions only if AND combines
+/// them.
+pub fn in_rows(field: &FieldName, rows: &Soql) -> Condition {
+    Condition(format!("{field} IN ({rows})"))
+}
+
 fn compare(field: &FieldName, operator: &str, value: impl Into<Literal>) -> Condition {
     Condition(format!("{field} {operator} {}", value.into()))
 }
@@ -166,6 +202,7 @@ impl fmt::Display for Literal {
         match self {
             Self::Text(text) => f.write_str(&quote(text)),
             Self::DateTime(time) => f.write_str(&datetime::render(*time)),
+            Self::Date(date) => write!(f, "{date}"),
             Self::Number(number) => write!(f, "{number}"),
             Self::Decimal(number) => write!(f, "{number}"),
             Self::Boolean(true) => f.write_str("TRUE"),
@@ -223,6 +260,12 @@ impl From<&RecordId> for Literal {
 impl From<Timestamp> for Literal {
     fn from(time: Timestamp) -> Self {
         Self::DateTime(time)
+    }
+}
+
+impl From<Date> for Literal {
+    fn from(date: Date) -> Self {
+        Self::Date(date)
     }
 }
 
@@ -294,6 +337,25 @@ mod tests {
             "SELECT Id, Owner.Name, (SELECT Id, Name FROM Contacts ORDER BY SystemModstamp DESC NULLS LAST LIMIT 5) \
              FROM Account WHERE Name = 'x'"
         );
+    }
+
+    #[test]
+    fn a_prefix_is_escaped() {
+        assert_eq!(starts_with(&NAME, "acme.com").0, "Name LIKE 'acme.com%'");
+        assert_eq!(starts_with(&NAME, r"50%_o'\").0, r"Name LIKE '50\%\_o\'\\%'");
+    }
+
+    #[test]
+    fn a_semi_join_and_a_day_are_rendered() {
+        let relation = ObjectName::from_static("EmailMessageRelation");
+        let rows = Soql::select(&[FieldName::from_static("EmailMessageId")]).from(&relation);
+        let rows = rows.where_(eq(&FieldName::from_static("RelationId"), "x"));
+        assert_eq!(
+            in_rows(&ID, &rows).0,
+            "Id IN (SELECT EmailMessageId FROM EmailMessageRelation WHERE RelationId = 'x')"
+        );
+        let day = jiff::civil::date(2026, 11, 9);
+        assert_eq!(le(&FieldName::from_static("ActivityDate"), day).0, "ActivityDate <= 2026-11-09");
     }
 
     #[test]

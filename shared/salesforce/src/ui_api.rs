@@ -20,6 +20,9 @@ pub struct Picklist {
     /// The values of the controlling field, with their indexes.
     #[serde(default)]
     pub controller_values: BTreeMap<String, u32>,
+    /// The value that a new record gets.
+    #[serde(default)]
+    pub default_value: Option<PicklistValue>,
 }
 
 /// A picklist value.

@@ -17,6 +17,8 @@ pub enum Source {
     OutboundMessage,
     /// A change event of Change Data Capture.
     ChangeDataCapture,
+    /// A write of Ferry's own: the record is read without waiting for Salesforce's message, which may not come.
+    Write,
 }
 
 /// A reference to a record of an org.

@@ -51,6 +51,7 @@ pub mod records;
 mod table;
 pub mod time;
 pub mod token_vault;
+pub mod user_mappings;
 pub mod webhook_secret;
 pub mod writes;
 
@@ -82,9 +83,13 @@ pub use origins::{Origins, SavedVersion};
 pub use owner_policy::WriteRoute;
 pub use pipelines::{Pipeline, PipelineChanges, Pipelines, Stage};
 pub use queues::{Message, NewDeadLetter, Queue, RefreshKind, RefreshTask, WriteTask};
-pub use records::{ApplyOutcome, Change, MirrorRecord, RecordCount, RecordPage, Records, Tombstone};
+pub use records::{
+    ApplyOutcome, Change, ChangeKey, ChangedPage, ChangedRecord, ChangesFrom, MirrorRecord, RecordCount, RecordPage,
+    Records, Tombstone,
+};
 pub use table::PageKey;
 pub use token_vault::{Protection, TokenGrant, TokenVault, Tokens};
+pub use user_mappings::{UserMapping, UserMappings};
 pub use webhook_secret::{SecretHash, WebhookSecret};
 pub use writes::order::{Place, RecordKey, WriteOrder};
 pub use writes::{BeginOutcome, NewWrite, Obstacle, QueuedState, WaitingFor, Write, WriteKind, WriteState, Writes};

@@ -10,7 +10,9 @@ use serde_json::{Map, Value};
 
 use crate::ids::WriteId;
 use crate::table::{Rows, Table, from_item};
-use crate::{Error, PageKey, authorizations, budgets, cursors, deliveries, origins, pipelines, records, writes};
+use crate::{
+    Error, PageKey, authorizations, budgets, cursors, deliveries, origins, pipelines, records, user_mappings, writes,
+};
 
 /// A table with rows of orgs. The tables `orgs` and `connections`, which need more than a deletion, are not among them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -34,11 +36,13 @@ pub enum OrgTable {
     Budgets,
     /// The connect links and consents that name the org.
     Authorizations,
+    /// The mappings of the platform's users.
+    Users,
 }
 
 impl OrgTable {
     /// Every table, the largest first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Records,
         Self::Pipelines,
         Self::Cursors,
@@ -48,6 +52,7 @@ impl OrgTable {
         Self::Origins,
         Self::Budgets,
         Self::Authorizations,
+        Self::Users,
     ];
 
     /// Returns the name of the table without the stack's.
@@ -63,6 +68,7 @@ impl OrgTable {
             Self::Origins => "origins",
             Self::Budgets => "budgets",
             Self::Authorizations => "authorizations",
+            Self::Users => "users",
         }
     }
 
@@ -77,6 +83,7 @@ impl OrgTable {
             Self::Origins => origins::rows_of_org(org),
             Self::Budgets => budgets::rows_of_org(org),
             Self::Authorizations => authorizations::rows_of_org(org),
+            Self::Users => user_mappings::rows_of_org(org),
         }
     }
 }
@@ -135,7 +142,7 @@ impl OrgData {
     }
 
     fn table(&self, table: OrgTable) -> &Table {
-        let [records, pipelines, cursors, deliveries, writes, write_order, origins, budgets, authorizations] =
+        let [records, pipelines, cursors, deliveries, writes, write_order, origins, budgets, authorizations, users] =
             &self.tables;
         match table {
             OrgTable::Records => records,
@@ -147,6 +154,7 @@ impl OrgData {
             OrgTable::Origins => origins,
             OrgTable::Budgets => budgets,
             OrgTable::Authorizations => authorizations,
+            OrgTable::Users => users,
         }
     }
 

@@ -14,7 +14,7 @@ use salesforce::{Classify, Condition, RecordId, Retry};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::ConnectionId;
-pub use connected::{Connected, FoundUser, UserKey, choose_reader};
+pub use connected::{Connected, FoundUser, KnownBy, UserKey, choose_reader};
 
 /// The policy for writes on behalf of a rep (`OWNER_POLICY`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -166,8 +166,9 @@ impl RouteError {
                 "Send the rep a personal connect link (POST /v1/connect-links), then send the request again."
             }
             Self::RepUnknown | Self::RepAmbiguous => {
-                "Send the rep a personal connect link (POST /v1/connect-links), or ask an administrator of the org to \
-                 set the Federation ID of the rep's user to the platform's user id; then send the request again."
+                "Send the rep a personal connect link (POST /v1/connect-links), map the rep to a Salesforce user (PUT \
+                 /v1/orgs/{org}/users/{platform_user}), or ask an administrator of the org to set the Federation ID of the \
+                 rep's user to the platform's user id; then send the request again."
             }
             Self::RepInactive => {
                 "Ask an administrator of the org to activate the user, or send the request without `as`, so that the \

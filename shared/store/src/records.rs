@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
-use salesforce::{ObjectName, OrgId, Record, RecordId};
+use salesforce::{Clock, ObjectName, OrgId, Record, RecordId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -15,11 +15,13 @@ use crate::time;
 mod applying;
 mod concurrency;
 mod erasing;
+pub mod index;
 pub mod rule;
 
 pub(crate) use erasing::rows_of_org;
 
 pub use applying::THROTTLE_TIMEOUT;
+pub use index::{ChangeKey, ChangedPage, ChangedRecord, ChangesFrom, SETTLING_TIME};
 pub use rule::ApplyOutcome;
 
 /// A row of the mirror. It deserializes from a stream image too (`serde_dynamo::from_item`). Its serialized form is the
@@ -104,6 +106,7 @@ pub struct RecordCount {
 pub struct Records {
     table: Table,
     tombstone_retention: SignedDuration,
+    clock: Clock,
 }
 
 /// The time for which a tombstone is stored, unless the deployment sets another.
@@ -116,7 +119,14 @@ pub const TOMBSTONE_RETENTION: SignedDuration = SignedDuration::from_hours(90 * 
 impl Records {
     /// Creates a client for the table of this name.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        Self { table: Table::new(client, table), tombstone_retention: TOMBSTONE_RETENTION }
+        let table = Table::new(client, table);
+        Self { table, tombstone_retention: TOMBSTONE_RETENTION, clock: Clock::system() }
+    }
+
+    /// Takes the times of changes from this clock, in place of the system's.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
     }
 
     /// Sets the time for which a tombstone is stored, counted from the read that found the deletion.
@@ -125,14 +135,18 @@ impl Records {
         Self { tombstone_retention, ..self }
     }
 
-    /// Returns the item of a row. A tombstone expires.
-    fn item(&self, row: &MirrorRecord) -> Result<Item, Error> {
+    /// Returns the item of a row, with its place in the indexes. A tombstone expires, an erased row does not.
+    fn item(&self, row: &MirrorRecord, changed_at: Timestamp) -> Result<Item, Error> {
         let mut item = row.to_item()?;
-        if row.deleted {
+        item.extend(index::attributes(row, changed_at));
+        if row.deleted && !row.erased {
             let expires_at = row.read_at.saturating_add(self.tombstone_retention).unwrap_or(row.read_at);
             item.insert("expires_at".to_owned(), number(expires_at.as_second()));
         }
-        Ok(item)
+        match item_bytes(&item) {
+            0..=MAX_ITEM_BYTES => Ok(item),
+            size_bytes => Err(Error::TooLarge { operation: "store the record", size_bytes, limit: ITEM_LIMIT }),
+        }
     }
 
     /// Returns the row, which may be a tombstone, or `None` if the mirror has no such record.
@@ -262,10 +276,7 @@ impl MirrorRecord {
     fn to_item(&self) -> Result<Item, Error> {
         let mut item = to_item("apply the change", self)?;
         item.insert("partition".to_owned(), text(partition(self.org_id, &self.object)));
-        match item_bytes(&item) {
-            0..=MAX_ITEM_BYTES => Ok(item),
-            size_bytes => Err(Error::TooLarge { operation: "store the record", size_bytes, limit: ITEM_LIMIT }),
-        }
+        Ok(item)
     }
 }
 

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
@@ -22,10 +21,13 @@ use tokio::sync::Semaphore;
 use crate::{Error, batch};
 
 mod difference;
+mod ordered;
 mod pages;
+mod puts;
 
 #[cfg(test)]
 pub(crate) use difference::changed;
+pub(crate) use ordered::{IndexPart, SortKeys};
 pub use pages::PageKey;
 pub(crate) use pages::{Place, Rows};
 
@@ -204,36 +206,6 @@ impl Table {
             .key_condition_expression("#partition = :partition")
             .expression_attribute_names("#partition", key)
             .expression_attribute_values(":partition", text(value))
-    }
-
-    /// Puts the item if `when` holds.
-    pub(crate) async fn put(
-        &self,
-        operation: &'static str,
-        item: Item,
-        when: Expression<'_>,
-    ) -> Result<Conditional<()>, Error> {
-        let _permit = self.puts.acquire().await;
-        let response = self
-            .client
-            .put_item()
-            .table_name(&self.name)
-            .set_item(Some(item))
-            .condition_expression(when.text)
-            .set_expression_attribute_names(names(&[when.text]))
-            .set_expression_attribute_values(values(when.values))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        match response {
-            Ok(_) => Ok(Conditional::Done(())),
-            Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(refusal)) => {
-                    Ok(Conditional::Refused(refusal.item.clone()))
-                }
-                _ => Err(Error::aws(operation)(error)),
-            },
-        }
     }
 
     /// Updates the item if `when` holds, and returns the new item.

@@ -58,7 +58,8 @@ async fn try_once<O: WriteOperation>(
 /// Applies the owner policy. The team's connection looks up the rep's Salesforce user where the policy needs it.
 async fn find_route<O>(deps: &Deps, org: OrgId, request: &WriteRequest<O>) -> Result<Route, Error> {
     let policy = if request.only_as_user { OwnerPolicy::RepOnly } else { deps.owner_policy };
-    let connected = Connected::load(&deps.connections, org, request.platform_user.as_ref()).await?;
+    let connected =
+        Connected::load(&deps.connections, &deps.user_mappings, org, request.platform_user.as_ref()).await?;
     let found = match connected.needed_look_up(policy) {
         Some(key) => Some(look_up(deps, org, key).await?),
         None => None,

@@ -1,11 +1,9 @@
 //! Configuration and dependencies of a function that writes to Salesforce.
 
-use runtime::{Aws, Days, Env, EnvError, Salesforce, SalesforceConfig, record_api_calls};
+use runtime::{Aws, Days, Env, EnvError, Salesforce, SalesforceConfig, Users, record_api_calls};
 use salesforce::{Client, Clock, OrgId};
 use store::owner_policy::OwnerPolicy;
-use store::{Budgets, Connections, Lane, Orgs, Queue, WriteOrder, WriteTask, Writes};
-
-use crate::Users;
+use store::{Budgets, Connections, Lane, Orgs, Queue, UserMappings, WriteOrder, WriteTask, Writes};
 
 /// The configuration, from environment variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +12,8 @@ pub struct Config {
     pub orgs_table: String,
     /// `CONNECTIONS_TABLE`.
     pub connections_table: String,
+    /// `USERS_TABLE`: the Salesforce users to whom reps are mapped.
+    pub users_table: String,
     /// `WRITES_TABLE`: the ledger of writes.
     pub writes_table: String,
     /// `WRITE_ORDER_TABLE`: the order of the writes of each record.
@@ -39,6 +39,7 @@ impl Config {
         Ok(Self {
             orgs_table: env.required("ORGS_TABLE")?,
             connections_table: env.required("CONNECTIONS_TABLE")?,
+            users_table: env.required("USERS_TABLE")?,
             writes_table: env.required("WRITES_TABLE")?,
             write_order_table: env.required("WRITE_ORDER_TABLE")?,
             budgets_table: env.required("BUDGETS_TABLE")?,
@@ -57,6 +58,8 @@ pub struct Deps {
     pub orgs: Orgs,
     /// The `connections` table.
     pub connections: Connections,
+    /// The Salesforce users to whom reps are mapped.
+    pub user_mappings: UserMappings,
     /// The ledger of writes.
     pub writes: Writes,
     /// The order of the writes of each record.
@@ -90,6 +93,7 @@ impl Deps {
         Ok(Self {
             orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
             connections: Connections::new(aws.dynamodb(), config.connections_table),
+            user_mappings: UserMappings::new(aws.dynamodb(), config.users_table),
             writes: Writes::new(aws.dynamodb(), config.writes_table).with_retention(config.retention.duration()),
             order: WriteOrder::new(aws.dynamodb(), config.write_order_table),
             budgets: Budgets::new(aws.dynamodb(), config.budgets_table),
@@ -115,6 +119,7 @@ mod tests {
         vec![
             ("ORGS_TABLE", "orgs"),
             ("CONNECTIONS_TABLE", "connections"),
+            ("USERS_TABLE", "users"),
             ("WRITES_TABLE", "writes"),
             ("WRITE_ORDER_TABLE", "write_order"),
             ("BUDGETS_TABLE", "budgets"),

@@ -6,7 +6,6 @@
 //! function's queue, and one that follows an unfinished write of the same record waits for that.
 
 mod attempt;
-mod cache;
 mod config;
 mod counts;
 mod defect;
@@ -21,9 +20,7 @@ mod response;
 #[cfg(test)]
 mod samples;
 mod settle;
-mod users;
 
-pub use cache::Cache;
 pub use config::{Config, Deps};
 pub use defect::{Defect, unknown_members};
 pub use error::Error;
@@ -31,4 +28,3 @@ pub use hidden::Hidden;
 pub use ledger::{accept, handle, load, require_active};
 pub use operation::{Attempted, WriteOperation, WriteRequest};
 pub use response::{LedgerView, response};
-pub use users::Users;

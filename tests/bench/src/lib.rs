@@ -20,7 +20,8 @@
 //!
 //! The program `start-up` prints size, start-up time, latency and memory of function binaries, or compares two builds;
 //! `refresh-crowd` prints how long callers wait after their access token expired; `hints-to-mirror` prints how fast
-//! `record-upsert` brings changed records into the mirror ([`Upserts`]).
+//! `record-upsert` brings changed records into the mirror ([`Upserts`]); `record-views` prints how long `record-read` takes for a
+//! view over a Salesforce that takes its time ([`Views`]).
 
 mod crowd;
 mod measure;
@@ -29,6 +30,7 @@ mod report;
 mod runtime_api;
 mod subject;
 mod upserts;
+mod views;
 
 pub use crowd::{Crowd, Outcomes};
 pub use measure::{Plan, Summary, measure};
@@ -37,3 +39,4 @@ pub use report::{comparison, table};
 pub use runtime_api::{InvocationResult, Outcome, RuntimeApi};
 pub use subject::{Subject, executables};
 pub use upserts::{Upsert, Upserts};
+pub use views::{ReadView, Views};

@@ -18,7 +18,7 @@ pub struct Subject {
 }
 
 /// Every variable that a function of Ferry requires, with addresses that nothing listens on.
-const ENVIRONMENT: [(&str, &str); 33] = [
+const ENVIRONMENT: [(&str, &str); 34] = [
     ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
     ("LOG_LEVEL", "info"),
     ("ORGS_TABLE", "bench-orgs"),
@@ -28,6 +28,7 @@ const ENVIRONMENT: [(&str, &str); 33] = [
     ("RECORDS_TABLE", "bench-records"),
     ("PIPELINES_TABLE", "bench-pipelines"),
     ("DELIVERIES_TABLE", "bench-deliveries"),
+    ("USERS_TABLE", "bench-users"),
     ("WRITES_TABLE", "bench-writes"),
     ("WRITE_ORDER_TABLE", "bench-write-order"),
     ("BUDGETS_TABLE", "bench-budgets"),
@@ -50,7 +51,7 @@ const ENVIRONMENT: [(&str, &str); 33] = [
     ("ONBOARDING_FUNCTION", "bench-onboarding"),
     ("PUBLIC_URL", "https://ferry.example.com"),
     ("WEBHOOK_URL", "https://ferry.example.com"),
-    ("MIRRORED_OBJECTS", "Account,Contact,Lead,Opportunity"),
+    ("MIRRORED_OBJECTS", "Account,Contact,Lead,Opportunity,OpportunityContactRole,Task,Event,User"),
     ("SALESFORCE_HOSTS", "salesforce"),
 ];
 

@@ -148,7 +148,7 @@ impl Upserts {
 }
 
 /// Returns the row of an active org, without which the function drops its hints.
-fn active_org(org_id: &str) -> HashMap<String, AttributeValue> {
+pub(crate) fn active_org(org_id: &str) -> HashMap<String, AttributeValue> {
     let at = "2026-11-22T09:00:00.000Z";
     let texts = [
         ("org_id", org_id),
@@ -169,7 +169,7 @@ fn has_text(row: &HashMap<String, AttributeValue>, wanted: &str) -> bool {
 }
 
 /// Serves the same response to every invocation, as a token broker with a valid token does. Returns its URL.
-async fn broker(response: Value) -> Result<(String, JoinSet<()>)> {
+pub(crate) async fn broker(response: Value) -> Result<(String, JoinSet<()>)> {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.context("loopback has no free port")?;
     let url = format!("http://{}", listener.local_addr()?);
     let routes = Router::new().fallback(move || std::future::ready(Json(response.clone())));
@@ -182,6 +182,6 @@ async fn broker(response: Value) -> Result<(String, JoinSet<()>)> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a stopwatch: measuring real time is what this crate is for")]
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }

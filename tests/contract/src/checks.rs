@@ -18,6 +18,7 @@ mod package;
 mod query;
 mod records;
 mod replication;
+mod search;
 mod soql;
 mod tokens;
 mod ui;
@@ -33,6 +34,7 @@ pub const AREAS: &[Area] = &[
     Area { name: "upsert", checks: upsert::CHECKS },
     Area { name: "query", checks: query::CHECKS },
     Area { name: "soql", checks: soql::CHECKS },
+    Area { name: "search", checks: search::CHECKS },
     Area { name: "collections", checks: collections::CHECKS },
     Area { name: "composite", checks: composite::CHECKS },
     Area { name: "conflicts", checks: conflicts::CHECKS },

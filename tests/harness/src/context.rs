@@ -346,6 +346,12 @@ impl TestContext {
         self.simulator.revoke_grants(&self.rep.username).unwrap();
     }
 
+    /// Makes the rep's connection one of this user's. The rep must not have called Salesforce yet.
+    pub fn connect_rep_as(&self, user: &User) {
+        let token = self.simulator.access_token(&user.username).unwrap();
+        self.held.lock().unwrap().insert(self.reps().connection_id(), token);
+    }
+
     /// Returns the kind of the rep's connection.
     pub fn reps(&self) -> ConnectionKind {
         ConnectionKind::Personal { platform_user: REP.parse().unwrap() }

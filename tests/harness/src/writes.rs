@@ -4,7 +4,7 @@ use aws_lambda_events::sqs::SqsEvent;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use store::owner_policy::OwnerPolicy;
-use store::{Budgets, Queue, WriteId, WriteOrder, Writes};
+use store::{Budgets, Queue, UserMappings, WriteId, WriteOrder, Writes};
 
 use crate::TestContext;
 
@@ -14,13 +14,14 @@ impl TestContext {
         writes::Deps {
             orgs: self.orgs.clone(),
             connections: self.connections.clone(),
+            user_mappings: UserMappings::new(self.dynamodb(), self.table("users")),
             writes: Writes::new(self.dynamodb(), self.table("writes")),
             order: WriteOrder::new(self.dynamodb(), self.table("write_order")),
             budgets: Budgets::new(self.dynamodb(), self.table("budgets")),
             queue: Queue::new(self.sqs(), self.queue_url(queue), self.clock.clone()),
             salesforce: self.salesforce.clone(),
             owner_policy,
-            users: writes::Users::new(self.clock.clone()),
+            users: runtime::Users::new(self.clock.clone()),
             clock: self.clock.clone(),
         }
     }

@@ -16,8 +16,8 @@ use store::erasures::LONGEST_INVOCATION;
 use store::{
     Authorization, AuthorizationId, Authorizations, Budgets, Change, Connections, CursorName, Cursors, DeadLetters,
     Deliveries, Delivery, DeliveryOutcome, ErasureTask, Erasures, Lane, NewWrite, Observation, OrgData, OrgTable,
-    Origins, Pipeline, Pipelines, Place, Purpose, Queue, RecordKey, RecordRef, Records, Source, Write, WriteKind,
-    WriteOrder, Writes,
+    Origins, Pipeline, Pipelines, Place, Purpose, Queue, RecordKey, RecordRef, Records, Source, UserMapping,
+    UserMappings, Write, WriteKind, WriteOrder, Writes,
 };
 
 pub(crate) use harness::run;
@@ -266,6 +266,14 @@ impl TestContext {
             expires_at: now + SignedDuration::from_hours(1),
         };
         Authorizations::new(self.dynamodb(), self.table("authorizations")).store(&link).await.unwrap();
+        let mapping = UserMapping {
+            org_id: org,
+            platform_user: "rep-2".parse().unwrap(),
+            tenant: "acme".parse().unwrap(),
+            user_id: "005000000000001".parse().unwrap(),
+            mapped_at: now,
+        };
+        UserMappings::new(self.dynamodb(), self.table("users")).store(&mapping).await.unwrap();
     }
 
     /// Stores this many records of an org without the apply rule, 25 to a request.

@@ -14,7 +14,8 @@ use salesforce::{Clock, HostPolicy, LoginHost, OrgId};
 use secret_scan::SecretScan;
 use serde_json::{Value, json};
 use store::{
-    ActivationRequest, Authorizations, BindingRight, Connections, Environment, Orgs, PublicApp, WebhookSecret,
+    ActivationRequest, Authorizations, BindingRight, Connections, Environment, Orgs, PublicApp, UserMappings,
+    WebhookSecret,
 };
 use tower::ServiceExt as _;
 
@@ -72,6 +73,16 @@ pub(crate) fn token(tenant: &str, scopes: &str) -> VerifiedIdentity {
     VerifiedIdentity::Jwt(claims.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
 }
 
+/// Returns the identity of a platform user's own token.
+pub(crate) fn user_token(user: &str) -> VerifiedIdentity {
+    let claims = [("tenant", "acme"), ("scope", ALL_SCOPES), ("user", user)];
+    VerifiedIdentity::Jwt(claims.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
+}
+
+fn rules() -> CallerRules {
+    CallerRules { user_claim: Some("user".to_owned()), ..CallerRules::default() }
+}
+
 impl TestContext {
     pub(crate) async fn new() -> Self {
         let emulator = Emulator::start().await.unwrap();
@@ -91,7 +102,8 @@ impl TestContext {
         let deps = Deps {
             authorizations: Authorizations::new(dynamodb.clone(), tables.name("authorizations")),
             connections: Connections::new(dynamodb.clone(), tables.name("connections")),
-            orgs: Orgs::new(dynamodb, tables.name("orgs")),
+            orgs: Orgs::new(dynamodb.clone(), tables.name("orgs")),
+            user_mappings: UserMappings::new(dynamodb, tables.name("users")),
             apps: AppList::new(broker.clone(), clock.clone()),
             connection_manager: ConnectionManager::new(broker.clone()),
             onboarding: Onboarding::new(onboarding.clone()),
@@ -127,7 +139,7 @@ impl TestContext {
         if request.extensions().get::<VerifiedIdentity>().is_none() {
             request.extensions_mut().insert(token("acme", ALL_SCOPES));
         }
-        let guard = Guard::new(self.deps.orgs.clone(), CallerRules::default());
+        let guard = Guard::new(self.deps.orgs.clone(), rules());
         let router = guard.protect(router(self.deps.clone())).into_router();
         let response = router.oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
@@ -151,7 +163,19 @@ impl TestContext {
     }
 
     pub(crate) async fn post_as(&self, caller: VerifiedIdentity, path: &str, body: &Value) -> (StatusCode, Value) {
-        let request = Request::post(path).header("content-type", "application/json").extension(caller);
+        self.request_as(caller, "POST", path, body).await
+    }
+
+    /// Sends a request with a JSON body.
+    pub(crate) async fn request_as(
+        &self,
+        caller: VerifiedIdentity,
+        method: &str,
+        path: &str,
+        body: &Value,
+    ) -> (StatusCode, Value) {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header("content-type", "application/json").extension(caller);
         let page = self.send(request.body(Body::from(body.to_string())).unwrap()).await;
         (page.status, serde_json::from_str(&page.html).unwrap())
     }

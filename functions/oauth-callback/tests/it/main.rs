@@ -7,4 +7,5 @@ mod fakes;
 mod harness;
 mod linking;
 mod logged_secrets;
+mod mapping;
 mod refusing;

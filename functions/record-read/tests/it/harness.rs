@@ -5,9 +5,10 @@ use std::ops::Deref;
 use axum::body::Body;
 use http::{Request, StatusCode};
 use record_read::{Deps, PollInterval, Schemas, ServeDisconnected, router};
+use runtime::Users;
 use salesforce::{ObjectName, Record};
 use serde_json::{Value, json};
-use store::{Budgets, Change, Cursors, Pipelines, Records};
+use store::{Budgets, Change, Cursors, Pipelines, Records, UserMappings};
 
 pub(crate) use harness::{REP, run};
 
@@ -33,11 +34,15 @@ impl TestContext {
             orgs: context.orgs.clone(),
             connections: context.connections.clone(),
             cursors: Cursors::new(context.dynamodb(), context.table("cursors")),
-            records: Records::new(context.dynamodb(), context.table("records")),
+            records: Records::new(context.dynamodb(), context.table("records")).with_clock(context.clock.clone()),
             pipelines: Pipelines::new(context.dynamodb(), context.table("pipelines")),
+            user_mappings: UserMappings::new(context.dynamodb(), context.table("users")),
+            users: Users::new(context.clock.clone()),
             budgets: Budgets::new(context.dynamodb(), context.table("budgets")),
             mirrored_objects: ["Account", "Contact", "Opportunity", "Invoice__c"].map(ObjectName::from_static).to_vec(),
+            mirrored_fields: mirroring::MirroredFields::default(),
             poll_interval: PollInterval::default(),
+            tombstone_retention: store::records::TOMBSTONE_RETENTION,
             serve_disconnected: ServeDisconnected::Off,
             apps: context.apps(),
             salesforce: context.salesforce.clone(),
@@ -57,10 +62,22 @@ impl TestContext {
         self.fetch(&format!("/v1/orgs/{}{path}", self.org)).await
     }
 
+    /// Posts JSON to a path below the org.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
+        let request = Request::post(format!("/v1/orgs/{}{path}", self.org)).header("content-type", "application/json");
+        self.context.send(router(self.deps.clone()), request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
     /// Requests a path below the org with a user's token that has this scope.
     pub(crate) async fn get_with_token_of(&self, user: &str, scopes: &str, path: &str) -> (StatusCode, Value) {
         let request = Request::get(format!("/v1/orgs/{}{path}", self.org));
         let request = request.extension(harness::token("acme", Some(user), scopes)).body(Body::empty()).unwrap();
+        self.context.send(router(self.deps.clone()), request).await
+    }
+
+    /// Sends a POST without a body to a path below the org.
+    pub(crate) async fn post_empty(&self, path: &str) -> (StatusCode, Value) {
+        let request = Request::post(format!("/v1/orgs/{}{path}", self.org)).body(Body::empty()).unwrap();
         self.context.send(router(self.deps.clone()), request).await
     }
 

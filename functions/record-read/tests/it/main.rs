@@ -3,6 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod callers;
+mod feed;
+mod finding;
+mod forms;
 mod harness;
+mod lists;
 mod orgs;
+mod record_views;
 mod records;
+mod refresh;
+mod users;
+mod world;

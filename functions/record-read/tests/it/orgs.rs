@@ -231,8 +231,14 @@ fn objects_and_fields_are_those_that_the_connection_sees() {
         let (status, account) = context.get_as(REP, "/objects/Account").await;
         let (missing, _) = context.get("/objects/Nothing__c").await;
 
-        assert!(objects["objects"].as_array().unwrap().iter().any(|object| object["name"] == "Opportunity"));
-        assert_eq!(status, StatusCode::OK);
+        let mirrored = |name: &str| {
+            let object = objects["objects"].as_array().unwrap().iter().find(|object| object["name"] == name);
+            object.unwrap()["mirrored"].as_bool().unwrap()
+        };
+        assert!(mirrored("Opportunity") && !mirrored("Task"));
+        assert_eq!((status, &account["mirrored"]), (StatusCode::OK, &json!(true)));
+        let required = account["fields"].as_array().unwrap().iter().filter(|field| field["required_on_create"] == true);
+        assert_eq!(required.map(|field| &field["name"]).collect::<Vec<_>>(), ["Name"]);
         assert!(account["fields"].as_array().unwrap().iter().any(|field| field["name"] == "OwnerId"));
         assert_eq!(missing, StatusCode::NOT_FOUND);
     });

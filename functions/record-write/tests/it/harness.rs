@@ -5,9 +5,10 @@ use std::ops::Deref;
 use axum::body::Body;
 use http::{Request, StatusCode};
 use record_write::{Deps, Targets, handle, router};
+use salesforce::ObjectName;
 use serde_json::{Map, Value, json};
-use store::Origins;
 use store::owner_policy::OwnerPolicy;
+use store::{Origins, Queue};
 
 pub(crate) use harness::{REP, run};
 
@@ -50,7 +51,9 @@ impl TestContext {
         let origins = Origins::new(context.dynamodb(), context.table("origins"));
         let writable_objects = "Account,Contact,Lead,Opportunity,Invoice__c".parse().unwrap();
         let targets = Targets::new(context.clock.clone());
-        Self { context, deps: Deps { ledger, origins, writable_objects, targets } }
+        let hints = Queue::new(context.sqs(), context.queue_url("RecordUpsertQueue"), context.clock.clone());
+        let mirrored_objects = ["Account", "Contact", "Lead", "Opportunity"].map(ObjectName::from_static).to_vec();
+        Self { context, deps: Deps { ledger, origins, hints, mirrored_objects, writable_objects, targets } }
     }
 
     /// Requests an upsert by the package's external id.

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use serde_json::json;
-use store::{Origins, SavedVersion};
+use store::{ChangeHint, Origins, Queue, SavedVersion, Source};
 
 use crate::harness::{KEY, REP, TestContext, run};
 
@@ -58,5 +58,29 @@ fn a_write_succeeds_although_its_origin_is_not_recorded() {
         assert_eq!((status, &response["records"][0]["success"]), (StatusCode::OK, &json!(true)));
         let (_, ledger) = context.ledger(&response["write_id"]).await;
         assert_eq!(ledger["state"], "finished", "{ledger}");
+    });
+}
+
+#[test]
+fn a_write_queues_a_hint_for_each_saved_record() {
+    run(async {
+        let mut context = TestContext::new().await;
+        let records = json!([{ KEY: "A-1", "Name": "Acme" }, { KEY: "A-2" }, { KEY: "A-3", "Name": "Bolt" }]);
+        let (_, response) = context.upsert("account", None, "k1", records).await;
+        let mut hinted = Vec::new();
+        for body in context.received(&context.queue_url("RecordUpsertQueue"), 2).await {
+            let hint: ChangeHint = serde_json::from_str(&body).unwrap();
+            assert_eq!((hint.source, hint.org_id), (Source::Write, context.org));
+            hinted.push(json!(hint.record.unwrap().record_id));
+        }
+        hinted.sort_by_key(ToString::to_string);
+        assert_eq!(hinted, [response["records"][0]["id"].clone(), response["records"][2]["id"].clone()]);
+
+        context.deps.hints = Queue::new(context.sqs(), "http://127.0.0.1:9/none", context.clock.clone());
+        let (status, response) = context.upsert("Account", None, "k2", json!([{ KEY: "A-4", "Name": "Coil" }])).await;
+        assert_eq!((status, &response["records"][0]["success"]), (StatusCode::OK, &json!(true)), "it only logs that");
+        context.deps.mirrored_objects = Vec::new();
+        context.upsert("Account", None, "k3", json!([{ KEY: "A-5", "Name": "Dune" }])).await;
+        assert_eq!(context.waiting("RecordUpsertQueue").await.0, 0);
     });
 }

@@ -5,7 +5,7 @@ use org_simulator::ObjectPermissions;
 use salesforce::Condition;
 use serde_json::json;
 use store::owner_policy::OwnerPolicy;
-use store::{ConnectionId, Lane};
+use store::{ConnectionId, Lane, UserMapping};
 
 use crate::harness::{KEY, REP, TestContext, run};
 
@@ -42,6 +42,30 @@ fn without_a_rep_the_team_owns_the_created_records() {
 
         assert_eq!((&response["connection"], &response["owner_choice"]), (&json!("team"), &json!("team")));
         assert_eq!(context.in_org("Account", &response["records"][0]["id"])["OwnerId"], context.admin.id);
+    });
+}
+
+#[test]
+fn a_mapped_rep_owns_what_the_team_creates() {
+    run(async {
+        let context = TestContext::new().await;
+        let mapping = UserMapping {
+            org_id: context.org,
+            platform_user: "rep-7".parse().unwrap(),
+            tenant: "acme".parse().unwrap(),
+            user_id: context.rep.id.parse().unwrap(),
+            mapped_at: context.clock.now(),
+        };
+        context.deps.ledger.user_mappings.store(&mapping).await.unwrap();
+        let account = |key: &str| json!([{ KEY: key, "Name": "Acme" }]);
+
+        let (status, made) = context.upsert("Account", Some("rep-7"), "k1", account("A-1")).await;
+
+        assert_eq!((status, &made["owner_choice"]), (StatusCode::OK, &json!("team_with_owner")), "{made}");
+        assert_eq!(context.in_org("Account", &made["records"][0]["id"])["OwnerId"], context.rep.id);
+        context.deps.ledger.user_mappings.delete(context.org, &mapping.platform_user).await.unwrap();
+        let (status, refused) = context.upsert("Account", Some("rep-7"), "k2", account("A-2")).await;
+        assert_eq!(status, StatusCode::CONFLICT, "{refused}");
     });
 }
 

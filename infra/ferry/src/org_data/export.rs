@@ -40,7 +40,7 @@ pub(crate) struct ExportArgs {
 }
 
 /// The exported tables. Links are not exported, because a link is a secret.
-const TABLES: [OrgTable; 7] = [
+const TABLES: [OrgTable; 8] = [
     OrgTable::Records,
     OrgTable::Pipelines,
     OrgTable::Cursors,
@@ -48,6 +48,7 @@ const TABLES: [OrgTable; 7] = [
     OrgTable::Writes,
     OrgTable::Origins,
     OrgTable::Budgets,
+    OrgTable::Users,
 ];
 
 /// The members of rows that are left out: secrets, and what only Ferry's own tables need.

@@ -73,8 +73,8 @@ impl Runner {
         outcome.map(|output| output.value).map_err(|_| StepFailed)
     }
 
-    /// Prints a table in a checklist. JSON has the same data in the evidence.
-    pub(super) fn print_table(&self, text: &str) {
+    /// Prints a text in a checklist. JSON has the same data in the evidence.
+    pub(super) fn print_in_checklist(&self, text: &str) {
         if matches!(self.format, Format::Checklist { .. }) {
             self.print(text);
         }
@@ -84,7 +84,7 @@ impl Runner {
     pub(super) fn print_summary(&self, ok: bool) {
         self.progress.clear();
         let seconds = self.started.elapsed().as_secs_f64();
-        self.print_table(&match ok {
+        self.print_in_checklist(&match ok {
             true => format!("Every step succeeded ({seconds:.1} s)."),
             false => format!("A step failed, so the demo stopped ({seconds:.1} s)."),
         });

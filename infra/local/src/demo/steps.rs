@@ -53,6 +53,11 @@ impl Scenario {
         })
     }
 
+    /// Returns the base URL of the HTTP API.
+    pub(super) fn url(&self) -> &str {
+        self.stack.url()
+    }
+
     /// Returns the path of a route of the org: `/v1/orgs/{org}{rest}`.
     fn path(&self, rest: &str) -> String {
         format!("/v1/orgs/{}{rest}", self.org_id)

@@ -22,7 +22,24 @@ pub(super) fn describe_data(text: &str, part: &str) -> String {
     }
     match text.rsplit_once(", expected ") {
         Some((_, expected)) => format!("expected {}", in_words(expected)),
-        None => text.to_owned(),
+        None => of_text(text).to_owned(),
+    }
+}
+
+/// Describes the fault of a path: that of a part of it, or of the path itself.
+pub(super) fn describe_path(text: &str) -> String {
+    let fault = text.strip_prefix("Invalid URL: ").unwrap_or(text);
+    format!("the path is invalid: {}", of_text(fault))
+}
+
+/// Returns the fault of a number or a boolean that was read from a text, or the text itself.
+fn of_text(text: &str) -> &str {
+    match text {
+        "invalid digit found in string" | "cannot parse integer from empty string" => "expected a whole number",
+        "number too large to fit in target type" => "the number is too large",
+        "number too small to fit in target type" => "the number is too small",
+        "provided string was not `true` or `false`" => "expected true or false",
+        other => other,
     }
 }
 
@@ -110,8 +127,25 @@ mod tests {
             ("duplicate field `as`", "the member `as` must be sent once"),
             ("unknown variant `hush`, expected `team` or `personal`", "expected `team` or `personal`"),
             ("a tenant must be 1 to 128 characters", "a tenant must be 1 to 128 characters"),
+            ("provided string was not `true` or `false`", "expected true or false"),
         ] {
             assert_eq!(describe_data(text, "member"), expected);
         }
+    }
+
+    #[test]
+    fn a_fault_of_a_number_in_a_query_or_a_path_is_plain() {
+        for text in ["x", "", "1.5", "70000", "-1"] {
+            let fault = text.parse::<u16>().unwrap_err().to_string();
+            let described = describe_query(&format!("limit: {fault}"));
+            assert!(
+                ["limit: expected a whole number", "limit: the number is too large"].contains(&&*described),
+                "{fault}"
+            );
+        }
+        let fault = "x".parse::<bool>().unwrap_err().to_string();
+        assert_eq!(describe_query(&format!("open: {fault}")), "open: expected true or false");
+        let fault = "Invalid URL: record id is not 15 or 18 characters long";
+        assert_eq!(describe_path(fault), "the path is invalid: record id is not 15 or 18 characters long");
     }
 }

@@ -113,6 +113,9 @@ problem_codes! {
     /// The grant of the connection has not ended, but it cannot be used until a person has acted.
     ConnectionBlocked = "connection_blocked", CONFLICT, "The connection cannot be used until a person has acted",
         "Ask the person whom the detail names to remove the cause, then send the request again.";
+    /// Several records have the value that should identify one.
+    SeveralRecords = "several_records", CONFLICT, "Several records have this value",
+        "Ask an administrator of the org to merge the records or to change their values, or read one of those that the detail names by its id.";
     /// The Salesforce user of the rep is inactive, so that nothing is written in the rep's name.
     UserInactive = "user_inactive", CONFLICT, "The rep's Salesforce user is inactive",
         "Ask an administrator of the org to activate the user, or send the request without `as`, so that the team owns the records.";
@@ -125,6 +128,9 @@ problem_codes! {
     /// The record was deleted in Salesforce.
     RecordDeleted = "record_deleted", GONE, "The record was deleted in Salesforce",
         "Read the record that it was merged into, where the detail names one.";
+    /// The position in the change feed is before the oldest change that it has.
+    CursorExpired = "cursor_expired", GONE, "The cursor is too old",
+        "Read the lists of the objects once, and then the change feed from the time at which you began.";
     /// The request, or what it would store, exceeds a size limit.
     PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "The payload is too large",
         "Send a smaller request.";

@@ -1,6 +1,9 @@
 //! Reads and writes of records.
 
-use salesforce::{FieldName, MASTER_RECORD_TYPE, ObjectName, RecordId, Soql, soql};
+use salesforce::search::{SearchText, SearchedFields};
+use salesforce::{
+    FieldName, LayoutComponent, LayoutItem, LayoutSection, MASTER_RECORD_TYPE, ObjectName, RecordId, Soql, Sosl, soql,
+};
 use serde_json::json;
 
 use crate::org::{ACCOUNT, ADMIN, ID, KEY, NAME, OPPORTUNITY, Org, REP, fields};
@@ -175,6 +178,22 @@ async fn stages_depend_on_the_record_type() {
 }
 
 #[tokio::test]
+async fn a_layout_has_the_fields_of_the_page_in_order() {
+    let org = Org::start().await;
+    let client = org.client(ADMIN);
+    let layout = client.fetch_layout(&OPPORTUNITY, &MASTER_RECORD_TYPE).await.unwrap();
+    let items: Vec<&LayoutItem> = layout.sections.iter().flat_map(LayoutSection::items).collect();
+    let required = items.iter().filter(|item| item.required).flat_map(|item| item.fields());
+    assert_eq!(required.map(LayoutComponent::name).collect::<Vec<_>>(), ["Name", "StageName", "CloseDate"]);
+    let layout = client.fetch_layout(&ACCOUNT, &MASTER_RECORD_TYPE).await.unwrap();
+    let fields = layout.sections.iter().flat_map(LayoutSection::items).flat_map(LayoutItem::fields);
+    let address = fields.into_iter().find(|field| field.name() == "BillingAddress").unwrap();
+    assert_eq!(address.parts().next(), Some("BillingStreet"));
+    let unknown = client.fetch_layout(&ACCOUNT, &"012000000000001".parse().unwrap()).await.unwrap_err();
+    assert!(unknown.is_hidden());
+}
+
+#[tokio::test]
 async fn several_objects_are_described_in_one_call() {
     let org = Org::start().await;
     let client = org.client(ADMIN);
@@ -201,4 +220,45 @@ async fn several_queries_have_their_own_errors() {
     assert_eq!(pages[0].as_ref().unwrap().records.len(), 1);
     assert!(pages[1].as_ref().unwrap_err().has_code("INVALID_FIELD"));
     assert!(pages[2].as_ref().unwrap().records.is_empty());
+}
+
+#[tokio::test]
+async fn a_search_returns_the_fields_of_what_it_finds() {
+    let org = Org::start().await;
+    let client = org.client(REP);
+    org.create(REP, &ACCOUNT, &fields(json!({"Name": "Gull & Sons (Holding)", "Phone": "(415) 555-0134"})));
+    org.create(REP, &ACCOUNT, &fields(json!({"Name": "Gull Holding"})));
+    let names = async |text, fields| {
+        let found =
+            client.search(&Sosl::find(text, fields).returning(Soql::select(&[NAME]).from(&ACCOUNT))).await.unwrap();
+        found.iter().map(|record| record.text("Name").unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let text = SearchText::words("gull & (hold").unwrap();
+    assert_eq!(names(text, SearchedFields::All).await, ["Gull & Sons (Holding)", "Gull Holding"]);
+    let phone = SearchText::any_phrase(["4155550134", "415 555 0134"]).unwrap();
+    assert_eq!(names(phone, SearchedFields::Phone).await, ["Gull & Sons (Holding)"]);
+    let hidden = Soql::select(&[NAME]).from(&ObjectName::from_static("Nope__c"));
+    let text = SearchText::words("gull").unwrap();
+    let error = client.search(&Sosl::find(text, SearchedFields::All).returning(hidden)).await.unwrap_err();
+    assert!(error.is_hidden(), "{error}");
+}
+
+#[tokio::test]
+async fn a_record_and_rows_are_read_in_one_call() {
+    let org = Org::start().await;
+    let client = org.client(ADMIN);
+    let id = org.create(ADMIN, &ACCOUNT, &fields(json!({"Name": "Acme", "Industry": "Energy"})));
+    let rows = Soql::select(&[ID]).from(&ACCOUNT).where_(soql::eq(&ID, id));
+    let before = client.api_calls();
+    let (record, pages) = client.record_and_rows((&ACCOUNT, id), &[], std::slice::from_ref(&rows)).await.unwrap();
+    assert_eq!(client.api_calls(), before + 1);
+    assert_eq!(record.unwrap().text("Industry"), Some("Energy"));
+    assert_eq!(pages[0].as_ref().unwrap().records[0].id, id);
+
+    let (record, _) = client.record_and_rows((&ACCOUNT, id), &[NAME], &[]).await.unwrap();
+    assert_eq!(record.unwrap().text("Industry"), None);
+    let missing = "001000000000009".parse().unwrap();
+    let (record, pages) = client.record_and_rows((&ACCOUNT, missing), &[], std::slice::from_ref(&rows)).await.unwrap();
+    assert!(record.unwrap_err().is_not_found() && pages[0].is_ok());
+    assert!(client.record_and_rows((&ACCOUNT, id), &[], &vec![rows; 6]).await.is_err());
 }

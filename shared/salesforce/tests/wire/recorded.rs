@@ -125,6 +125,8 @@ async fn recorded_describes_are_parsed() {
     let Some(server) = replay("rest/describe/Opportunity.json") else { return };
     let describe = server.client().describe(&OPPORTUNITY).await.unwrap();
     assert!(describe.record_type_infos[0].master);
+    let required = describe.fields.iter().filter(|field| field.is_required_on_create());
+    assert_eq!(required.map(|field| field.name.as_str()).collect::<Vec<_>>(), ["Name", "StageName", "CloseDate"]);
 }
 
 #[tokio::test]

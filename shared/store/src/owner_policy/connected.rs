@@ -1,6 +1,7 @@
 //! The connections of a request, and the states that the rule needs of them.
 
 use salesforce::{OrgId, RecordId};
+use serde::Serialize;
 
 use super::{
     OwnerChoice, OwnerPolicy, RepState, Route, RouteError, TeamState, WriteRoute, route, team_may_write_despite,
@@ -9,14 +10,27 @@ use crate::Error;
 use crate::connections::reservation::NOT_CONNECTED_YET;
 use crate::connections::{Connection, ConnectionState, Connections, USER_INACTIVE};
 use crate::ids::{ConnectionId, PlatformUser};
+use crate::user_mappings::{UserMapping, UserMappings};
 
 /// The key of a look-up of a rep's Salesforce user, which the team's connection makes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum UserKey {
-    /// The user of the rep's connection, for whether the user is active.
+    /// The rep's user, for whether the user is active.
     Id(RecordId),
-    /// The rep, who never connected.
+    /// The rep, of whom Ferry knows no user.
     PlatformUser(PlatformUser),
+}
+
+/// The source of a rep's Salesforce user, the first that there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KnownBy {
+    /// The platform has mapped the rep.
+    Mapping,
+    /// The rep has connected.
+    Connection,
+    /// A look-up of the platform's user id in the org.
+    LookUp,
 }
 
 /// The outcome of the look-up of a rep's Salesforce user.
@@ -38,14 +52,29 @@ pub struct Connected {
     pub(super) platform_user: Option<PlatformUser>,
     pub(super) rep: Option<Connection>,
     pub(super) team: Option<Connection>,
+    /// The Salesforce user to whom the platform has mapped the rep.
+    pub(super) mapped: Option<RecordId>,
 }
 
 impl Connected {
-    /// Loads the connections.
+    /// Loads the connections, and the mapping of the rep.
     ///
     /// # Errors
-    /// Only those of the table. A missing connection is not one of them.
+    /// Only those of the tables. A missing connection is not one of them.
     pub async fn load(
+        connections: &Connections,
+        users: &UserMappings,
+        org: OrgId,
+        platform_user: Option<&PlatformUser>,
+    ) -> Result<Self, Error> {
+        let connected = Self::load_connections(connections, org, platform_user).await?;
+        Ok(match platform_user {
+            Some(user) => connected.with_mapping(users.load(org, user).await?.as_ref()),
+            None => connected,
+        })
+    }
+
+    async fn load_connections(
         connections: &Connections,
         org: OrgId,
         platform_user: Option<&PlatformUser>,
@@ -64,21 +93,47 @@ impl Connected {
         let team = team.filter(was_made);
         let is_of_tenant = |rep: &Connection| team.as_ref().is_none_or(|team| team.tenant == rep.tenant);
         let rep = rep.filter(|rep| was_made(rep) && is_of_tenant(rep));
-        Self { platform_user, rep, team }
+        Self { platform_user, rep, team, mapped: None }
+    }
+
+    /// Adds the mapping of the rep. One that was made for another tenant than the team's connection does not count.
+    pub(super) fn with_mapping(self, mapping: Option<&UserMapping>) -> Self {
+        let tenant = self.team.as_ref().map(|team| &team.tenant);
+        let mapping = mapping.filter(|mapping| tenant.is_none_or(|tenant| *tenant == mapping.tenant));
+        Self { mapped: mapping.map(|mapping| mapping.user_id), ..self }
+    }
+
+    /// Returns the Salesforce user of the rep as far as Ferry knows it: the mapped one, or else the user of the rep's connection.
+    /// The rest is a look-up of the platform's user id in the org.
+    ///
+    /// Returns `None` for a request that names no rep.
+    #[must_use]
+    pub fn user(&self) -> Option<(UserKey, KnownBy)> {
+        let platform_user = self.platform_user.as_ref()?;
+        Some(match (self.mapped, &self.rep) {
+            (Some(user), _) => (UserKey::Id(user), KnownBy::Mapping),
+            (None, Some(rep)) => (UserKey::Id(rep.user_id), KnownBy::Connection),
+            (None, None) => (UserKey::PlatformUser(platform_user.clone()), KnownBy::LookUp),
+        })
+    }
+
+    /// Returns the connection of the rep, if it was ever made.
+    #[must_use]
+    pub fn rep(&self) -> Option<&Connection> {
+        self.rep.as_ref()
     }
 
     /// Returns the look-up that the policy needs before [`Connected::route`]; `None` if it needs none, or the team's
     /// connection cannot make it.
     #[must_use]
     pub fn needed_look_up(&self, policy: OwnerPolicy) -> Option<UserKey> {
-        let user = self.platform_user.as_ref()?;
+        let (user, _) = self.user()?;
         self.team.as_ref().filter(|team| is_usable(team))?;
         match &self.rep {
             Some(rep) if rep.state == ConnectionState::Revoked => None,
             Some(rep) if policy != OwnerPolicy::TeamOnly && writes_itself(rep) => None,
-            Some(rep) => Some(UserKey::Id(rep.user_id)),
             None if policy == OwnerPolicy::RepOnly => None,
-            None => Some(UserKey::PlatformUser(user.clone())),
+            Some(_) | None => Some(user),
         }
     }
 
@@ -93,10 +148,9 @@ impl Connected {
             OwnerChoice::Rep => (self.rep.as_ref().ok_or(RouteError::RepMustConnect)?, None),
             OwnerChoice::Team => (self.team.as_ref().ok_or(RouteError::TeamMustConnect)?, None),
             OwnerChoice::TeamWithOwner => {
-                let owner = match (&self.rep, found) {
-                    (Some(rep), _) => rep.user_id,
-                    (None, Some(FoundUser::Active(user))) => user,
-                    (None, _) => return Err(RouteError::RepUnknown),
+                let owner = match (self.user(), found) {
+                    (Some((UserKey::Id(user), KnownBy::Connection)), _) | (_, Some(FoundUser::Active(user))) => user,
+                    _ => return Err(RouteError::RepUnknown),
                 };
                 (self.team.as_ref().ok_or(RouteError::TeamMustConnect)?, Some(owner))
             }
@@ -115,7 +169,7 @@ pub async fn choose_reader(
     org: OrgId,
     platform_user: Option<&PlatformUser>,
 ) -> Result<Result<ConnectionId, RouteError>, Error> {
-    let connected = Connected::load(connections, org, platform_user).await?;
+    let connected = Connected::load_connections(connections, org, platform_user).await?;
     Ok(connected.route(OwnerPolicy::RepOnly, None).map(|route| route.write_route.connection_id))
 }
 

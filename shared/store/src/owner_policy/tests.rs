@@ -4,12 +4,13 @@ use proptest::prelude::*;
 
 use super::connected::is_usable;
 use super::*;
-use crate::PlatformUser;
 use crate::connections::reservation::NOT_CONNECTED_YET;
 use crate::connections::{ConditionState, Connection, ConnectionKind, ConnectionState, USER_INACTIVE};
+use crate::{PlatformUser, UserMapping};
 
 const REP_USER: &str = "005D0000001aaaa";
 const TEAM_USER: &str = "005D0000001bbbb";
+const MAPPED_USER: &str = "005D0000001dddd";
 const POLICIES: [(&str, OwnerPolicy); 3] = [
     ("rep-then-team", OwnerPolicy::RepThenTeam),
     ("rep-only", OwnerPolicy::RepOnly),
@@ -147,12 +148,11 @@ fn the_documented_table_is_the_rule_row_by_row() {
 
 /// Returns the rep's and the team's connection, the rep's in a condition that was reported.
 fn blocked(condition: Condition) -> Connected {
-    let Connected { platform_user, rep, team } =
-        connected(Some(ConnectionState::Active), Some(ConnectionState::Active));
+    let connected = connected(Some(ConnectionState::Active), Some(ConnectionState::Active));
     let since = "2026-11-22T10:00:00Z".parse().unwrap();
     let state = ConditionState { condition, since, reported: true, sessions_replaced: 0 };
-    let rep = rep.map(|rep| Connection { condition: Some(state), ..rep });
-    Connected { platform_user, rep, team }
+    let rep = connected.rep.map(|rep| Connection { condition: Some(state), ..rep });
+    Connected { rep, ..connected }
 }
 
 /// The list in the documentation has each condition, and the connection that writes under `rep-then-team`.
@@ -257,9 +257,73 @@ fn the_team_names_the_user_that_the_look_up_found() {
     }
 }
 
+/// The table in the documentation has the sources of a rep's user in the order of the rule.
+#[test]
+fn the_documented_sources_of_a_user_are_those_of_the_rule() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/writes-and-notes.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let lines = page.lines().skip_while(|line| !line.starts_with("| `known_by` |")).skip(2);
+    let rows: Vec<&str> =
+        lines.map_while(|line| line.strip_prefix("| `")).map(|line| line.split('`').next().unwrap()).collect();
+    let team = Some(ConnectionState::Active);
+    let steps = [
+        connected(Some(ended()), team.clone()).with_mapping(Some(&mapping("acme"))),
+        connected(Some(ended()), team.clone()),
+        connected(None, team),
+    ];
+    let rule = steps.map(|connected| serde_json::to_value(connected.user().unwrap().1).unwrap());
+    assert_eq!(rule.iter().map(|name| name.as_str().unwrap()).collect::<Vec<_>>(), rows);
+}
+
+fn mapping(tenant: &str) -> UserMapping {
+    UserMapping {
+        org_id: "00D000000000001".parse().unwrap(),
+        platform_user: "rep-1".parse().unwrap(),
+        tenant: tenant.parse().unwrap(),
+        user_id: MAPPED_USER.parse().unwrap(),
+        mapped_at: "2026-11-22T10:00:00Z".parse().unwrap(),
+    }
+}
+
+#[test]
+fn the_team_names_the_mapped_user() {
+    let user: RecordId = MAPPED_USER.parse().unwrap();
+    for rep in [None, Some(ended())] {
+        let connected = connected(rep, Some(ConnectionState::Active)).with_mapping(Some(&mapping("acme")));
+        assert_eq!(connected.user(), Some((UserKey::Id(user), KnownBy::Mapping)));
+        assert_eq!(connected.needed_look_up(OwnerPolicy::RepThenTeam), Some(UserKey::Id(user)));
+        let route = connected.route(OwnerPolicy::RepThenTeam, Some(FoundUser::Active(user))).unwrap();
+        assert_eq!((route.write_route.owner_choice, route.owner_id), (OwnerChoice::TeamWithOwner, Some(user)));
+        for (found, error) in
+            [(FoundUser::Inactive, RouteError::RepInactive), (FoundUser::NotFound, RouteError::RepUnknown)]
+        {
+            assert_eq!(connected.route(OwnerPolicy::RepThenTeam, Some(found)), Err(error));
+        }
+    }
+}
+
+#[test]
+fn a_mapping_neither_connects_nor_reconnects_a_rep() {
+    let mapped = |rep, team| connected(rep, team).with_mapping(Some(&mapping("acme")));
+    let team = Some(ConnectionState::Active);
+    let own = mapped(Some(ConnectionState::Active), team.clone());
+    assert_eq!(own.needed_look_up(OwnerPolicy::RepThenTeam), None);
+    assert_eq!(own.route(OwnerPolicy::RepThenTeam, None).unwrap().user_id.short(), REP_USER);
+    let disconnected = mapped(Some(ConnectionState::Revoked), team.clone());
+    assert_eq!(disconnected.needed_look_up(OwnerPolicy::RepThenTeam), None);
+    assert_eq!(disconnected.route(OwnerPolicy::RepThenTeam, None), Err(RouteError::RepDisconnected));
+    assert_eq!(mapped(None, team).route(OwnerPolicy::RepOnly, None), Err(RouteError::RepMustConnect));
+}
+
+#[test]
+fn a_mapping_of_the_orgs_former_tenant_does_not_count() {
+    let connected = connected(None, Some(ConnectionState::Active)).with_mapping(Some(&mapping("globex")));
+    assert_eq!(connected.user().map(|(_, known_by)| known_by), Some(KnownBy::LookUp));
+}
+
 #[test]
 fn a_connection_of_the_orgs_former_tenant_is_not_used() {
-    let Connected { platform_user, rep, team } =
+    let Connected { platform_user, rep, team, .. } =
         connected(Some(ConnectionState::Active), Some(ConnectionState::Active));
     let rep = rep.map(|rep| Connection { tenant: "globex".parse().unwrap(), ..rep });
     let connected = Connected::new(platform_user, rep, team);

@@ -3,20 +3,21 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::types::AttributeValue;
 use futures::stream::FuturesUnordered;
 use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
 use salesforce::{ObjectName, OrgId, RecordId};
 
 use super::concurrency::Concurrency;
+use super::index::{self, Stored};
 use super::rule::{self, ApplyOutcome, Decision};
 use super::{Change, MirrorRecord, Records, row_key};
 use crate::table::{Conditional, Expression, Item, from_item, text};
 use crate::{Error, batch, time};
 
 /// The keys of one BatchGetItem call.
-const BATCH_KEYS: usize = 100;
+pub(super) const BATCH_KEYS: usize = 100;
 const PARALLEL_READS: usize = 4;
 /// The time for which a throttled write is tried again, unless the caller has more: a hint is deferred after it.
 pub const THROTTLE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -32,7 +33,7 @@ impl Records {
     /// [`Error::Incomplete`] for a record without `SystemModstamp`.
     pub async fn apply(&self, org: OrgId, object: &ObjectName, change: Change) -> Result<ApplyOutcome, Error> {
         let row = change.into_row(org, object)?;
-        let known = self.load(org, object, row.record_id).await?;
+        let known = self.table.get(APPLY, row_key(org, object, row.record_id)).await?;
         self.store(known, row).await
     }
 
@@ -106,71 +107,55 @@ impl Records {
 
     /// Returns the stored rows. Rows that cannot be read are left out: the read only saves writes, and the conditions
     /// decide.
-    async fn load_known(
-        &self,
-        org: OrgId,
-        object: &ObjectName,
-        ids: &BTreeSet<RecordId>,
-    ) -> HashMap<RecordId, MirrorRecord> {
+    async fn load_known(&self, org: OrgId, object: &ObjectName, ids: &BTreeSet<RecordId>) -> HashMap<RecordId, Stored> {
         let ids: Vec<RecordId> = ids.iter().copied().collect();
         let pages: Vec<Vec<Item>> = stream::iter(ids.chunks(BATCH_KEYS))
-            .map(|ids| self.batch_get(org, object, ids))
+            .map(|ids| self.batch_get(ids.iter().map(|id| row_key(org, object, *id)).collect()))
             .buffer_unordered(PARALLEL_READS)
-            .map(|page| page.unwrap_or_default())
+            .map(|page| page.unwrap_or_default().0)
             .collect()
             .await;
-        let rows =
-            pages.into_iter().flatten().filter_map(|item| from_item::<MirrorRecord>("load the records", item).ok());
-        rows.map(|row| (row.record_id, row)).collect()
-    }
-
-    async fn batch_get(&self, org: OrgId, object: &ObjectName, ids: &[RecordId]) -> Result<Vec<Item>, Error> {
-        let operation = "load the records";
-        let keys = ids.iter().map(|id| row_key(org, object, *id)).collect();
-        let request = KeysAndAttributes::builder()
-            .set_keys(Some(keys))
-            .consistent_read(true)
-            .build()
-            .map_err(|source| Error::Corrupt { operation, source: Box::new(source) })?;
-        let request = self.table.client().batch_get_item().request_items(self.table.name(), request);
-        let response = request.send().await.map_err(Error::aws(operation))?;
-        Ok(response.responses.unwrap_or_default().into_values().flatten().collect())
+        let rows = pages.into_iter().flatten().filter_map(|item| from_item::<Stored>(APPLY, item).ok());
+        rows.map(|stored| (stored.row.record_id, stored)).collect()
     }
 
     /// Decides against the known row, and writes if no newer row was stored in between; otherwise decides again.
-    async fn store(&self, mut known: Option<MirrorRecord>, mut row: MirrorRecord) -> Result<ApplyOutcome, Error> {
-        let operation = "apply the change";
+    async fn store(&self, mut known: Option<Stored>, mut row: MirrorRecord) -> Result<ApplyOutcome, Error> {
         for _ in 0..STORE_ATTEMPTS {
-            let apply = match rule::decide(known.as_ref(), &row) {
+            let known_row = known.as_ref().map(|known| &known.row);
+            let apply = match rule::decide(known_row, &row) {
                 Decision::Keep(apply) => return Ok(apply),
                 Decision::Replace(apply) => apply,
             };
-            row.outdated_since = rule::outdated_since(known.as_ref(), &row);
-            let item = match self.item(&row) {
+            row.outdated_since = rule::outdated_since(known_row, &row);
+            // The time is taken when the put is sent, not while it waits.
+            let _turn = self.table.turn().await;
+            let changed_at = index::changed_at(known.as_ref(), &row, self.clock.now());
+            let item = match self.item(&row, changed_at) {
                 Err(error @ Error::TooLarge { .. }) => {
                     self.mark_outdated(known, row.system_modstamp).await?;
                     return Err(error);
                 }
                 item => item?,
             };
-            match self.table.put(operation, item, decision_holds(known.as_ref(), &row)?).await? {
+            match self.table.put_now(APPLY, item, decision_holds(known.as_ref(), &row)?).await? {
                 Conditional::Done(()) => return Ok(apply),
-                Conditional::Refused(item) => known = item.map(|item| from_item(operation, item)).transpose()?,
+                Conditional::Refused(item) => known = item.map(|item| from_item(APPLY, item)).transpose()?,
             }
         }
-        Err(Error::Conflict { operation })
+        Err(Error::Conflict { operation: APPLY })
     }
 
     /// Marks the known row as older than a version that is too large. A row that another writer has replaced meanwhile is
     /// newer, and stays as it is.
-    async fn mark_outdated(&self, known: Option<MirrorRecord>, newer: Timestamp) -> Result<(), Error> {
-        let Some(known) = known.filter(|known| !known.erased && known.system_modstamp < newer) else { return Ok(()) };
-        let seen = vec![
-            (":modstamp", text(time::format(known.system_modstamp))),
-            (":read_at", text(time::format(known.read_at))),
-        ];
-        let item = self.item(&MirrorRecord { outdated_since: Some(newer), ..known })?;
-        self.table.put("mark the record as outdated", item, Expression { text: IS_SEEN, values: seen }).await.map(drop)
+    async fn mark_outdated(&self, known: Option<Stored>, newer: Timestamp) -> Result<(), Error> {
+        let is_older = |known: &Stored| !known.row.erased && known.row.system_modstamp < newer;
+        let Some(Stored { row, changed }) = known.filter(is_older) else { return Ok(()) };
+        let values =
+            vec![(":modstamp", text(time::format(row.system_modstamp))), (":read_at", text(time::format(row.read_at)))];
+        let changed_at = changed.map_or(self.clock.now(), |key| key.changed_at);
+        let item = self.item(&MirrorRecord { outdated_since: Some(newer), ..row }, changed_at)?;
+        self.table.put_now("mark the record as outdated", item, Expression { text: IS_SEEN, values }).await.map(drop)
     }
 }
 
@@ -189,13 +174,22 @@ impl Pending {
     }
 }
 
-/// Returns the condition under which the decision of [`rule::decide`] still holds at the time of the write.
-fn decision_holds(known: Option<&MirrorRecord>, row: &MirrorRecord) -> Result<Expression<'static>, Error> {
+/// Returns the condition under which the decision of [`rule::decide`], and the row's place in the indexes, still hold at
+/// the time of the write.
+fn decision_holds(known: Option<&Stored>, row: &MirrorRecord) -> Result<Expression<'static>, Error> {
     let mut values =
         vec![(":modstamp", text(time::format(row.system_modstamp))), (":read_at", text(time::format(row.read_at)))];
     // A tie is decided by content, which a condition can only compare for equality.
-    let Some(tied) = known.filter(|known| rule::is_tied(known, row)) else {
-        return Ok(Expression { text: IS_OLDER, values });
+    let Some(tied) = known.map(|known| &known.row).filter(|known| rule::is_tied(known, row)) else {
+        // A place is kept only while no other content was stored in between.
+        let kept = known.filter(|known| rule::is_same_save(&known.row, row)).and_then(|known| known.changed);
+        return Ok(match kept {
+            Some(kept) => {
+                values.push((":changed", text(kept.to_string())));
+                Expression { text: IS_OLDER_AND_IN_PLACE, values }
+            }
+            None => Expression { text: IS_OLDER, values },
+        });
     };
     let mut seen = tied.to_item()?;
     values.extend(seen.remove("fields").map(|fields| (":fields", fields)));
@@ -213,6 +207,8 @@ fn decision_holds(known: Option<&MirrorRecord>, row: &MirrorRecord) -> Result<Ex
 const IS_SEEN: &str = "#system_modstamp = :modstamp AND #read_at = :read_at";
 const IS_OLDER: &str = "attribute_not_exists(#record_id) OR #system_modstamp < :modstamp \
      OR (#system_modstamp = :modstamp AND #read_at < :read_at)";
+const IS_OLDER_AND_IN_PLACE: &str = "#changed = :changed AND (#system_modstamp < :modstamp \
+     OR (#system_modstamp = :modstamp AND #read_at < :read_at))";
 const IS_TIED: &str = "#system_modstamp = :modstamp AND #read_at = :read_at AND #fields = :fields \
      AND #deleted = :deleted AND attribute_not_exists(#master_record_id)";
 const IS_TIED_AND_MERGED: &str = "#system_modstamp = :modstamp AND #read_at = :read_at AND #fields = :fields \

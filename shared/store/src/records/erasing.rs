@@ -38,7 +38,9 @@ impl Records {
         };
         let known = self.load(org, object, id).await?;
         let always = "attribute_not_exists(#record_id) OR attribute_exists(#record_id)";
-        self.table.put(operation, row.to_item()?, Expression { text: always, values: Vec::new() }).await?;
+        self.table
+            .put(operation, self.item(&row, self.clock.now())?, Expression { text: always, values: Vec::new() })
+            .await?;
         Ok(known.is_some_and(|known| !known.erased))
     }
 }

@@ -61,6 +61,11 @@ pub(super) fn is_tied(one: &MirrorRecord, other: &MirrorRecord) -> bool {
     version(one) == version(other)
 }
 
+/// Returns whether both rows are reads of the same save in Salesforce, with the same content.
+pub(super) fn is_same_save(one: &MirrorRecord, other: &MirrorRecord) -> bool {
+    one.system_modstamp == other.system_modstamp && has_same_content(one, other)
+}
+
 /// Returns the mark of a given row that replaces the known one: a version that was too large stays newer than both.
 pub(super) fn outdated_since(known: Option<&MirrorRecord>, given: &MirrorRecord) -> Option<Timestamp> {
     known.and_then(|known| known.outdated_since).filter(|newer| *newer > given.system_modstamp)
@@ -85,9 +90,17 @@ fn has_same_content(one: &MirrorRecord, other: &MirrorRecord) -> bool {
         && changed_fields(&one.fields, &other.fields).is_empty()
 }
 
-/// Fields that Salesforce changes with every save, or for every reader.
-const BOOKKEEPING: [&str; 5] =
-    ["LastModifiedById", "LastModifiedDate", "LastReferencedDate", "LastViewedDate", "SystemModstamp"];
+/// Fields that Salesforce changes with every save, for every reader, or with every login of a user.
+const BOOKKEEPING: [&str; 8] = [
+    "LastLoginDate",
+    "LastModifiedById",
+    "LastModifiedDate",
+    "LastPasswordChangeDate",
+    "LastReferencedDate",
+    "LastViewedDate",
+    "NumberOfFailedLogins",
+    "SystemModstamp",
+];
 
 /// Returns the names of the fields that differ, in alphabetical order, without bookkeeping fields. A missing field
 /// equals null.

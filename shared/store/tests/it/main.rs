@@ -17,6 +17,7 @@ mod ledgers;
 mod messages;
 mod orgs;
 mod partial_batches;
+mod record_indexes;
 mod records;
 mod retention;
 mod secrets;

@@ -41,7 +41,5 @@ async fn without_outbound_messages_a_poll_finds_an_edit() {
 async fn copied_at(org: &Connected) -> anyhow::Result<Value> {
     let health = org.get(&org.path("/health")).await?;
     let mut scans = health["sync"].as_array().into_iter().flatten();
-    Ok(scans
-        .find(|scan| scan["scan"] == "backfill/Opportunity")
-        .map_or(Value::Null, |scan| scan["finished_at"].clone()))
+    Ok(scans.find(|scan| scan["scan"] == "backfill/User").map_or(Value::Null, |scan| scan["finished_at"].clone()))
 }

@@ -67,6 +67,22 @@ fn ferrys_writes_are_marked_and_later_changes_are_not() {
     });
 }
 
+/// An org may have no outbound messages, or none for the changes of the connection's user.
+#[test]
+fn a_write_is_in_the_mirror_without_a_message_of_salesforce() {
+    run(async {
+        let context = TestContext::new().await;
+        let deal = json!({ KEY: "O-1", "Name": "Deal", "StageName": "Prospecting", "CloseDate": "2026-12-31" });
+        let (id, write) = context.write("k1", deal).await;
+        let events = context.settle(&OPPORTUNITY, id).await;
+        assert_eq!((&events[0]["data"]["origin"], &events[0]["data"]["write_id"]), (&json!("ferry"), &write));
+        let row = context.mirrored(&OPPORTUNITY, id).await.unwrap();
+        assert_eq!(row.fields["Name"], "Deal");
+        let delivery = format!("{}/{id}", write.as_str().unwrap());
+        assert_eq!(context.outcome(&delivery).await, store::DeliveryOutcome::Applied);
+    });
+}
+
 #[test]
 fn a_change_just_before_a_write_is_named_as_not_written() {
     run(async {

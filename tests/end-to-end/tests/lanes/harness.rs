@@ -175,6 +175,8 @@ fn writing(context: &harness::TestContext) -> record_write::Deps {
     record_write::Deps {
         ledger,
         origins: Origins::new(context.dynamodb(), context.table("origins")),
+        hints: Queue::new(context.sqs(), context.queue_url(HINTS), context.clock.clone()),
+        mirrored_objects: vec![ObjectName::from_static("Opportunity")],
         writable_objects: record_write::WritableObjects::default(),
         targets: record_write::Targets::new(context.clock.clone()),
     }

@@ -9,7 +9,7 @@ use local::workspace::Workspace;
 use runtime::caller::CallerRules;
 use runtime::{Env, Guard, http_event};
 use serde_json::{Value, json};
-use store::{ConnectionId, OrgState};
+use store::{ConnectionId, OrgState, UserMappings};
 
 /// An operation of the contract.
 #[derive(Clone)]
@@ -82,6 +82,7 @@ impl Gateway {
                 ("{object}", _) => "Account".to_owned(),
                 ("{id}", Some("connections")) => "team".to_owned(),
                 ("{id}", Some("writes" | "erasures")) => "5f0c2a1e-7f53-4f0e-9a54-0f3f1d0a2b11".to_owned(),
+                ("{platform_user}", _) => "rep-2".to_owned(),
                 ("{id}", _) => "006000000000001AAA".to_owned(),
                 (literal, _) => {
                     assert!(!literal.contains('{'), "the test has no value for {literal} of {template}");
@@ -97,6 +98,8 @@ impl Gateway {
         assert_eq!(org.state, OrgState::Active);
         let team = self.context.connections.load(self.context.org, &ConnectionId::team()).await.unwrap().unwrap();
         assert_eq!(team.state, store::ConnectionState::Active);
+        let users = UserMappings::new(self.context.dynamodb(), self.context.table("users"));
+        assert_eq!(users.list(self.context.org).await.unwrap(), []);
         assert_eq!(self.context.calls(), BTreeMap::new());
     }
 }
@@ -139,6 +142,7 @@ fn body(method: &str, path: &str) -> Value {
         ("POST", "/v1/orgs/{org}/erasures") => json!({ "record_id": "003000000000001AAA" }),
         ("POST", "/v1/orgs/{org}/notes") => json!({ "title": "Call", "text": "Hi", "links": ["001000000000001AAA"] }),
         ("PATCH", "/v1/orgs/{org}/notes/{id}") => json!({ "title": "Call" }),
+        ("PUT", "/v1/orgs/{org}/users/{platform_user}") => json!({ "user_id": "005000000000001AAA" }),
         _ => panic!("the test has no body for {method} {path}"),
     }
 }
@@ -157,7 +161,7 @@ fn functions() -> BTreeMap<String, String> {
 fn routers(context: &harness::TestContext) -> BTreeMap<&'static str, Router> {
     let env = |queue: &str| {
         let tables = ["orgs", "connections", "cursors", "records", "pipelines", "budgets", "writes", "origins"];
-        let tables = tables.into_iter().chain(["authorizations", "deliveries", "erasures", "write_order"]);
+        let tables = tables.into_iter().chain(["authorizations", "deliveries", "erasures", "users", "write_order"]);
         let table = |noun: &'static str| (format!("{}_TABLE", noun.to_uppercase()), context.table(noun));
         let mut variables: BTreeMap<String, String> = tables.map(table).collect();
         let others = [
@@ -168,6 +172,7 @@ fn routers(context: &harness::TestContext) -> BTreeMap<&'static str, Router> {
         ];
         variables.extend(others.map(|(name, value)| (name.to_owned(), value.to_owned())));
         variables.insert("WRITE_QUEUE_URL".to_owned(), context.queue_url(queue));
+        variables.insert("RECORD_UPSERT_QUEUE_URL".to_owned(), context.queue_url("RecordUpsertQueue"));
         variables.insert("DATA_ERASURE_QUEUE_URL".to_owned(), context.queue_url("DataErasureQueue"));
         Env::new(move |name| variables.get(name).cloned())
     };

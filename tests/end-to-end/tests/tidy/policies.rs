@@ -21,7 +21,7 @@ const ENCRYPTING: [&str; 5] = [
 ];
 
 /// The variables of the tables of `OrgData`.
-const ORG_DATA: [&str; 9] = [
+const ORG_DATA: [&str; 10] = [
     "AUTHORIZATIONS_TABLE",
     "BUDGETS_TABLE",
     "CURSORS_TABLE",
@@ -29,6 +29,7 @@ const ORG_DATA: [&str; 9] = [
     "ORIGINS_TABLE",
     "PIPELINES_TABLE",
     "RECORDS_TABLE",
+    "USERS_TABLE",
     "WRITES_TABLE",
     "WRITE_ORDER_TABLE",
 ];
@@ -119,6 +120,7 @@ fn is_of(owner: &str, variable: &str) -> bool {
         "EventBus" => variable == "EVENT_BUS_NAME",
         "DeadLetters" => variable == "DEAD_LETTER_QUEUE_URLS",
         "OrgData" => ORG_DATA.contains(&variable),
+        "UserMappings" => variable == "USERS_TABLE",
         table => variable.strip_suffix("_TABLE").is_some_and(|noun| noun.replace('_', "") == table.to_uppercase()),
     }
 }

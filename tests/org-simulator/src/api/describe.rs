@@ -117,9 +117,6 @@ fn describe_field(object: &Object, field: &Field, may: &FieldPermissions) -> Jso
         all.insert("calculatedFormula".to_owned(), json!(formula.text));
         all.insert("formulaTreatNullNumberAsZero".to_owned(), json!(formula.blanks_as_zero));
     }
-    if let Some(dependency) = &field.dependency {
-        all.extend(into_map(json!({"controllerName": dependency.controller, "dependentPicklist": true})));
-    }
     if field.master_detail {
         all.extend(into_map(json!({"cascadeDelete": true, "relationshipOrder": 0})));
     }
@@ -141,8 +138,10 @@ fn identity(object: &Object, field: &Field) -> Map<String, Json> {
         "byteLength": field.length * if field.kind.is_text() { 3 } else { 1 },
         "caseSensitive": false,
         "compoundFieldName": object.compound_of(field),
+        "controllerName": field.dependency.as_ref().map(|dependency| dependency.controller.as_str()),
         "custom": field.custom,
         "defaultValue": default_value(field),
+        "dependentPicklist": field.dependency.is_some(),
         "digits": if field.kind == FieldKind::Int { 8 } else { 0 },
         "label": field.label,
         "length": field.length,
@@ -197,7 +196,7 @@ fn abilities(field: &Field, may: &FieldPermissions) -> Map<String, Json> {
 fn constant() -> Map<String, Json> {
     into_map(json!({
         "aiPredictionField": false, "calculatedFormula": null, "cascadeDelete": false,
-        "controllerName": null, "defaultValueFormula": null, "dependentPicklist": false, "deprecatedAndHidden": false,
+        "defaultValueFormula": null, "deprecatedAndHidden": false,
         "displayLocationInDecimal": false, "encrypted": false, "extraTypeInfo": null, "filteredLookupInfo": null,
         "formulaTreatNullNumberAsZero": false, "highScaleNumber": false, "htmlFormatted": false, "inlineHelpText": null,
         "mask": null, "maskType": null, "referenceTargetField": null, "relationshipOrder": null,

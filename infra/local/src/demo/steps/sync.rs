@@ -91,7 +91,7 @@ pub(crate) async fn edit(scenario: &Scenario, webhook_url: WebhookUrl) -> Result
 }
 
 async fn opportunity(scenario: &Scenario, id: &str) -> Result<Value> {
-    scenario.platform.get(&scenario.path(&format!("/opportunities/{id}"))).await
+    scenario.platform.get(&scenario.path(&format!("/opportunities/{id}?expand=none"))).await
 }
 
 /// Receives the edit as an event from the platform's queue.
@@ -142,7 +142,7 @@ pub(crate) async fn refresh(scenario: &Scenario) -> Result<StepOutput<String>> {
     })
     .await?;
     let account = until("mirror the new account", TIMEOUT, async || {
-        scenario.platform.get(&scenario.path(&format!("/accounts/{id}"))).await.map(Some)
+        scenario.platform.get(&scenario.path(&format!("/accounts/{id}?expand=none"))).await.map(Some)
     })
     .await?;
     ensure!(account["fields"]["Name"] == name, "the mirrored account has the name {}", account["fields"]["Name"]);

@@ -94,6 +94,13 @@ pub(crate) async fn note(scenario: &Scenario, written: WrittenRecords) -> Result
     for id in [&written.account, &written.opportunity] {
         ensure!(links.iter().any(|link| link == id.as_str()), "the note is not linked to {id}");
     }
-    let evidence = json!({ "note": id, "connection": created["connection"], "title": note["title"], "html": html, "links": links });
+    let evidence = json!({
+        "note": id,
+        "write": created["write_id"],
+        "connection": created["connection"],
+        "title": note["title"],
+        "html": html,
+        "links": links,
+    });
     Ok(StepOutput { evidence, value: () })
 }

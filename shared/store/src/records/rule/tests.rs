@@ -183,6 +183,15 @@ fn changed_fields_exclude_bookkeeping() {
 }
 
 #[test]
+fn a_login_does_not_change_a_user() {
+    let user = |login: &str, failed: u32| {
+        let fields = json!({"Name": "Ada", "IsActive": true, "LastLoginDate": login, "NumberOfFailedLogins": failed});
+        fields.as_object().unwrap().clone()
+    };
+    assert!(changed_fields(&user("2026-11-22", 0), &user("2026-11-23", 2)).is_empty());
+}
+
+#[test]
 fn a_row_is_outdated_until_a_newer_version_fits() {
     let known = MirrorRecord { outdated_since: Some(at(30)), ..live(10, 11, "a") };
     assert_eq!(outdated_since(Some(&known), &live(20, 21, "b")), Some(at(30)));

@@ -40,7 +40,7 @@ const ACTIONS: [(&str, &str); 22] = [
 ];
 
 /// The types of the store that are clients of a resource. The tables of `OrgData` are those that hold an org's data.
-const CLIENTS: [&str; 18] = [
+const CLIENTS: [&str; 19] = [
     "Apps",
     "Authorizations",
     "Budgets",
@@ -57,6 +57,7 @@ const CLIENTS: [&str; 18] = [
     "Queue",
     "Records",
     "TokenVault",
+    "UserMappings",
     "WriteOrder",
     "Writes",
 ];

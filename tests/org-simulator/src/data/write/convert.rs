@@ -75,6 +75,25 @@ pub(crate) struct LeadConvert {
     pub(crate) bypass_contact_dedupe: bool,
 }
 
+impl LeadConvert {
+    /// Returns the request that names nothing but the lead and its status.
+    pub(crate) fn to_new_records(lead: RecordId, status: &str) -> Self {
+        Self {
+            lead,
+            status: status.to_owned(),
+            account: None,
+            contact: None,
+            opportunity: None,
+            owner: None,
+            opportunity_name: None,
+            no_opportunity: false,
+            overwrite_source: false,
+            bypass_account_dedupe: false,
+            bypass_contact_dedupe: false,
+        }
+    }
+}
+
 /// The records that a lead was converted to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LeadConvertResult {

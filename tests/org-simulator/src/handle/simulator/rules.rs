@@ -1,6 +1,7 @@
 //! The handle's methods for profiles, histories, passwords, merges, rules and locks.
 
 use super::Simulator;
+use crate::data::write::LeadConvert;
 use crate::model::{people, records, transaction};
 use crate::{AssignmentRule, DuplicateRule, Error, LoginLimits, ObjectPermissions, PermissionSet, ValidationRule};
 
@@ -40,6 +41,17 @@ impl Simulator {
         let nothing = serde_json::Map::new();
         transaction::transaction(&mut org, |org| {
             org.merge(&actor, object, (master, &losers), &nothing)?;
+            Ok(())
+        })
+    }
+
+    /// Converts a lead to a new account, contact and opportunity as the user. `status` is a converted one.
+    pub fn convert_lead(&self, username: &str, lead: &str, status: &str) -> Result<(), Error> {
+        let mut org = self.shared.org();
+        let actor = people::actor(&org, username)?;
+        let conversion = LeadConvert::to_new_records(records::record_id(lead)?, status);
+        transaction::transaction(&mut org, |org| {
+            org.convert_lead(&actor, &conversion)?;
             Ok(())
         })
     }

@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use salesforce::soql::{Condition, eq};
 use salesforce::{Client, Clock, Error, FieldName, ObjectName, OrgId, Record, RecordId, Soql};
+use serde::Serialize;
 use serde_json::Value;
 use store::PlatformUser;
 use store::owner_policy::{FoundUser, UserKey};
@@ -15,6 +16,45 @@ const USERNAME: FieldName = FieldName::from_static("Username");
 const EMAIL: FieldName = FieldName::from_static("Email");
 /// The fields that are compared with the platform's user id, in this order.
 const CRITERIA: [FieldName; 3] = [FEDERATION_ID, USERNAME, EMAIL];
+
+/// The field of a Salesforce user that is the platform's user id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Criterion {
+    /// The Federation ID.
+    FederationId,
+    /// The username.
+    Username,
+    /// The e-mail address.
+    Email,
+}
+
+impl Criterion {
+    /// Every criterion; the first that any user of the org meets decides.
+    const ALL: [Self; 3] = [Self::FederationId, Self::Username, Self::Email];
+
+    fn field(self) -> FieldName {
+        match self {
+            Self::FederationId => FEDERATION_ID,
+            Self::Username => USERNAME,
+            Self::Email => EMAIL,
+        }
+    }
+
+    /// Returns whether the user meets it. The case of a Federation ID counts.
+    fn is_met(self, user: &Record, platform_user: &PlatformUser) -> bool {
+        let id = platform_user.as_str();
+        let is_same =
+            |text: &str| text == id || (self != Self::FederationId && text.to_lowercase() == id.to_lowercase());
+        user.text(self.field().as_str()).is_some_and(is_same)
+    }
+
+    /// Returns the first criterion that the user meets.
+    #[must_use]
+    pub fn of(user: &Record, platform_user: &PlatformUser) -> Option<Self> {
+        Self::ALL.into_iter().find(|criterion| criterion.is_met(user, platform_user))
+    }
+}
 const IS_ACTIVE: FieldName = FieldName::from_static("IsActive");
 const USER_TYPE: FieldName = FieldName::from_static("UserType");
 /// The maximum number of users of one look-up. A result of this size may be cut, and is not a match.
@@ -38,13 +78,17 @@ impl Users {
     }
 
     /// Returns the remembered result of a look-up.
-    pub(crate) fn known(&self, org: OrgId, key: &UserKey) -> Option<FoundUser> {
+    #[must_use]
+    pub fn known(&self, org: OrgId, key: &UserKey) -> Option<FoundUser> {
         self.found.get(&(org, key.clone()))
     }
 
     /// Looks a rep's user up through the team's connection. If Salesforce hides the Federation ID from the team's user, who may
     /// need the permission "Manage Users" to see it (unverified for the API), a second query goes without.
-    pub(crate) async fn find(&self, team: &Client, org: OrgId, key: UserKey) -> Result<FoundUser, Error> {
+    ///
+    /// # Errors
+    /// Those of the query.
+    pub async fn find(&self, team: &Client, org: OrgId, key: UserKey) -> Result<FoundUser, Error> {
         let page = match team.query(&query(&key, &CRITERIA)).await {
             Err(error) if error.has_code("INVALID_FIELD") => team.query(&query(&key, &CRITERIA[1..])).await,
             page => page,
@@ -94,10 +138,8 @@ fn by_platform_user(rows: &[Record], user: &PlatformUser) -> FoundUser {
     if rows.len() >= MAX_USERS as usize {
         return FoundUser::Several;
     }
-    let id = user.as_str();
-    for field in CRITERIA {
-        let is_same = |text: &str| text == id || (field != FEDERATION_ID && text.to_lowercase() == id.to_lowercase());
-        let matching: Vec<&Record> = rows.iter().filter(|row| row.text(field.as_str()).is_some_and(is_same)).collect();
+    for criterion in Criterion::ALL {
+        let matching: Vec<&Record> = rows.iter().filter(|row| criterion.is_met(row, user)).collect();
         let active: Vec<&&Record> = matching.iter().filter(|row| is_active(row)).collect();
         match active.as_slice() {
             [one] => return FoundUser::Active(one.id),

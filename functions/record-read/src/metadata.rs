@@ -1,0 +1,50 @@
+//! The JSON views of objects and fields.
+
+use salesforce::{FieldDescribe, ObjectDescribe, ObjectName, ObjectSummary, RecordTypeInfo};
+use serde::Serialize;
+
+/// An object in the list of objects.
+#[derive(Debug, Serialize)]
+pub(crate) struct ObjectView {
+    #[serde(flatten)]
+    summary: ObjectSummary,
+    /// `true` if its records are in the mirror.
+    mirrored: bool,
+}
+
+/// An object with its fields and record types.
+#[derive(Debug, Serialize)]
+pub(crate) struct DescribeView {
+    #[serde(flatten)]
+    object: ObjectView,
+    fields: Vec<FieldView>,
+    record_type_infos: Vec<RecordTypeInfo>,
+}
+
+/// A field.
+#[derive(Debug, Serialize)]
+struct FieldView {
+    #[serde(flatten)]
+    field: FieldDescribe,
+    /// `true` if Salesforce refuses a new record of the connection's user without a value.
+    required_on_create: bool,
+}
+
+impl ObjectView {
+    /// Builds the view.
+    pub(crate) fn new(summary: ObjectSummary, mirrored: &[ObjectName]) -> Self {
+        Self { mirrored: mirrored.contains(&summary.name), summary }
+    }
+}
+
+impl DescribeView {
+    /// Builds the view.
+    pub(crate) fn new(describe: ObjectDescribe, mirrored: &[ObjectName]) -> Self {
+        let field = |field: FieldDescribe| FieldView { required_on_create: field.is_required_on_create(), field };
+        Self {
+            object: ObjectView::new(describe.summary, mirrored),
+            fields: describe.fields.into_iter().map(field).collect(),
+            record_type_infos: describe.record_type_infos,
+        }
+    }
+}

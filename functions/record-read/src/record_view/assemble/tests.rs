@@ -1,0 +1,66 @@
+use salesforce::Record;
+
+use super::*;
+use crate::record_view::request::ViewQuery;
+
+const ID: &str = "001000000000001AAA";
+
+fn object(value: Value) -> JsonObject {
+    value.as_object().unwrap().clone()
+}
+
+/// Assembles the view of an account from its own fields and the rows of lists, by object.
+fn view(head: Value, rows: Vec<(&str, Result<Vec<Value>, Unavailable>)>) -> Value {
+    let request = ViewRequest::new(&ACCOUNT_VIEW, ViewQuery::default()).unwrap();
+    let list = |name: &str| {
+        let mut lists = ACCOUNT_VIEW.queries.iter().copied().flatten();
+        lists.find(|list| list.object.as_str() == name).unwrap()
+    };
+    let rows = rows.into_iter().map(|(name, rows)| ListRows {
+        list: list(name),
+        rows: rows.map(|rows| rows.into_iter().map(object).collect()),
+    });
+    let sources = [Rows { source: Source::Team, freshness: None, lists: rows.collect() }];
+    let schema = Schema::default();
+    let context = Context { kind: &ACCOUNT_VIEW, request: &request, schema: &schema, instance: None, pipelines: &[] };
+    let record = Record { object: ACCOUNT_VIEW.object.clone(), id: ID.parse().unwrap(), fields: JsonObject::new() };
+    serde_json::to_value(context.assemble(record.into(), &object(head), &sources)).unwrap()
+}
+
+#[test]
+fn the_task_of_an_email_is_left_out_beside_the_email() {
+    let task = |id: &str| json!({"Id": id, "Subject": "Email", "ActivityDate": "2026-11-21"});
+    let email = json!({"Id": "02s000000000001", "MessageDate": "2026-11-21T08:00:00.000+0000", "ActivityId": "00T000000000001"});
+    let tasks = vec![task("00T000000000001"), task("00T000000000002")];
+    let view = view(json!({}), vec![("Task", Ok(tasks)), ("EmailMessage", Ok(vec![email]))]);
+    let ids: Vec<_> = view["interactions"]["records"].as_array().unwrap().iter().map(|row| row["id"].clone()).collect();
+    let expected = ["02s000000000001", "00T000000000002"].map(|id| id.parse::<RecordId>().unwrap().as_str().to_owned());
+    assert_eq!(ids, expected);
+}
+
+#[test]
+fn person_accounts_are_told_apart() {
+    assert_eq!(view(json!({"IsPersonAccount": true}), Vec::new())["is_person_account"], true);
+    // The field does not exist in orgs without person accounts.
+    assert_eq!(view(json!({}), Vec::new())["is_person_account"], false);
+}
+
+#[test]
+fn a_part_says_what_it_does_not_have_and_where_it_is_from() {
+    let refused = Err(Unavailable::Refused("APEX_ERROR".to_owned()));
+    let view =
+        view(json!({}), vec![("Contact", refused), ("Task", Err(Unavailable::TimedOut)), ("Event", Ok(Vec::new()))]);
+    let contacts = &view["contacts"];
+    assert_eq!(contacts["unavailable"], json!([{"object": "Contact", "reason": "refused", "code": "APEX_ERROR"}]));
+    assert_eq!((&contacts["records"], &contacts["source"]), (&json!([]), &json!("team")));
+    assert_eq!(view["interactions"]["unavailable"], json!([{"object": "Task", "reason": "timed_out"}]));
+}
+
+#[test]
+fn a_part_has_no_more_than_its_limit_and_says_so() {
+    let contact = |number| json!({"Id": format!("003000000000{number:03}"), "Name": "x"});
+    let contacts =
+        |count| view(json!({}), vec![("Contact", Ok((0..count).map(contact).collect()))])["contacts"].clone();
+    assert_eq!((contacts(20)["records"].as_array().unwrap().len(), &contacts(20)["more"]), (20, &json!(false)));
+    assert_eq!((contacts(21)["records"].as_array().unwrap().len(), &contacts(21)["more"]), (20, &json!(true)));
+}

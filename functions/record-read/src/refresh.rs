@@ -1,0 +1,27 @@
+//! Reads one record again, through the team's connection, and brings it into the mirror.
+
+use salesforce::{ObjectName, RecordId};
+use store::{MirrorRecord, Org};
+
+use crate::live::LiveReader;
+use crate::{Deps, Error, mirror};
+
+/// Reads the record from Salesforce, applies it to the mirror by the apply rule, and returns the row that the mirror has then:
+/// this version, or a newer one that another reader has stored meanwhile.
+///
+/// # Errors
+/// [`Error::NotMirrored`]; [`Error::NotFound`] if the team does not see the record, which leaves the mirror as it is;
+/// [`Error::Deleted`] once the mirror knows the deletion.
+pub(crate) async fn refresh(deps: &Deps, org: &Org, object: &ObjectName, id: RecordId) -> Result<MirrorRecord, Error> {
+    let mirrored = deps.mirrored_objects.iter().find(|mirrored| *mirrored == object);
+    let object = mirrored.ok_or_else(|| Error::NotMirrored(object.clone()))?;
+    let reader = LiveReader::open(deps, org, None).await?;
+    let mut change = reader.change(object, id, &deps.mirrored_fields).await;
+    if matches!(&change, Err(Error::Salesforce(error)) if error.has_code("INVALID_FIELD")) {
+        reader.forget(object);
+        change = reader.change(object, id, &deps.mirrored_fields).await;
+    }
+    let change = change?.ok_or(Error::NotFound("record"))?;
+    deps.records.apply(org.org_id, object, change).await?;
+    mirror::load(deps, org.org_id, object, id).await
+}

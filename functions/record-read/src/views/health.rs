@@ -1,0 +1,94 @@
+//! The health of an org.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use salesforce::OrgId;
+use serde::Serialize;
+use store::{Budget, Cursor, CursorName, Lane, OrgState};
+
+use super::{ConnectionView, CopyView, LicenseView, millis, millis_option};
+use crate::changes::ChangesView;
+
+/// The position of one of the org's scans.
+#[derive(Debug, Serialize)]
+pub(crate) struct SyncView {
+    scan: CursorName,
+    #[serde(serialize_with = "millis_option")]
+    synced_to: Option<Timestamp>,
+    #[serde(serialize_with = "millis_option")]
+    finished_at: Option<Timestamp>,
+    running: bool,
+    /// The reason for which the object is not up to date.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<String>,
+    #[serde(serialize_with = "millis_option", skip_serializing_if = "Option::is_none")]
+    failing_since: Option<Timestamp>,
+}
+
+/// The org's API calls today.
+#[derive(Debug, Serialize)]
+pub(crate) struct BudgetView {
+    day: String,
+    used: u64,
+    max: u64,
+    #[serde(serialize_with = "millis")]
+    observed_at: Timestamp,
+    calls: BTreeMap<Lane, u64>,
+}
+
+/// The state of the org's pipelines.
+#[derive(Debug, Serialize)]
+pub(crate) struct PipelinesHealth {
+    pub(crate) count: usize,
+    #[serde(serialize_with = "millis_option")]
+    pub(crate) refreshed_at: Option<Timestamp>,
+    /// The number of pipelines that are kept as they were read before.
+    pub(crate) stale: usize,
+    /// The reason for which the pipelines are not up to date.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) failure: Option<String>,
+    #[serde(serialize_with = "millis_option", skip_serializing_if = "Option::is_none")]
+    pub(crate) failing_since: Option<Timestamp>,
+}
+
+/// The health of an org.
+#[derive(Debug, Serialize)]
+pub(crate) struct HealthView {
+    pub(crate) org_id: OrgId,
+    pub(crate) state: OrgState,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) copies: Vec<CopyView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) license: Option<LicenseView>,
+    pub(crate) connections: Vec<ConnectionView>,
+    pub(crate) changes: ChangesView,
+    pub(crate) sync: Vec<SyncView>,
+    pub(crate) pipelines: PipelinesHealth,
+    pub(crate) budget: Option<BudgetView>,
+}
+
+impl From<Cursor> for SyncView {
+    fn from(cursor: Cursor) -> Self {
+        Self {
+            scan: cursor.cursor_name,
+            synced_to: cursor.position.map(|position| position.system_modstamp),
+            finished_at: cursor.covered_until,
+            running: cursor.checkpoint.is_some(),
+            failure: cursor.failure,
+            failing_since: cursor.failing_since,
+        }
+    }
+}
+
+impl From<Budget> for BudgetView {
+    fn from(budget: Budget) -> Self {
+        Self {
+            day: budget.day,
+            used: budget.used,
+            max: budget.max,
+            observed_at: budget.observed_at,
+            calls: budget.calls,
+        }
+    }
+}
