@@ -10,7 +10,7 @@ use crate::support::{ApiResponse, TestContext};
 
 /// A record of each object that clients create. `$Name` stands for the id of a record of that object, and `#` for a number
 /// that no other record has.
-const SAMPLES: [(&str, &str); 42] = [
+const SAMPLES: [(&str, &str); 44] = [
     ("Account", r#"{"Name": "x"}"#),
     ("AccountContactRelation", r#"{"AccountId": "$Account", "ContactId": "$Contact"}"#),
     (
@@ -44,7 +44,8 @@ const SAMPLES: [(&str, &str); 42] = [
     ("OpportunityContactRole", r#"{"OpportunityId": "$Opportunity", "ContactId": "$Contact"}"#),
     (
         "OpportunityLineItem",
-        r#"{"OpportunityId": "$Opportunity", "PricebookEntryId": "$PricebookEntry", "Quantity": 1, "UnitPrice": 1}"#,
+        r#"{"OpportunityId": "$Opportunity", "PricebookEntryId": "$PricebookEntry", "Quantity": 1, "UnitPrice": 1,
+            "CurrencyIsoCode": "USD"}"#,
     ),
     (
         "OpportunityShare",
@@ -53,6 +54,11 @@ const SAMPLES: [(&str, &str); 42] = [
     ("OpportunityTeamMember", r#"{"OpportunityId": "$Opportunity", "UserId": "$User"}"#),
     ("PermissionSet", r#"{"Name": "x#"}"#),
     ("PermissionSetAssignment", r#"{"PermissionSetId": "$PermissionSet", "AssigneeId": "$User"}"#),
+    ("PermissionSetGroup", r#"{"DeveloperName": "x#", "MasterLabel": "x"}"#),
+    (
+        "PermissionSetGroupComponent",
+        r#"{"PermissionSetGroupId": "$PermissionSetGroup", "PermissionSetId": "$PermissionSet"}"#,
+    ),
     ("Pricebook2", r#"{"Name": "x"}"#),
     (
         "PricebookEntry",
@@ -74,7 +80,7 @@ const SAMPLES: [(&str, &str); 42] = [
 
 /// Objects of which samples refer to a record, in the order in which the records are made. The second product, to which
 /// samples refer, has no price yet.
-const PARENTS: [&str; 16] = [
+const PARENTS: [&str; 17] = [
     "Account",
     "Campaign",
     "Case",
@@ -86,6 +92,7 @@ const PARENTS: [&str; 16] = [
     "Lead",
     "Opportunity",
     "PermissionSet",
+    "PermissionSetGroup",
     "Product2",
     "PricebookEntry",
     "Product2",
@@ -103,8 +110,9 @@ const BESIDE: [(&str, &str, &str); 1] = [("CampaignMember", "ContactId", r#"{"Le
 const FILLED: [(&str, &str); 1] = [("ContentVersion", "Title")];
 
 /// Fields that describe lets be null, and that a rule of their object demands: an event's start, unless `ActivityDateTime`
-/// is given, and a product's price.
-const DEMANDED: [(&str, &str); 2] = [("Event", "StartDateTime"), ("OpportunityLineItem", "UnitPrice")];
+/// is given, a product's price, and its currency, which is that of the opportunity.
+const DEMANDED: [(&str, &str); 3] =
+    [("Event", "StartDateTime"), ("OpportunityLineItem", "CurrencyIsoCode"), ("OpportunityLineItem", "UnitPrice")];
 
 /// The org of the walk, and the records that samples refer to.
 struct Walk {
