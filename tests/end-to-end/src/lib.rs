@@ -89,11 +89,28 @@ impl Connected {
         Ok(connected)
     }
 
-    /// Returns whether the backfill of the last mirrored object has ended. From then on, only messages report changes.
+    /// Returns whether the backfill of every mirrored object has ended. From then on, only messages report changes.
     async fn is_copied(&self) -> Result<bool> {
         let health = self.get(&self.path("/health")).await?;
-        let ended = |scan: &Value| scan["scan"] == "backfill/Opportunity" && !scan["finished_at"].is_null();
-        Ok(health["sync"].as_array().is_some_and(|scans| scans.iter().any(ended)))
+        let scans = health["sync"].as_array().context("the health has no scans")?;
+        let has_ended = |object: &String| {
+            let name = format!("backfill/{object}");
+            scans.iter().any(|scan| scan["scan"] == name.as_str() && !scan["finished_at"].is_null())
+        };
+        Ok(self.stack.mirrored_objects().iter().all(has_ended))
+    }
+
+    /// Connects a rep of the platform, as a user of the org.
+    ///
+    /// # Errors
+    /// No link is created, or the consent fails.
+    pub async fn connect_rep(&self, platform_user: &str, user: &User) -> Result<()> {
+        let link = json!({
+            "tenant": TENANT, "kind": "personal", "platform_user": platform_user, "environment": "production",
+            "org_id": self.stack.simulator().org_id(),
+        });
+        let link = self.platform(Method::POST, "/v1/connect-links", &link).await?;
+        self.consent(link["url"].as_str().context("the link has no URL")?, user).await
     }
 
     /// Defines outbound messages in the org that report every change of these objects.

@@ -1,23 +1,11 @@
 //! A dead connection is reported with a link that reconnects it, and the kill switch ends all connections of an org.
 
-use anyhow::Result;
 use end_to_end::{Connected, Method, eventually};
 use local::{Subscription, stack};
-use org_simulator::User;
 use serde_json::{Value, json};
 use store::Erasures;
 
 const REP: &str = "rep-1";
-
-/// Creates a connect link for the rep, and consents as this user.
-async fn connect_rep(org: &Connected, rep: &User) -> Result<()> {
-    let link = json!({
-        "tenant": "acme", "kind": "personal", "platform_user": REP, "environment": "production",
-        "org_id": org.stack.simulator().org_id(),
-    });
-    let link = org.platform(Method::POST, "/v1/connect-links", &link).await?;
-    org.consent(link["url"].as_str().unwrap(), rep).await
-}
 
 async fn write(org: &Connected, name: &str) -> Value {
     let body = json!({ "external_id_field": "Ferry_External_Id__c", "records": [{ "Ferry_External_Id__c": name, "Name": name }] });
@@ -38,7 +26,7 @@ async fn a_dead_connection_is_reported_and_the_kill_switch_ends_all() {
     let events = Subscription::to(&org.stack, "platform", &pattern).await.unwrap();
     let simulator = org.stack.simulator();
     let rep = simulator.users().into_iter().find(|user| !user.is_admin).unwrap();
-    connect_rep(&org, &rep).await.unwrap();
+    org.connect_rep(REP, &rep).await.unwrap();
     assert_eq!(write(&org, "A-1").await["owner_choice"], "rep");
     let before = reps_connection(&org).await;
 

@@ -10,5 +10,6 @@ mod kills;
 mod least_privilege;
 mod life;
 mod polls;
+mod promise;
 mod replays;
 mod write_chaos;
