@@ -31,7 +31,9 @@ pub enum Error {
     #[error("could not load the object {0}: it does not exist or is hidden from the connection's user")]
     ObjectHidden(ObjectName),
     /// The user may not create records of the requested record type, or it does not exist.
-    #[error("could not build the form: the object has no such record type that the connection's user may choose")]
+    #[error(
+        "could not build the form: the object has no record type with this id or name that the connection's user may choose"
+    )]
     NoRecordType {
         /// The developer names of those that the user may choose.
         offered: Vec<String>,
@@ -40,7 +42,7 @@ pub enum Error {
     #[error("could not compare the field {0}: it is no external id that the connection's user can see")]
     NoExternalId(FieldName),
     /// Several records have the value of an external id.
-    #[error("could not choose a record: {} records have this value", .0.len())]
+    #[error("could not choose a record: several records have this value")]
     SeveralRecords(Vec<RecordId>),
     /// The mirror has no record with this id.
     #[error("could not load the record: the mirror has no record of {0} with this id")]
@@ -88,7 +90,7 @@ impl From<&Error> for Problem {
             Error::ObjectHidden(object) => Self::new(ProblemCode::ObjectNotVisible)
                 .detail(format!("the object {object} does not exist or is hidden from the connection's user")),
             Error::NoRecordType { offered } => {
-                let invalid = Self::invalid("the object has no such record type that the connection's user may choose");
+                let invalid = Self::invalid("the object has no record type with this id or name that the connection's user may choose");
                 match offered.as_slice() {
                     [] => invalid.next("Leave `record_type` out: the object has no record types."),
                     offered => invalid.next(format!("Choose one of {}.", offered.join(", "))),

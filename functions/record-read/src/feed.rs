@@ -26,6 +26,8 @@ use crate::{Deps, Error, http};
 const DEFAULT_LIMIT: u16 = 100;
 /// The maximum number of changes in a page.
 const MAX_LIMIT: u16 = 200;
+/// The most by which the caller's clock may be ahead of Ferry's.
+const CLOCK_DIFFERENCE: SignedDuration = SignedDuration::from_mins(5);
 /// The number of indexes that are read at the same time.
 const PARALLEL_READS: usize = 16;
 /// The time by which the feed is shorter than deletions are kept: their time counts from the read that found them.
@@ -130,18 +132,19 @@ pub(crate) async fn page(deps: &Deps, caller: &Caller, query: FeedQuery) -> Resu
     let now = store::time::to_millis(deps.clock.now());
     let until = now.saturating_sub(SETTLING_TIME).unwrap_or(now);
     let feed = ListId::of(&("changes", &caller.tenant));
-    let position = start(&query, feed, oldest(now, deps.tombstone_retention))?;
+    let position = start(&query, feed, (oldest(now, deps.tombstone_retention), now))?;
 
     let orgs = deps.orgs.list_by_tenant(&caller.tenant).await?;
     let (served, others): (Vec<Org>, Vec<Org>) =
         orgs.into_iter().partition(|org| http::require_served(deps, org).is_ok());
     let not_served = others.iter().filter(|org| org.state != OrgState::Claimed).map(|org| org.org_id).collect();
     let indexes = served.iter().flat_map(|org| deps.mirrored_objects.iter().map(|object| (org.org_id, object)));
-    let reads: Vec<_> = indexes
-        .map(|(org, object)| changes_of(deps, (org, object), (position.within(org, object), until), limit))
-        .collect();
-    let mut places: Vec<Place> = stream::iter(reads).buffer_unordered(PARALLEL_READS).try_concat().await?;
-    places.sort_unstable();
+    let reads =
+        indexes.map(|(org, object)| changes_of(deps, (org, object), (position.within(org, object), until), limit));
+    let reads: Vec<_> = reads.collect();
+    // Keeps the first places only, so that a tenant with many orgs needs no more memory than one with few.
+    let first = async |places, found| Ok::<_, Error>(first_places(places, found, usize::from(limit) + 1));
+    let mut places = stream::iter(reads).buffer_unordered(PARALLEL_READS).try_fold(Vec::new(), first).await?;
     let found = places.len();
     places.truncate(usize::from(limit));
 
@@ -161,6 +164,14 @@ pub(crate) async fn page(deps: &Deps, caller: &Caller, query: FeedQuery) -> Resu
     Ok(FeedView { changes, next: feed.cursor(&next), more, not_served })
 }
 
+/// Returns the first `count` of the places, in their order.
+fn first_places(mut places: Vec<Place>, found: Vec<Place>, count: usize) -> Vec<Place> {
+    places.extend(found);
+    places.sort_unstable();
+    places.truncate(count);
+    places
+}
+
 /// Returns the time of the oldest change that the feed has.
 fn oldest(now: Timestamp, tombstone_retention: SignedDuration) -> Timestamp {
     let reach = tombstone_retention.checked_sub(MARGIN).unwrap_or(tombstone_retention);
@@ -170,16 +181,19 @@ fn oldest(now: Timestamp, tombstone_retention: SignedDuration) -> Timestamp {
 /// Returns the position at which the page starts.
 ///
 /// # Errors
-/// [`Error::CursorExpired`] for a position before the oldest change.
-fn start(query: &FeedQuery, feed: ListId, oldest: Timestamp) -> Result<Position, Error> {
+/// [`Error::CursorExpired`] for a position before the oldest change; [`Error::Invalid`] for a time in the future.
+fn start(query: &FeedQuery, feed: ListId, (oldest, now): (Timestamp, Timestamp)) -> Result<Position, Error> {
     let position = match (&query.after, &query.since) {
         (Some(_), Some(_)) => {
             return Err(Error::Invalid("after and since exclude each other: after is a later position"));
         }
         (Some(after), None) => feed.position(after)?,
         (None, Some(since)) => {
-            let since =
+            let since: Timestamp =
                 since.parse().map_err(|_| Error::Invalid("since must be a time such as 2026-11-22T10:00:00Z"))?;
+            if since > now.saturating_add(CLOCK_DIFFERENCE).unwrap_or(now) {
+                return Err(Error::Invalid("since must not be in the future"));
+            }
             Position::Time(store::time::to_millis(since))
         }
         (None, None) => Position::Time(oldest),

@@ -122,7 +122,7 @@ fn require_platform(caller: &Caller) -> Result<(), Problem> {
     if caller.user.is_none() {
         return Ok(());
     }
-    let detail = "the response has records of the mirror, whoever may see them in Salesforce";
+    let detail = "the response may contain records that this user may not see in Salesforce";
     let next = "Send the request with a token of the platform itself, which names no user.";
     Err(Problem::new(ProblemCode::OtherUser).detail(detail).next(next))
 }

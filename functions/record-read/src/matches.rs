@@ -73,6 +73,8 @@ enum NotComparedReason {
     Hidden,
     /// The domain is one of a provider of free mailboxes.
     FreeMail,
+    /// Salesforce did not answer a query of the object, or refused it.
+    NotAnswered,
 }
 
 /// Finds the candidates. Costs one call, one more for a phone number, and the calls for what is not known of the objects.
@@ -83,7 +85,7 @@ pub(crate) async fn find(
     user: Option<&PlatformUser>,
 ) -> Result<MatchesView, Error> {
     let reader = LiveReader::open(deps, org, user).await?;
-    let (mut schema, mut records, mut more) = (None, Vec::new(), false);
+    let (mut schema, mut records, mut more, mut failed) = (None, Vec::new(), false, Vec::new());
     if let Some(phone) = &person.phone {
         let text = SearchText::any_phrase(phone.spellings())?;
         let (known, found) = reader.search(&OBJECTS, |schema| Ok(search(person, &text, schema))).await?;
@@ -93,10 +95,16 @@ pub(crate) async fn find(
     }
     if (Person { phone: None, ..person.clone() }) != Person::default() {
         let (known, pages) = reader.query(&OBJECTS, |schema| queries(person, schema)).await?;
-        for page in pages {
-            let page = page?;
-            more |= page.records.len() >= MAX_ROWS as usize;
-            records.extend(page.records);
+        let all_failed = pages.iter().all(Result::is_err);
+        for (query, page) in queries(person, &known)?.iter().zip(pages) {
+            match page {
+                Ok(page) => {
+                    more |= page.records.len() >= MAX_ROWS as usize;
+                    records.extend(page.records);
+                }
+                Err(error) if all_failed => return Err(error.into()),
+                Err(_) => failed.push(query.object().clone()),
+            }
         }
         schema = Some(known);
     }
@@ -111,7 +119,7 @@ pub(crate) async fn find(
         source: Source::live(user),
         candidates: candidates.into_iter().map(candidate).collect(),
         more,
-        not_compared: not_compared(person, &schema),
+        not_compared: not_compared(person, &schema, failed),
     })
 }
 
@@ -182,7 +190,8 @@ fn strong(person: &Person, schema: &Schema, object: &ObjectName) -> Vec<Conditio
 
 /// Returns the conditions that many records can fulfil.
 fn weak(person: &Person, schema: &Schema, object: &ObjectName) -> Vec<Condition> {
-    if schema.field(object, NAME.as_str()).is_none() {
+    let can_filter = |field: &FieldName| schema.field(object, field.as_str()).is_some_and(|field| field.filterable);
+    if !can_filter(&NAME) {
         return Vec::new();
     }
     let named = person.name.as_deref().map(|name| soql::eq(&NAME, name));
@@ -192,7 +201,7 @@ fn weak(person: &Person, schema: &Schema, object: &ObjectName) -> Vec<Condition>
     let has_persons = schema.field(object, IS_PERSON.as_str()).is_some();
     let named = named.filter(|_| has_persons).map(|named| named.and(soql::eq(&IS_PERSON, true)));
     let company = person.company.as_deref().map(|company| soql::eq(&NAME, company));
-    let domain = person.domain.as_deref().filter(|_| schema.field(object, WEBSITE.as_str()).is_some());
+    let domain = person.domain.as_deref().filter(|_| can_filter(&WEBSITE));
     let website = domain.and_then(|domain| any(websites(domain).map(|site| soql::starts_with(&WEBSITE, &site))));
     [named, company, website].into_iter().flatten().collect()
 }
@@ -201,10 +210,11 @@ fn any(conditions: impl IntoIterator<Item = Condition>) -> Option<Condition> {
     conditions.into_iter().reduce(Condition::or)
 }
 
-/// Returns the field of an object with the e-mail address of a person, if the user can access it.
+/// Returns the field of an object with the e-mail address of a person, if the user can access it and Salesforce filters by it:
+/// it does not if the field is encrypted.
 fn email_field(schema: &Schema, object: &ObjectName) -> Option<FieldName> {
     let name = if *object == ACCOUNT { "PersonEmail" } else { "Email" };
-    schema.field(object, name).map(|field| field.name.clone())
+    schema.field(object, name).filter(|field| field.filterable).map(|field| field.name.clone())
 }
 
 fn has_phone(schema: &Schema, object: &ObjectName) -> bool {
@@ -233,8 +243,9 @@ fn ranked(person: &Person, schema: &Schema, records: Vec<Record>) -> Vec<(Record
 }
 
 /// Returns what the connection's user hides from the comparison.
-fn not_compared(person: &Person, schema: &Schema) -> Vec<NotCompared> {
-    let mut parts = Vec::new();
+fn not_compared(person: &Person, schema: &Schema, failed: Vec<ObjectName>) -> Vec<NotCompared> {
+    let not_answered = |object| NotCompared { object: Some(object), by: None, reason: NotComparedReason::NotAnswered };
+    let mut parts: Vec<NotCompared> = failed.into_iter().map(not_answered).collect();
     for object in OBJECTS {
         let mut add = |by| {
             parts.push(NotCompared { object: Some(object.clone()), by, reason: NotComparedReason::Hidden });

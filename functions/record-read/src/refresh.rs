@@ -7,7 +7,8 @@ use crate::live::LiveReader;
 use crate::{Deps, Error, mirror};
 
 /// Reads the record from Salesforce, applies it to the mirror by the apply rule, and returns the row that the mirror has then:
-/// this version, or a newer one that another reader has stored meanwhile.
+/// this version, or a newer one that another reader has stored meanwhile. A version that is too large for the mirror leaves the
+/// row as it is, with the mark that it is outdated.
 ///
 /// # Errors
 /// [`Error::NotMirrored`]; [`Error::NotFound`] if the team does not see the record, which leaves the mirror as it is;
@@ -22,6 +23,9 @@ pub(crate) async fn refresh(deps: &Deps, org: &Org, object: &ObjectName, id: Rec
         change = reader.change(object, id, &deps.mirrored_fields).await;
     }
     let change = change?.ok_or(Error::NotFound("record"))?;
-    deps.records.apply(org.org_id, object, change).await?;
+    match deps.records.apply(org.org_id, object, change).await {
+        Ok(_) | Err(store::Error::TooLarge { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
     mirror::load(deps, org.org_id, object, id).await
 }

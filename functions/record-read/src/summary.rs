@@ -28,7 +28,9 @@ pub(crate) struct RecordSummary {
 
 /// Returns the fields of a summary, and paths to parents, as far as the user can access them.
 pub(crate) fn summary_fields(schema: &Schema, object: &ObjectName) -> Vec<FieldName> {
-    let of_object: &[&str] = match object.as_str() {
+    // The name as the schema spells it: a request may write it in any case.
+    let spelled = schema.object(object).map_or(object.as_str(), |object| object.summary.name.as_str());
+    let of_object: &[&str] = match spelled {
         "Account" => &["Website", "Phone", "Industry", "BillingCity", "PersonEmail", "IsPersonAccount"],
         "Contact" => &["Email", "Phone", "MobilePhone", "Title", "AccountId"],
         "Lead" => &["Email", "Phone", "MobilePhone", "Title", "Company", "Status"],

@@ -1,7 +1,6 @@
 //! Configuration and dependencies.
 
-use runtime::Cache;
-use runtime::{Aws, Env, EnvError};
+use runtime::{Aws, Cache, DEFAULT_MIRRORED_OBJECTS, Env, EnvError};
 use salesforce::{Clock, ObjectName, OrgId};
 use store::{ChangeHint, Origins, Queue};
 
@@ -17,7 +16,7 @@ pub struct Config {
     pub origins_table: String,
     /// `RECORD_UPSERT_QUEUE_URL`: the queue of hints.
     pub record_upsert_queue_url: String,
-    /// `MIRRORED_OBJECTS`: the mirrored objects, separated by commas. Account, Contact, Lead and Opportunity by default.
+    /// `MIRRORED_OBJECTS`: the mirrored objects, separated by commas. [`DEFAULT_MIRRORED_OBJECTS`] by default.
     pub mirrored_objects: Vec<ObjectName>,
     /// `WRITABLE_OBJECTS`: the objects whose records the platform may write, separated by commas, or `*`. Account, Contact,
     /// Lead and Opportunity by default.
@@ -34,7 +33,7 @@ impl Config {
             ledger: writes::Config::from_env(env)?,
             origins_table: env.required("ORIGINS_TABLE")?,
             record_upsert_queue_url: env.required("RECORD_UPSERT_QUEUE_URL")?,
-            mirrored_objects: env.list_or("MIRRORED_OBJECTS", "Account,Contact,Lead,Opportunity")?,
+            mirrored_objects: env.list_or("MIRRORED_OBJECTS", DEFAULT_MIRRORED_OBJECTS)?,
             writable_objects: env.parsed_or("WRITABLE_OBJECTS", WritableObjects::default())?,
         })
     }

@@ -56,6 +56,12 @@ impl Soql {
         Selection("COUNT()".to_owned())
     }
 
+    /// Returns the object of the FROM clause.
+    #[must_use]
+    pub fn object(&self) -> &ObjectName {
+        &self.object
+    }
+
     /// Adds a condition, combined by AND with the previous ones.
     #[must_use]
     pub fn where_(self, condition: Condition) -> Self {

@@ -43,18 +43,22 @@ fn every_index_continues_after_the_same_place() {
 #[test]
 fn the_feed_begins_at_the_oldest_change_that_it_has() {
     let feed = ListId::of(&"feed");
-    let oldest = oldest(at(100 * 86_400_000), SignedDuration::from_hours(90 * 24));
+    let now = at(100 * 86_400_000);
+    let oldest = oldest(now, SignedDuration::from_hours(90 * 24));
     assert_eq!(oldest, at(11 * 86_400_000));
-    assert_eq!(start(&FeedQuery::default(), feed, oldest).unwrap(), Position::Time(oldest));
+    assert_eq!(start(&FeedQuery::default(), feed, (oldest, now)).unwrap(), Position::Time(oldest));
 
     let since = |at: Timestamp| FeedQuery { since: Some(at.to_string()), ..FeedQuery::default() };
-    assert!(start(&since(oldest), feed, oldest).is_ok());
+    assert!(start(&since(oldest), feed, (oldest, now)).is_ok());
     let after = |at: Timestamp| FeedQuery { after: Some(feed.cursor(&Position::Time(at))), ..FeedQuery::default() };
     for early in [since(at(0)), after(at(0))] {
-        assert!(matches!(start(&early, feed, oldest), Err(Error::CursorExpired { .. })), "{early:?}");
+        assert!(matches!(start(&early, feed, (oldest, now)), Err(Error::CursorExpired { .. })), "{early:?}");
     }
     let both = FeedQuery { since: since(oldest).since, ..after(oldest) };
-    assert!(matches!(start(&both, feed, oldest), Err(Error::Invalid(_))));
+    assert!(matches!(start(&both, feed, (oldest, now)), Err(Error::Invalid(_))));
+    let minutes = |minutes| now.saturating_add(SignedDuration::from_mins(minutes)).unwrap();
+    assert!(start(&since(minutes(5)), feed, (oldest, now)).is_ok());
+    assert!(matches!(start(&since(minutes(6)), feed, (oldest, now)), Err(Error::Invalid(_))));
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub(super) struct FormField {
     /// The number of digits after the decimal point.
     #[serde(skip_serializing_if = "Option::is_none")]
     scale: Option<u32>,
-    /// Who requires a value in a new record.
+    /// The reason for which a new record needs a value; `None` if it needs none.
     required: Option<Requirement>,
     readable: bool,
     createable: bool,

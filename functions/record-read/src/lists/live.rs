@@ -112,6 +112,12 @@ impl<'a> Seen<'a> {
             Some(Sort { by: SortBy::Field(name), .. }) => name.clone(),
         };
         let field = self.field(&name)?;
+        // Salesforce compares amounts in one currency, and the cursor has the amount in the record's own.
+        let in_currencies = self.schema.field(self.object, "CurrencyIsoCode").is_some();
+        if field.field_type == "currency" && in_currencies {
+            let reason = "its amounts are in several currencies";
+            return Err(Error::Parameter(format!("a list cannot be sorted by {}: {reason}", field.name)));
+        }
         if field.sortable && !field.calculated && SORTED_TYPES.contains(&field.field_type.as_str()) {
             return Ok(Some(field).filter(|field| field.name != FieldName::ID));
         }

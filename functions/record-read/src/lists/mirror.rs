@@ -111,6 +111,8 @@ struct Collector<'a> {
     request: &'a ListRequest,
     order: Order,
     last: Option<LastRow>,
+    /// `true` if the page begins with the first row of the list.
+    is_first: bool,
     rows: Vec<(LastRow, MirrorRecord)>,
     /// The number of records that were read.
     read: usize,
@@ -121,7 +123,7 @@ struct Collector<'a> {
 impl<'a> Collector<'a> {
     fn new(request: &'a ListRequest, order: Order, last: Option<LastRow>) -> Self {
         let known = vec![false; request.filter.conditions.len()];
-        Self { request, order, last, rows: Vec::new(), read: 0, known }
+        Self { request, order, last, is_first: last.is_none(), rows: Vec::new(), read: 0, known }
     }
 
     /// Adds the rows that match. Returns whether the page is complete.
@@ -154,10 +156,12 @@ impl<'a> Collector<'a> {
     /// Returns the page.
     ///
     /// # Errors
-    /// [`Error::Parameter`] if no record has the field of a condition: then its name is wrong, or it is not mirrored.
+    /// [`Error::Parameter`] if the whole list was read in this page and no record has the field of a condition: then its name
+    /// is wrong, or it is not mirrored.
     fn finish(self, object: &ObjectName) -> Result<List<MirrorRecord, LastRow>, Error> {
         let mut conditions = self.known.iter().zip(&self.request.filter.conditions);
-        if let Some((_, condition)) = conditions.find(|(known, _)| !**known && self.read > 0) {
+        let is_whole = self.is_first && self.last.is_none();
+        if let Some((_, condition)) = conditions.find(|(known, _)| !**known && self.read > 0 && is_whole) {
             return Err(Error::Parameter(format!(
                 "no mirrored record of {object} has the field {}: check its name, or send the request with `as`",
                 condition.field

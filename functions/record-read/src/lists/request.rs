@@ -32,11 +32,11 @@ pub(crate) struct ListRequest {
     pub(super) after: Option<String>,
 }
 
-/// What decides the rows of a list and their order.
+/// The conditions and the order of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Filter {
     pub(super) conditions: Vec<Condition>,
-    /// The records of this account, which are conditions too.
+    /// The account of the records. It is among `conditions` too.
     pub(super) account: Option<RecordId>,
     pub(super) modified_since: Option<Timestamp>,
     pub(super) sort: Option<Sort>,

@@ -61,7 +61,7 @@ pub(crate) struct PersonBody {
     external_ids: Option<BTreeMap<FieldName, Value>>,
 }
 
-/// What is known of a person. At least one part is there.
+/// The known data of a person. At least one part is there.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Person {
     pub(super) email: Option<String>,

@@ -6,11 +6,16 @@ use crate::schema::Schemas;
 const OPPORTUNITY: ObjectName = ObjectName::from_static("Opportunity");
 
 fn schema() -> Schema {
+    schema_with(&[])
+}
+
+/// Returns the schema of opportunities with more fields, each with its type.
+fn schema_with(more: &[(&str, &str)]) -> Schema {
     let field = |name: &str, kind: &str| {
         json!({"name": name, "label": name, "type": kind, "nillable": true, "createable": true, "updateable": true,
                "filterable": true, "sortable": true, "calculated": name == "Formula__c"})
     };
-    let describe: ObjectDescribe = serde_json::from_value(json!({
+    let mut describe: ObjectDescribe = serde_json::from_value(json!({
         "name": "Opportunity", "label": "Opportunity", "keyPrefix": "006", "custom": false, "queryable": true,
         "createable": true, "updateable": true, "replicateable": true,
         "fields": [
@@ -20,6 +25,8 @@ fn schema() -> Schema {
         ],
     }))
     .unwrap();
+    let more = more.iter().map(|(name, kind)| serde_json::from_value(field(name, kind)).unwrap());
+    describe.fields.extend(more);
     let mut schema = Schema::default();
     let connection = ("00D000000000001".parse().unwrap(), &store::ConnectionId::team());
     Schemas::default().insert(connection, [(OPPORTUNITY, Some(describe))], jiff::Timestamp::UNIX_EPOCH, &mut schema);
@@ -122,4 +129,15 @@ fn a_page_of_large_rows_ends_before_the_response_is_too_large() {
     let list = page_of(large, 8, None, None);
     assert_eq!(list.rows.len(), 2);
     assert_eq!(list.next.unwrap().id, list.rows[1].id);
+}
+
+#[test]
+fn amounts_in_several_currencies_are_not_sorted() {
+    let sorted = |more: &[(&str, &str)]| {
+        let schema = schema_with(more);
+        soql(Seen { schema: &schema, object: &OPPORTUNITY }, &request(&[("sort", "Amount")]), None)
+    };
+    assert!(sorted(&[("Amount", "currency")]).is_ok());
+    let problem = sorted(&[("Amount", "currency"), ("CurrencyIsoCode", "picklist")]).unwrap_err().to_string();
+    assert!(problem.contains("several currencies"), "{problem}");
 }

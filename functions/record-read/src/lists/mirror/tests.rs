@@ -58,6 +58,11 @@ fn a_condition_on_a_field_that_no_row_has_is_refused() {
     collector.add(vec![row(1, "won")], None);
     let problem = collector.finish(&ObjectName::from_static("Opportunity")).unwrap_err().to_string();
     assert!(problem.contains("no mirrored record of Opportunity has the field Stage"), "{problem}");
+
+    // Rows of other pages may have it.
+    let mut later = Collector::new(&request, Order::Id, Some(row(1, "won").0));
+    later.add(vec![row(2, "won")], None);
+    assert!(later.finish(&ObjectName::from_static("Opportunity")).unwrap().rows.is_empty());
 }
 
 #[test]
