@@ -150,11 +150,12 @@ fn login_host(env: &Env, name: &'static str, default: &str, hosts: HostPolicy) -
 mod tests {
     use super::*;
 
-    const NAMES: [(&str, &str); 6] = [
+    const NAMES: [(&str, &str); 7] = [
         ("PUBLIC_URL", "https://ferry.example.com/"),
         ("AUTHORIZATIONS_TABLE", "authorizations"),
         ("ORGS_TABLE", "orgs"),
         ("CONNECTIONS_TABLE", "connections"),
+        ("USERS_TABLE", "users"),
         ("CONNECTION_MANAGER_FUNCTION", "connection-manager"),
         ("ONBOARDING_FUNCTION", "onboarding"),
     ];

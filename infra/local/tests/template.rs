@@ -396,7 +396,7 @@ fn tables_have_backups_and_are_kept_when_the_stack_is_deleted() {
     let of = |kind: &str| resources.iter().filter(move |(_, resource)| resource["Type"] == kind).collect::<Vec<_>>();
     let (tables, secrets) = (of("AWS::DynamoDB::Table"), of("AWS::SecretsManager::Secret"));
 
-    assert_eq!(tables.len(), 12);
+    assert_eq!(tables.len(), 13);
     for (name, table) in &tables {
         let recovery = &table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"];
         assert_eq!(recovery, true, "{name}");
