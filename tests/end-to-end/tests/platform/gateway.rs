@@ -83,6 +83,7 @@ impl Gateway {
                 ("{id}", Some("connections")) => "team".to_owned(),
                 ("{id}", Some("writes" | "erasures")) => "5f0c2a1e-7f53-4f0e-9a54-0f3f1d0a2b11".to_owned(),
                 ("{platform_user}", _) => "rep-2".to_owned(),
+                ("{field}", _) => "Ferry_External_Id__c".to_owned(),
                 ("{id}", _) => "006000000000001AAA".to_owned(),
                 (literal, _) => {
                     assert!(!literal.contains('{'), "the test has no value for {literal} of {template}");
@@ -139,6 +140,7 @@ fn body(method: &str, path: &str) -> Value {
         ("POST", "/v1/orgs/{org}/records/{object}") => {
             json!({ "external_id_field": "Ferry_External_Id__c", "records": [{ "Ferry_External_Id__c": "A-1" }] })
         }
+        ("POST", "/v1/orgs/{org}/matches") => json!({ "email": "ingrid@fjordglass.example" }),
         ("POST", "/v1/orgs/{org}/erasures") => json!({ "record_id": "003000000000001AAA" }),
         ("POST", "/v1/orgs/{org}/notes") => json!({ "title": "Call", "text": "Hi", "links": ["001000000000001AAA"] }),
         ("PATCH", "/v1/orgs/{org}/notes/{id}") => json!({ "title": "Call" }),
