@@ -259,7 +259,11 @@ async fn refresh_record(
     NoQuery {}: NoQuery,
 ) -> Result<Response, Problem> {
     require_platform(&caller)?;
-    Ok(respond(refresh::refresh(&deps, &org, &object, id).await.map(RecordView::from)))
+    let record = async {
+        let row = refresh::refresh(&deps, &org, &object, id).await?;
+        Ok::<_, Error>(RecordView::from(row).with_page(mirror::instance_url(&deps, &org).await?.as_ref()))
+    };
+    Ok(respond(record.await))
 }
 
 async fn list_records(

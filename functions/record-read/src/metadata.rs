@@ -17,6 +17,7 @@ pub(crate) struct ObjectView {
 pub(crate) struct DescribeView {
     #[serde(flatten)]
     object: ObjectView,
+    searchable: bool,
     fields: Vec<FieldView>,
     record_type_infos: Vec<RecordTypeInfo>,
 }
@@ -43,6 +44,7 @@ impl DescribeView {
         let field = |field: FieldDescribe| FieldView { required_on_create: field.is_required_on_create(), field };
         Self {
             object: ObjectView::new(describe.summary, mirrored),
+            searchable: describe.searchable,
             fields: describe.fields.into_iter().map(field).collect(),
             record_type_infos: describe.record_type_infos,
         }

@@ -10,11 +10,11 @@ fn a_refreshed_record_is_in_the_mirror_at_once() {
     run(async {
         let context = TestContext::new().await;
         let id = context.create(&context.rep, "Account", &json!({"Name": "Acme"}));
-        assert_eq!(context.get(&format!("/accounts/{id}")).await.0, StatusCode::NOT_FOUND);
+        assert_eq!(context.get(&format!("/records/Account/{id}")).await.0, StatusCode::NOT_FOUND);
 
         let (status, refreshed) = context.post_empty(&format!("/records/account/{id}/refresh")).await;
         assert_eq!((status, &refreshed["fields"]["Name"]), (StatusCode::OK, &json!("Acme")), "{refreshed}");
-        assert_eq!(context.get(&format!("/accounts/{id}")).await.1, refreshed);
+        assert_eq!(context.get(&format!("/records/Account/{id}")).await.1, refreshed);
         assert_eq!(context.simulator.api_calls(), 2, "the object and the record");
 
         context.pass(jiff::SignedDuration::from_secs(1));

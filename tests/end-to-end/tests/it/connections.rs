@@ -1,5 +1,6 @@
 //! A dead connection is reported with a link that reconnects it, and the kill switch ends all connections of an org.
 
+use anyhow::Result;
 use end_to_end::{Connected, Method, eventually};
 use local::{Subscription, stack};
 use serde_json::{Value, json};
