@@ -70,7 +70,7 @@ async fn each_view_a_rep_needs_is_one_call() {
     // A deal with stage, value, contacts and company.
     let deal = read(format!("/opportunities/{}", customer.opportunity)).await;
     assert_eq!((&deal["fields"]["StageName"], &deal["fields"]["Amount"]), (&json!("Prospecting"), &json!(1000.5)));
-    assert_eq!(all(&deal["contacts"], "/fields/Role"), ["Decision Maker"]);
+    assert_eq!(all(&deal["contacts"], "/role"), ["Decision Maker"]);
     assert_eq!(deal["account"]["fields"]["Name"], "Fjordglass");
     assert_eq!((&deal["stage"]["api_name"], &deal["stage"]["position"]), (&json!("Prospecting"), &json!(1)), "{deal}");
 
