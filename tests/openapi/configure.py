@@ -67,7 +67,7 @@ def main(contract, demo_output, output):
     lines.append("[checks]\nunsupported_method.enabled = false\nallow_header_conformance.enabled = false\n")
     # A valid request can name what is not there, is hidden or is deleted.
     lines.append(f"[checks.positive_data_acceptance]\nexpected-statuses = {json.dumps(ACCEPTED)}\n")
-    starts = {"listOrgs": "org", "listConnections": "connection", "listOpportunities": "opportunity"}
+    starts = {"listOrgs": "org", "listConnections": "connection"}
     for operation, path, names in operations(contract):
         segment = path.split("/")[4] if path.count("/") > 3 else ""
         known = {"path.id": own.get(segment), "query.after": starts.get(operation)}

@@ -90,10 +90,11 @@ impl From<&Error> for Problem {
             Error::ObjectHidden(object) => Self::new(ProblemCode::ObjectNotVisible)
                 .detail(format!("the object {object} does not exist or is hidden from the connection's user")),
             Error::NoRecordType { offered } => {
-                let invalid = Self::invalid("the object has no record type with this id or name that the connection's user may choose");
+                let detail = "the object has no record type with this id or name that the connection's user may choose";
+                let missing = Self::new(ProblemCode::NotFound).detail(detail);
                 match offered.as_slice() {
-                    [] => invalid.next("Leave `record_type` out: the object has no record types."),
-                    offered => invalid.next(format!("Choose one of {}.", offered.join(", "))),
+                    [] => missing.next("Leave `record_type` out: the object has no record types."),
+                    offered => missing.next(format!("Choose one of {}.", offered.join(", "))),
                 }
             }
             Error::NoExternalId(field) => Self::new(ProblemCode::FieldNotVisible)

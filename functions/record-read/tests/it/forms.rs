@@ -268,7 +268,7 @@ fn a_record_type_has_its_own_stages() {
         let hidden = ObjectPermissions { hidden_record_types: vec!["Renewal".to_owned()], ..Default::default() };
         context.permit("Opportunity", &hidden);
         let (status, problem) = context.get_as(REP, "/objects/Opportunity/form?record_type=Renewal").await;
-        assert_eq!(status, StatusCode::BAD_REQUEST, "{problem}");
+        assert_eq!(status, StatusCode::NOT_FOUND, "{problem}");
         assert!(problem["next"].as_str().unwrap().starts_with("Choose one of "), "{problem}");
     });
 }
