@@ -27,7 +27,7 @@ pub(crate) struct View {
     pub(super) freshness: Option<Freshness>,
 }
 
-/// What a view is assembled from besides rows.
+/// The inputs of a view besides its rows.
 #[derive(Clone, Copy)]
 pub(super) struct Context<'a> {
     pub(super) kind: &'a Kind,
@@ -124,8 +124,8 @@ impl Context<'_> {
     fn list(&self, part: Part, sources: &[Rows]) -> Value {
         let mut records = Vec::new();
         let mut more = false;
-        let unavailable = self.each_list(part, sources, |list, rows| {
-            more |= rows.len() > self.limit();
+        let unavailable = self.each_list(part, sources, |list, rows, has_more| {
+            more |= has_more || rows.len() > self.limit();
             records.extend(rows.iter().take(self.limit()).filter_map(|row| self.shown(list, row)));
         });
         part_of(json!({"records": records, "more": more}), part, sources, unavailable)
@@ -134,8 +134,8 @@ impl Context<'_> {
     /// Adds the prices of an opportunity's products up.
     fn products(&self, head: &JsonObject, sources: &[Rows]) -> Value {
         let (mut count, mut total, mut is_priced, mut more) = (0_usize, 0.0, true, false);
-        let unavailable = self.each_list(Part::Products, sources, |_, rows| {
-            more = rows.len() > MAX_PRODUCTS as usize;
+        let unavailable = self.each_list(Part::Products, sources, |_, rows, has_more| {
+            more = has_more || rows.len() > MAX_PRODUCTS as usize;
             count = rows.len();
             is_priced = rows.iter().all(|row| row.get("TotalPrice").is_some_and(Value::is_number));
             total = rows.iter().filter_map(|row| row.get("TotalPrice")?.as_f64()).sum();
@@ -149,12 +149,13 @@ impl Context<'_> {
 
     fn interactions(&self, sources: &[Rows]) -> Value {
         let mut lists: Vec<(&ObjectName, Fetched<(JsonObject, Value)>)> = Vec::new();
-        let unavailable = self.each_list(Part::Interactions, sources, |list, rows| {
+        let unavailable = self.each_list(Part::Interactions, sources, |list, rows, has_more| {
             let positioned = |row: &JsonObject| {
                 let time = row.get(time_field(&list.object).as_str()).and_then(Value::as_str);
                 Some(Position::of(&list.object, time, id_in(row, "Id")?))
             };
-            let more_after = rows.get(self.limit()).and_then(positioned);
+            let last = rows.get(self.limit()).or_else(|| rows.last().filter(|_| has_more));
+            let more_after = last.and_then(positioned);
             let shown = |row: &JsonObject| {
                 let position = positioned(row)?;
                 let mut shown = self.shown(list, row)?;
@@ -209,18 +210,18 @@ impl Context<'_> {
         usize::from(self.request.limit)
     }
 
-    /// Calls `found` with the rows of each list of the part. Returns the lists whose rows are missing, with the reasons.
+    /// Calls `found` with the rows of each list of the part, and whether the list has more than these. Returns the lists whose rows are missing, with the reasons.
     fn each_list<'a>(
         &self,
         part: Part,
         sources: &'a [Rows],
-        mut found: impl FnMut(&'static List, &'a [JsonObject]),
+        mut found: impl FnMut(&'static List, &'a [JsonObject], bool),
     ) -> Vec<Value> {
         let mut unavailable = Vec::new();
-        for ListRows { list, rows } in sources.iter().flat_map(|source| &source.lists) {
+        for ListRows { list, rows, more } in sources.iter().flat_map(|source| &source.lists) {
             match rows {
                 _ if list.part != part => {}
-                Ok(rows) => found(list, rows),
+                Ok(rows) => found(list, rows, *more),
                 Err(reason) => unavailable.push(self.missing(list, reason)),
             }
         }

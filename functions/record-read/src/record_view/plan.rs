@@ -35,6 +35,8 @@ enum Place {
 pub(super) struct ListRows {
     pub(super) list: &'static List,
     pub(super) rows: Result<Vec<JsonObject>, Unavailable>,
+    /// `true` if the list has rows that are not in `rows`.
+    pub(super) more: bool,
 }
 
 /// The reason for which rows are not in the view.
@@ -139,26 +141,34 @@ impl Plan {
 
     /// Returns the rows of each list from the pages of the queries.
     pub(super) fn rows(&self, pages: &Pages) -> Vec<ListRows> {
-        let rows = |list: &'static List, place| match place {
-            Place::Hidden => Err(Unavailable::Hidden),
-            Place::Rows(query) => match pages.get(query) {
-                Some(Ok(page)) => Ok(page.records.iter().map(|record| record.fields.clone()).collect()),
-                Some(Err(error)) => Err(Unavailable::from(error)),
-                None => Err(Unavailable::NotAnswered),
-            },
-            Place::Children(query) => match pages.get(query) {
-                Some(Ok(page)) => Ok(page.records.first().map(|record| children(record, list)).unwrap_or_default()),
-                Some(Err(error)) => Err(Unavailable::from(error)),
-                None => Err(Unavailable::NotAnswered),
-            },
+        let page = |query: usize| match pages.get(query) {
+            Some(Ok(page)) => Ok(page),
+            Some(Err(error)) => Err(Unavailable::from(error)),
+            None => Err(Unavailable::NotAnswered),
         };
-        self.lists.iter().map(|(list, place)| ListRows { list, rows: rows(list, *place) }).collect()
+        let found = |list: &List, place| match place {
+            Place::Hidden => Err(Unavailable::Hidden),
+            Place::Rows(query) => page(query).map(|page| {
+                let rows = page.records.iter().map(|record| record.fields.clone());
+                (rows.collect(), !page.done)
+            }),
+            Place::Children(query) => {
+                page(query).map(|page| page.records.first().map(|record| children(record, list)).unwrap_or_default())
+            }
+        };
+        let list_rows = |&(list, place): &(&'static List, Place)| match found(list, place) {
+            Ok((rows, more)) => ListRows { list, rows: Ok(rows), more },
+            Err(reason) => ListRows { list, rows: Err(reason), more: false },
+        };
+        self.lists.iter().map(list_rows).collect()
     }
 }
 
-fn children(record: &salesforce::Record, list: &List) -> Vec<JsonObject> {
-    let rows = record.fields.get(list.children).and_then(|children| children["records"].as_array());
-    rows.into_iter().flatten().filter_map(Value::as_object).cloned().collect()
+/// Returns the rows of a subquery, and whether Salesforce has more of them than it returned. Without rows it is null.
+fn children(record: &salesforce::Record, list: &List) -> (Vec<JsonObject>, bool) {
+    let Some(children) = record.fields.get(list.children) else { return (Vec::new(), false) };
+    let rows = children["records"].as_array().into_iter().flatten();
+    (rows.filter_map(Value::as_object).cloned().collect(), children["done"] == false)
 }
 
 /// Returns whether the user may see the rows, and the fields that relate and sort them.

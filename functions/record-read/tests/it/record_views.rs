@@ -420,12 +420,15 @@ fn mirrored_roles_lead_to_contacts_and_opportunities() {
 
         let (_, deal) = context.get(&format!("/opportunities/{}?expand=contacts,account", world.opportunity)).await;
         let (_, contact) = context.get(&format!("/contacts/{}?expand=opportunities,account", world.contact)).await;
+        let (_, first) = context.get(&format!("/opportunities/{}?expand=contacts&limit=1", world.opportunity)).await;
 
         assert_eq!(
             (names(&deal["contacts"], "LastName").len(), &deal["contacts"]["records"][0]["role"]),
             (1, &json!("Decision Maker"))
         );
         assert_eq!(names(&contact["opportunities"], "Name"), ["Lenses"]);
+        // Of the two roles that were found one is shown.
+        assert_eq!((&deal["contacts"]["more"], &first["contacts"]["more"]), (&json!(false), &json!(true)));
         for view in [&deal, &contact] {
             assert_eq!(view["account"]["fields"]["Name"], "Fjordglass");
         }

@@ -11,19 +11,23 @@ fn object(value: Value) -> JsonObject {
 
 /// Assembles the view of an account from its own fields and the rows of lists, by object.
 fn view(head: Value, rows: Vec<(&str, Result<Vec<Value>, Unavailable>)>) -> Value {
-    let request = ViewRequest::new(&ACCOUNT_VIEW, ViewQuery::default()).unwrap();
-    let list = |name: &str| {
-        let mut lists = ACCOUNT_VIEW.queries.iter().copied().flatten();
-        lists.find(|list| list.object.as_str() == name).unwrap()
-    };
-    let rows = rows.into_iter().map(|(name, rows)| ListRows {
-        list: list(name),
-        rows: rows.map(|rows| rows.into_iter().map(object).collect()),
-    });
-    let sources = [Rows { source: Source::Team, freshness: None, lists: rows.collect() }];
+    let lists = rows.into_iter().map(|(name, rows)| list(&ACCOUNT_VIEW, name, rows, false));
+    view_of(&ACCOUNT_VIEW, json!({}), head, lists.collect())
+}
+
+fn list(kind: &Kind, object_name: &str, rows: Result<Vec<Value>, Unavailable>, more: bool) -> ListRows {
+    let mut lists = kind.queries.iter().copied().flatten();
+    let list = lists.find(|list| list.object.as_str() == object_name).unwrap();
+    ListRows { list, rows: rows.map(|rows| rows.into_iter().map(object).collect()), more }
+}
+
+/// Assembles a view from the record's own fields and the rows of lists.
+fn view_of(kind: &Kind, query: Value, head: Value, lists: Vec<ListRows>) -> Value {
+    let request = ViewRequest::new(kind, serde_json::from_value::<ViewQuery>(query).unwrap()).unwrap();
+    let sources = [Rows { source: Source::Team, freshness: None, lists }];
     let schema = Schema::default();
-    let context = Context { kind: &ACCOUNT_VIEW, request: &request, schema: &schema, instance: None, pipelines: &[] };
-    let record = Record { object: ACCOUNT_VIEW.object.clone(), id: ID.parse().unwrap(), fields: JsonObject::new() };
+    let context = Context { kind, request: &request, schema: &schema, instance: None, pipelines: &[] };
+    let record = Record { object: kind.object.clone(), id: ID.parse().unwrap(), fields: JsonObject::new() };
     serde_json::to_value(context.assemble(record.into(), &object(head), &sources)).unwrap()
 }
 
@@ -63,4 +67,31 @@ fn a_part_has_no_more_than_its_limit_and_says_so() {
         |count| view(json!({}), vec![("Contact", Ok((0..count).map(contact).collect()))])["contacts"].clone();
     assert_eq!((contacts(20)["records"].as_array().unwrap().len(), &contacts(20)["more"]), (20, &json!(false)));
     assert_eq!((contacts(21)["records"].as_array().unwrap().len(), &contacts(21)["more"]), (20, &json!(true)));
+}
+
+#[test]
+fn a_list_that_was_cut_short_has_more() {
+    let contact = json!({"Id": "003000000000001", "Name": "x"});
+    let contacts = list(&ACCOUNT_VIEW, "Contact", Ok(vec![contact]), true);
+    assert_eq!(view_of(&ACCOUNT_VIEW, json!({}), json!({}), vec![contacts])["contacts"]["more"], true);
+
+    let product = json!({"Id": "00k000000000001", "TotalPrice": 10.0});
+    let products = list(&OPPORTUNITY_VIEW, "OpportunityLineItem", Ok(vec![product]), true);
+    let view = view_of(&OPPORTUNITY_VIEW, json!({}), json!({}), vec![products]);
+    assert_eq!((&view["products"]["more"], &view["products"]["total"]), (&json!(true), &Value::Null));
+}
+
+#[test]
+fn interactions_that_were_cut_short_go_on_after_the_last() {
+    let task = json!({"Id": "00T000000000001", "ActivityDate": "2026-11-21"});
+    let event = json!({"Id": "00U000000000001", "StartDateTime": "2026-11-20T08:00:00.000+0000"});
+    let lists = |more| {
+        let tasks = list(&ACCOUNT_VIEW, "Task", Ok(vec![task.clone()]), more);
+        vec![tasks, list(&ACCOUNT_VIEW, "Event", Ok(vec![event.clone()]), false)]
+    };
+    let page = |more| view_of(&ACCOUNT_VIEW, json!({}), json!({}), lists(more))["interactions"].clone();
+    assert_eq!((page(false)["records"].as_array().unwrap().len(), &page(false)["next"]), (2, &Value::Null));
+    // Tasks that were not read may come before the event.
+    assert_eq!(page(true)["records"].as_array().unwrap().len(), 1);
+    assert!(page(true)["next"].as_str().unwrap().contains("00T000000000001"), "{}", page(true));
 }

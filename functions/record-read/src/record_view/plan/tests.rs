@@ -148,6 +148,31 @@ fn a_failed_query_makes_only_its_parts_unavailable() {
 }
 
 #[test]
+fn rows_on_a_further_page_are_known_to_be_missing() {
+    let plan = plan(&ACCOUNT_VIEW, &[], json!({}));
+    let page = |fields: serde_json::Value, done| {
+        let fields = fields.as_object().unwrap().clone();
+        let record = Record { object: "Account".parse().unwrap(), id: ID.parse().unwrap(), fields };
+        Ok(Page { records: vec![record], total_size: 2, done, next: None })
+    };
+    let children = |done: bool| json!({"done": done, "records": [{"Id": "003000000000001"}]});
+    let subqueries = json!({"Contacts": children(false), "Opportunities": children(true)});
+    let pages = |done| {
+        let mut pages = vec![page(json!({}), true), page(subqueries.clone(), true)];
+        pages.extend([page(json!({}), true), page(json!({}), true), page(json!({}), done)]);
+        pages
+    };
+
+    let more = |object: &str, done| {
+        let rows = plan.rows(&pages(done));
+        rows.iter().find(|list| list.list.object.as_str() == object).unwrap().more
+    };
+
+    assert!(more("Contact", true) && !more("Opportunity", true));
+    assert!(more("ContentDocumentLink", false) && !more("ContentDocumentLink", true));
+}
+
+#[test]
 fn an_error_of_a_query_has_a_reason() {
     for (code, reason) in [
         ("QUERY_TIMEOUT", "timed_out"),
