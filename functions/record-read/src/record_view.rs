@@ -26,15 +26,15 @@ pub(crate) use kind::{ACCOUNT_VIEW, CONTACT_VIEW, Kind, LEAD_VIEW, OPPORTUNITY_V
 pub(crate) use mirrored::load_mirrored;
 pub(crate) use request::{ViewQuery, ViewRequest};
 
-/// Loads a view live as the acting user.
+/// Loads a view live: as the acting user, or through the team.
 pub(crate) async fn load_live(
     deps: &Deps,
     org: &Org,
     (kind, id): (&Kind, RecordId),
     request: &ViewRequest,
-    user: &PlatformUser,
+    user: Option<&PlatformUser>,
 ) -> Result<View, Error> {
-    let reader = LiveReader::open(deps, org, Some(user)).await?;
+    let reader = LiveReader::open(deps, org, user).await?;
     let objects = plan::objects(kind, request);
     let plan = |schema: &_| Plan::new(schema, kind, id, request, |_| false);
     let queries = |schema: &_| plan(schema).queries;
@@ -48,8 +48,9 @@ pub(crate) async fn load_live(
     let head = first_fields(&pages).ok_or(Error::NotFound("record"))?;
     let instance = reader.instance_url().await?;
     let context = Context { kind, request, schema: &schema, instance: Some(&instance), pipelines: &pipelines };
-    let rows = [Rows { source: Source::Salesforce, freshness: None, lists }];
-    Ok(context.assemble(RecordView::from(record), &head, &rows))
+    let source = Source::live(user);
+    let rows = [Rows { source, freshness: None, lists }];
+    Ok(context.assemble(RecordView::from(record).with_source(source), &head, &rows))
 }
 
 /// Loads a record of any object live: as the acting user, or through the team.

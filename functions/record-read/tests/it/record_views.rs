@@ -435,3 +435,18 @@ fn mirrored_roles_lead_to_contacts_and_opportunities() {
         assert_eq!(context.simulator.api_calls(), 0);
     });
 }
+
+#[test]
+fn the_team_reads_a_view_of_an_object_that_is_not_mirrored() {
+    run(async {
+        let context = TestContext::new().await;
+        let world = context.customer();
+
+        let (status, view) = context.get(&format!("/leads/{}", world.lead)).await;
+
+        assert_eq!((status, &view["source"]), (StatusCode::OK, &json!("team")), "{view}");
+        assert_eq!((&view["fields"]["Company"], view.get("freshness")), (&json!("Nordlys"), None));
+        assert_eq!(view["interactions"]["source"], "team");
+        assert_eq!(names(&view["interactions"], "Subject"), ["Meeting", "Offer", "Call"]);
+    });
+}
