@@ -28,13 +28,14 @@ pub(crate) struct View {
 }
 
 /// The inputs of a view besides its rows.
-#[derive(Clone, Copy)]
 pub(super) struct Context<'a> {
     pub(super) kind: &'a Kind,
     pub(super) request: &'a ViewRequest,
     pub(super) schema: &'a Schema,
     pub(super) instance: Option<&'a InstanceUrl>,
     pub(super) pipelines: &'a [Pipeline],
+    /// The reason for which the names of the record's references have not been read, if they have not.
+    pub(super) unread: Option<Unavailable>,
 }
 
 /// Rows of lists of one source.
@@ -56,6 +57,7 @@ impl Context<'_> {
         let mut parts = self.own_members(head);
         for part in &self.request.parts {
             let value = match part {
+                Part::Parent | Part::Account | Part::Converted if self.unread.is_some() => self.unread_part(),
                 Part::Parent | Part::Account => self.reference(*part, head),
                 Part::Converted => self.converted(head),
                 Part::Stage => stage::stage(head, self.pipelines),
@@ -89,6 +91,13 @@ impl Context<'_> {
         members
     }
 
+    /// Returns a part that is missing because the record's own query failed.
+    fn unread_part(&self) -> Value {
+        let object = &self.kind.object;
+        let unavailable = self.unread.iter().map(|reason| missing_object(object, reason));
+        json!({"unavailable": unavailable.collect::<Vec<_>>()})
+    }
+
     fn reference(&self, part: Part, head: &JsonObject) -> Value {
         let mut references = self.kind.references.iter().filter(|reference| reference.part == part);
         references.next().map_or(Value::Null, |reference| self.referenced(reference, head))
@@ -102,7 +111,7 @@ impl Context<'_> {
             field.is_some() && self.schema.object(&reference.object).is_some()
         };
         if is_described && !is_visible() {
-            return json!({"unavailable": [{"object": reference.object, "reason": Unavailable::Hidden.reason()}]});
+            return json!({"unavailable": [missing_object(&reference.object, &Unavailable::Hidden)]});
         }
         let id = head.get(reference.field).and_then(Value::as_str).and_then(|id| id.parse().ok());
         let Some(id) = id else { return Value::Null };
@@ -235,10 +244,14 @@ impl Context<'_> {
             Unavailable::Hidden if !is_hidden(&&list.object) => behind.filter(is_hidden).unwrap_or(&list.object),
             _ => &list.object,
         };
-        match reason {
-            Unavailable::Refused(code) => json!({"object": object, "reason": reason.reason(), "code": code}),
-            _ => json!({"object": object, "reason": reason.reason()}),
-        }
+        missing_object(object, reason)
+    }
+}
+
+fn missing_object(object: &ObjectName, reason: &Unavailable) -> Value {
+    match reason {
+        Unavailable::Refused(code) => json!({"object": object, "reason": reason.reason(), "code": code}),
+        _ => json!({"object": object, "reason": reason.reason()}),
     }
 }
 

@@ -62,7 +62,8 @@ pub(crate) async fn load_mirrored(
         Some(instance) => Some(instance),
         None => mirror::instance_url(deps, org).await?,
     };
-    let context = Context { kind, request, schema: &schema, instance: instance.as_ref(), pipelines: &pipelines };
+    let context =
+        Context { kind, request, schema: &schema, instance: instance.as_ref(), pipelines: &pipelines, unread: None };
     let view = context.assemble(record, &head, &sources);
     Ok(View { freshness: Some(Freshness::of(&kind.object, &cursors)), ..view })
 }
@@ -185,7 +186,7 @@ async fn read_as_team(
         let queries = |schema: &_| Ok(plan(schema).queries);
         let (schema, pages) = reader.query(&objects(kind, request), queries).await?;
         let lists = plan(&schema).rows(&pages);
-        let head = super::first_fields(&pages).unwrap_or_default();
+        let head = super::first_fields(&pages).cloned().unwrap_or_default();
         Ok(Team { lists, head, instance: reader.instance_url().await?, schema })
     };
     match read.await {

@@ -23,10 +23,14 @@ fn list(kind: &Kind, object_name: &str, rows: Result<Vec<Value>, Unavailable>, m
 
 /// Assembles a view from the record's own fields and the rows of lists.
 fn view_of(kind: &Kind, query: Value, head: Value, lists: Vec<ListRows>) -> Value {
+    assembled(kind, query, head, lists, None)
+}
+
+fn assembled(kind: &Kind, query: Value, head: Value, lists: Vec<ListRows>, unread: Option<Unavailable>) -> Value {
     let request = ViewRequest::new(kind, serde_json::from_value::<ViewQuery>(query).unwrap()).unwrap();
     let sources = [Rows { source: Source::Team, freshness: None, lists }];
     let schema = Schema::default();
-    let context = Context { kind, request: &request, schema: &schema, instance: None, pipelines: &[] };
+    let context = Context { kind, request: &request, schema: &schema, instance: None, pipelines: &[], unread };
     let record = Record { object: kind.object.clone(), id: ID.parse().unwrap(), fields: JsonObject::new() };
     serde_json::to_value(context.assemble(record.into(), &object(head), &sources)).unwrap()
 }
@@ -94,4 +98,15 @@ fn interactions_that_were_cut_short_go_on_after_the_last() {
     // Tasks that were not read may come before the event.
     assert_eq!(page(true)["records"].as_array().unwrap().len(), 1);
     assert!(page(true)["next"].as_str().unwrap().contains("00T000000000001"), "{}", page(true));
+}
+
+#[test]
+fn references_that_were_not_read_are_unavailable() {
+    let of = |kind, head| assembled(kind, json!({}), head, Vec::new(), Some(Unavailable::TimedOut));
+    let missing = |object: &str| json!({"unavailable": [{"object": object, "reason": "timed_out"}]});
+    assert_eq!(of(&ACCOUNT_VIEW, json!({}))["parent"], missing("Account"));
+    let lead = of(&LEAD_VIEW, json!({"IsConverted": true}));
+    assert_eq!((&lead["is_converted"], &lead["converted"]), (&json!(true), &missing("Lead")));
+    let deal = of(&OPPORTUNITY_VIEW, json!({"Amount": 5.0}));
+    assert_eq!((&deal["amount"]["value"], &deal["account"]), (&json!(5.0), &missing("Opportunity")));
 }
