@@ -111,7 +111,9 @@ impl Context<'_> {
             field.is_some() && self.schema.object(&reference.object).is_some()
         };
         if is_described && !is_visible() {
-            return json!({"unavailable": [missing_object(&reference.object, &Unavailable::Hidden)]});
+            let is_unanswered = self.schema.is_unanswered(&reference.object);
+            let reason = if is_unanswered { Unavailable::NotAnswered } else { Unavailable::Hidden };
+            return json!({"unavailable": [missing_object(&reference.object, &reason)]});
         }
         let id = head.get(reference.field).and_then(Value::as_str).and_then(|id| id.parse().ok());
         let Some(id) = id else { return Value::Null };

@@ -184,7 +184,7 @@ async fn read_as_team(
         let reader = LiveReader::open(deps, org, None).await?;
         let plan = |schema: &_| Plan::new(schema, kind, id, request, |list| is_mirrored(deps, list));
         let queries = |schema: &_| Ok(plan(schema).queries);
-        let (schema, pages) = reader.query(&objects(kind, request), queries).await?;
+        let (schema, pages) = reader.query_parts(&objects(kind, request), queries).await?;
         let lists = plan(&schema).rows(&pages);
         let head = super::first_fields(&pages).cloned().unwrap_or_default();
         Ok(Team { lists, head, instance: reader.instance_url().await?, schema })

@@ -111,6 +111,34 @@ fn rows_of_a_hidden_object_are_not_queried() {
 }
 
 #[test]
+fn rows_of_an_object_that_was_not_described_are_not_answered() {
+    for object in ["ContentDocumentLink", "ContentNote"] {
+        let mut schema = schema(&[object]);
+        schema.add_unanswered(object.parse().unwrap());
+        let request = request(&ACCOUNT_VIEW, json!({"expand": "notes"}));
+        let plan = Plan::new(&schema, &ACCOUNT_VIEW, ID.parse().unwrap(), &request, |_| false);
+        assert_eq!(plan.queries.len(), 1);
+        let rows: Vec<_> = plan.rows(&Pages::new()).into_iter().map(|list| list.rows).collect();
+        assert_eq!(rows, [Err(Unavailable::NotAnswered)], "{object}");
+    }
+}
+
+#[test]
+fn rows_are_not_filtered_by_a_hidden_field() {
+    for field in ["IsClosed", "IsWon"] {
+        let mut describes = describes();
+        for describe in &mut describes {
+            describe.fields.retain(|visible| visible.name.as_str() != field);
+        }
+        let request = request(&ACCOUNT_VIEW, json!({"expand": "contacts,opportunities"}));
+        let plan = Plan::new(&Schema::of(describes), &ACCOUNT_VIEW, ID.parse().unwrap(), &request, |_| false);
+        assert!(!plan.queries.iter().any(|query| query.to_string().contains(field)), "{:?}", plan.queries);
+        let hidden = plan.rows(&Pages::new()).into_iter().filter(|list| list.rows == Err(Unavailable::Hidden));
+        assert_eq!(hidden.map(|list| list.list.object.as_str()).collect::<Vec<_>>(), ["Opportunity"]);
+    }
+}
+
+#[test]
 fn a_mirrored_list_is_not_queried() {
     let request = request(&ACCOUNT_VIEW, json!({}));
     let is_mirrored = |list: &List| list.index.is_some();
