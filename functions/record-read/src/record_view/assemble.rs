@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use salesforce::{InstanceUrl, JsonObject, ObjectName, RecordId};
+use salesforce::{Decimal, InstanceUrl, JsonObject, ObjectName, RecordId};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use store::Pipeline;
@@ -144,15 +144,13 @@ impl Context<'_> {
 
     /// Adds the prices of an opportunity's products up.
     fn products(&self, head: &JsonObject, sources: &[Rows]) -> Value {
-        let (mut count, mut total, mut is_priced, mut more) = (0_usize, 0.0, true, false);
+        let (mut count, mut total, mut more) = (0_usize, None, false);
         let unavailable = self.each_list(Part::Products, sources, |_, rows, has_more| {
             more = has_more || rows.len() > MAX_PRODUCTS as usize;
             count = rows.len();
-            is_priced = rows.iter().all(|row| row.get("TotalPrice").is_some_and(Value::is_number));
-            total = rows.iter().filter_map(|row| row.get("TotalPrice")?.as_f64()).sum();
+            total = sum(rows.iter().map(|row| row.get("TotalPrice")));
         });
-        // Prices have two digits; the sum of their binary fractions may have more.
-        let total = (is_priced && !more).then_some((total * 100.0_f64).round() / 100.0);
+        let total = total.filter(|_| !more);
         let currency = head.get("CurrencyIsoCode");
         let products = json!({"count": count, "total": total, "currency": currency, "more": more});
         part_of(products, Part::Products, sources, unavailable)
@@ -255,6 +253,18 @@ fn missing_object(object: &ObjectName, reason: &Unavailable) -> Value {
         Unavailable::Refused(code) => json!({"object": object, "reason": reason.reason(), "code": code}),
         _ => json!({"object": object, "reason": reason.reason()}),
     }
+}
+
+/// Returns the sum with as many digits after the decimal point as the prices have, since a sum of binary fractions may have more;
+/// `None` if one of the values is not a number.
+fn sum<'a>(prices: impl Iterator<Item = Option<&'a Value>>) -> Option<f64> {
+    let (mut total, mut scale) = (0.0, 0);
+    for price in prices {
+        let price = price.filter(|price| price.is_number())?;
+        total += price.as_f64()?;
+        scale = scale.max(price.to_string().parse::<Decimal>().ok()?.scale());
+    }
+    format!("{total:.scale$}").parse().ok()
 }
 
 /// Adds the source of the part's rows, and what is missing of it.

@@ -110,3 +110,16 @@ fn references_that_were_not_read_are_unavailable() {
     let deal = of(&OPPORTUNITY_VIEW, json!({"Amount": 5.0}));
     assert_eq!((&deal["amount"]["value"], &deal["account"]), (&json!(5.0), &missing("Opportunity")));
 }
+
+#[test]
+fn prices_are_added_up_with_all_their_digits() {
+    let total = |prices: &[Value]| {
+        let product = |price: &Value| json!({"Id": "00k000000000001", "TotalPrice": price});
+        let products = list(&OPPORTUNITY_VIEW, "OpportunityLineItem", Ok(prices.iter().map(product).collect()), false);
+        view_of(&OPPORTUNITY_VIEW, json!({}), json!({}), vec![products])["products"]["total"].clone()
+    };
+    assert_eq!(total(&[json!(0.1), json!(0.2)]), 0.3);
+    assert_eq!(total(&[json!(1.125), json!(2)]), 3.125);
+    assert_eq!(total(&[json!(0.1), Value::Null]), Value::Null);
+    assert_eq!(total(&[]), 0.0);
+}
