@@ -182,6 +182,8 @@ impl Context<'_> {
         let fetched = lists.into_iter().map(|(_, fetched)| fetched).collect();
         let (rows, next) = merge(fetched, self.limit());
         let records: Vec<Value> = rows.into_iter().map(|(_, (_, shown))| shown).collect();
+        // The rows of a failed query may belong to this page: it has to be read again.
+        let next = if self.has_failed(Part::Interactions, sources) { self.request.after } else { next };
         let next = next.map(|next| next.to_string());
         part_of(json!({"records": records, "next": next}), Part::Interactions, sources, unavailable)
     }
@@ -235,6 +237,12 @@ impl Context<'_> {
             }
         }
         unavailable
+    }
+
+    /// Returns whether rows of the part are missing that another request may return.
+    fn has_failed(&self, part: Part, sources: &[Rows]) -> bool {
+        let mut lists = sources.iter().flat_map(|source| &source.lists).filter(|list| list.list.part == part);
+        lists.any(|list| list.rows.as_ref().is_err_and(|reason| *reason != Unavailable::Hidden))
     }
 
     fn missing(&self, list: &List, reason: &Unavailable) -> Value {

@@ -123,3 +123,20 @@ fn prices_are_added_up_with_all_their_digits() {
     assert_eq!(total(&[json!(0.1), Value::Null]), Value::Null);
     assert_eq!(total(&[]), 0.0);
 }
+
+#[test]
+fn no_page_of_interactions_passes_rows_of_a_failed_query() {
+    let task = |number| json!({"Id": format!("00T000000000{number:03}"), "ActivityDate": "2026-11-21"});
+    let next = |after: Option<&str>, events: Result<Vec<Value>, Unavailable>| {
+        let tasks = list(&ACCOUNT_VIEW, "Task", Ok(vec![task(3), task(2)]), false);
+        let lists = vec![tasks, list(&ACCOUNT_VIEW, "Event", events, false)];
+        let query = json!({"limit": 1, "expand": "interactions", "interactions_after": after});
+        view_of(&ACCOUNT_VIEW, query, json!({}), lists)["interactions"]["next"].as_str().map(str::to_owned)
+    };
+    let own = next(None, Ok(Vec::new())).unwrap();
+    assert_eq!(next(None, Err(Unavailable::Hidden)), Some(own.clone()));
+    assert_eq!(next(None, Err(Unavailable::TimedOut)), None);
+    let start = own.replace("003", "009");
+    assert_eq!(next(Some(&start), Err(Unavailable::TimedOut)), Some(start.clone()));
+    assert_eq!(next(Some(&start), Ok(Vec::new())), Some(own));
+}
