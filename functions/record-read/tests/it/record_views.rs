@@ -534,3 +534,23 @@ fn queries_that_stay_the_same_are_not_sent_again() {
         assert_eq!(names(&context.view(&path).await["notes"], "Title"), ["Minutes"]);
     });
 }
+
+#[test]
+fn a_mirrored_list_that_ends_early_has_more() {
+    run(async {
+        let context = TestContext::new().await;
+        let world = context.customer();
+        mirrored_customer(&context, &world).await;
+        let newer = "2026-11-22T10:00:00.000+0000";
+        let lost = (0..500).map(|number| {
+            let deal = json!({"Name": "Lost", "IsClosed": true, "IsWon": false, "AccountId": world.account, "SystemModstamp": newer});
+            let context = &context;
+            async move { context.mirror("Opportunity", &format!("006000000001{number:03}"), deal).await }
+        });
+        futures::future::join_all(lost).await;
+
+        let (_, view) = context.get(&format!("/accounts/{}?expand=opportunities", world.account)).await;
+
+        assert_eq!((&view["opportunities"]["records"], &view["opportunities"]["more"]), (&json!([]), &json!(true)));
+    });
+}
