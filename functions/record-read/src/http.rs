@@ -358,7 +358,7 @@ pub(crate) fn require_served(deps: &Deps, org: &Org) -> Result<(), Error> {
     }
 }
 
-/// Loads a view: live as the acting user, or from the mirror without one.
+/// Loads a view: live as the acting user, or without one from the mirror, or through the team if the object is not mirrored.
 async fn load_view(
     deps: &Deps,
     org: &Org,
@@ -367,7 +367,10 @@ async fn load_view(
     user: Option<PlatformUser>,
 ) -> Result<View, Error> {
     match user {
-        Some(user) => record_view::load_live(deps, org, (kind, id), request, &user).await,
+        Some(user) => record_view::load_live(deps, org, (kind, id), request, Some(&user)).await,
+        None if !deps.mirrored_objects.contains(&kind.object) => {
+            record_view::load_live(deps, org, (kind, id), request, None).await
+        }
         None => {
             require_served(deps, org)?;
             record_view::load_mirrored(deps, org, (kind, id), request).await

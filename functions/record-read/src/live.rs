@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mirroring::{MirroredFields, ObjectFields};
-use runtime::record_api_calls;
+use runtime::{Chain, record_api_calls};
 use salesforce::{
     Client, FieldName, InstanceUrl, Layout, ObjectDescribe, ObjectName, ObjectSummary, OrgId, Page, Picklist, Record,
     RecordId, Soql, Sosl, soql,
@@ -20,6 +20,15 @@ pub(crate) struct LiveReader<'a> {
     org: OrgId,
     connection: ConnectionId,
     client: Client,
+}
+
+/// The objects that have to be described for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Needs {
+    /// Every object.
+    Every,
+    /// The first. What belongs to another one that Salesforce did not describe is missing.
+    First,
 }
 
 /// The pages of several queries, in their order, each with its own error.
@@ -39,42 +48,78 @@ impl<'a> LiveReader<'a> {
     /// Returns these objects as the user sees them. Costs no call while they are remembered, otherwise one, or two if an object
     /// is hidden.
     pub(crate) async fn schema(&self, objects: &[ObjectName]) -> Result<Schema, Error> {
+        self.schema_of(objects, Needs::Every).await
+    }
+
+    /// Returns the schema, as [`LiveReader::schema`] does. Remembers no object that Salesforce did not describe.
+    async fn schema_of(&self, objects: &[ObjectName], needs: Needs) -> Result<Schema, Error> {
         let key = (self.org, &self.connection);
         let (mut schema, unknown) = self.deps.schemas.get(key, objects, self.deps.clock.now());
-        if !unknown.is_empty() {
-            let now = self.deps.clock.now();
-            let described = self.client.find_objects(&unknown).await;
-            self.count_calls().await;
-            self.deps.schemas.insert(key, unknown.into_iter().zip(described?), now, &mut schema);
+        if unknown.is_empty() {
+            return Ok(schema);
+        }
+        let now = self.deps.clock.now();
+        let found = self.client.find_objects(&unknown).await;
+        self.count_calls().await;
+        let (mut described, mut failed) = (Vec::new(), Vec::new());
+        for (object, found) in unknown.into_iter().zip(found?) {
+            match found {
+                Ok(describe) => described.push((object, describe)),
+                Err(error) => failed.push((object, error)),
+            }
+        }
+        self.deps.schemas.insert(key, described, now, &mut schema);
+        for (object, error) in failed {
+            if needs == Needs::Every || objects.first() == Some(&object) {
+                return Err(error.into());
+            }
+            tracing::warn!(%object, error = %Chain(&error), "could not describe an object of a view");
+            schema.add_unanswered(object);
         }
         Ok(schema)
     }
 
     /// Sends the queries that `plan` makes of the schema, in one call for every 5. If one is refused because a field or an
-    /// object has changed since it was described, plans and sends them once more with a fresh schema.
+    /// object has changed since it was described, plans once more with a fresh schema, and sends queries that differ.
     pub(crate) async fn query(
         &self,
         objects: &[ObjectName],
         plan: impl Fn(&Schema) -> Result<Vec<Soql>, Error>,
     ) -> Result<(Schema, Pages), Error> {
-        let (schema, pages) = self.query_once(objects, &plan).await?;
+        self.query_with((objects, Needs::Every), plan).await
+    }
+
+    /// Sends queries as [`LiveReader::query`] does. Of the objects only the first has to be described.
+    pub(crate) async fn query_parts(
+        &self,
+        objects: &[ObjectName],
+        plan: impl Fn(&Schema) -> Result<Vec<Soql>, Error>,
+    ) -> Result<(Schema, Pages), Error> {
+        self.query_with((objects, Needs::First), plan).await
+    }
+
+    async fn query_with(
+        &self,
+        (objects, needs): (&[ObjectName], Needs),
+        plan: impl Fn(&Schema) -> Result<Vec<Soql>, Error>,
+    ) -> Result<(Schema, Pages), Error> {
+        let schema = self.schema_of(objects, needs).await?;
+        let queries = plan(&schema)?;
+        let pages = self.pages(&queries).await?;
         if !pages.iter().any(|page| page.as_ref().is_err_and(is_outdated)) {
             return Ok((schema, pages));
         }
         self.deps.schemas.forget((self.org, &self.connection), objects);
-        self.query_once(objects, &plan).await
+        let schema = self.schema_of(objects, needs).await?;
+        let fresh = plan(&schema)?;
+        let pages = if fresh == queries { pages } else { self.pages(&fresh).await? };
+        Ok((schema, pages))
     }
 
-    async fn query_once(
-        &self,
-        objects: &[ObjectName],
-        plan: &impl Fn(&Schema) -> Result<Vec<Soql>, Error>,
-    ) -> Result<(Schema, Pages), Error> {
-        let schema = self.schema(objects).await?;
-        let queries = plan(&schema)?;
-        let pages = self.client.query_several(&queries).await;
+    async fn pages(&self, queries: &[Soql]) -> Result<Pages, Error> {
+        let pages = self.client.query_several(queries).await;
         self.count_calls().await;
-        Ok((schema, pages?))
+        Ok(pages?)
     }
 
     /// Sends the search that `plan` makes of the schema; `None` finds nothing, without a call. Plans once more as
@@ -115,16 +160,25 @@ impl<'a> LiveReader<'a> {
         objects: &[ObjectName],
         plan: impl Fn(&Schema) -> Vec<Soql>,
     ) -> Result<(Schema, Record, Pages), Error> {
-        let read = || self.record_once((object, id), fields, objects, &plan);
-        let (schema, record, pages) = read().await?;
-        let refused = pages.iter().filter_map(|page| page.as_ref().err()).chain(record.as_ref().err());
-        let (schema, record, pages) =
-            if pages.is_empty() || !refused.clone().any(is_outdated) || is_missing(&record, &pages) {
-                (schema, record, pages)
-            } else {
-                self.deps.schemas.forget((self.org, &self.connection), objects);
-                read().await?
-            };
+        let planned = async || {
+            let schema = self.schema_of(objects, Needs::First).await?;
+            schema.object(object).ok_or_else(|| Error::ObjectHidden(object.clone()))?;
+            let fields = fields.map(|fields| selected(&schema, object, fields)).unwrap_or_default();
+            let queries = plan(&schema);
+            Ok::<_, Error>((schema, (fields, queries)))
+        };
+        let (mut schema, reads) = planned().await?;
+        let (mut record, mut pages) = self.record_and_pages((object, id), &reads).await?;
+        let mut refused = pages.iter().filter_map(|page| page.as_ref().err()).chain(record.as_ref().err());
+        if !pages.is_empty() && refused.any(is_outdated) && !is_missing(&record, &pages) {
+            self.deps.schemas.forget((self.org, &self.connection), objects);
+            let (fresh, again) = planned().await?;
+            schema = fresh;
+            // A record that its query found may have been missing in passing.
+            if record.is_err() || again != reads {
+                (record, pages) = self.record_and_pages((object, id), &again).await?;
+            }
+        }
         if is_missing(&record, &pages) {
             return Err(Error::NotFound("record"));
         }
@@ -133,20 +187,14 @@ impl<'a> LiveReader<'a> {
         Ok((schema, only_values(record, &values), pages))
     }
 
-    async fn record_once(
+    async fn record_and_pages(
         &self,
-        (object, id): (&ObjectName, RecordId),
-        fields: Option<&[FieldName]>,
-        objects: &[ObjectName],
-        plan: &impl Fn(&Schema) -> Vec<Soql>,
-    ) -> Result<(Schema, Result<Record, salesforce::Error>, Pages), Error> {
-        let schema = self.schema(objects).await?;
-        schema.object(object).ok_or_else(|| Error::ObjectHidden(object.clone()))?;
-        let fields = fields.map(|fields| selected(&schema, object, fields)).unwrap_or_default();
-        let found = self.client.record_and_rows((object, id), &fields, &plan(&schema)).await;
+        record: (&ObjectName, RecordId),
+        (fields, queries): &(Vec<FieldName>, Vec<Soql>),
+    ) -> Result<(Result<Record, salesforce::Error>, Pages), Error> {
+        let found = self.client.record_and_rows(record, fields, queries).await;
         self.count_calls().await;
-        let (record, pages) = found?;
-        Ok((schema, record, pages))
+        Ok(found?)
     }
 
     /// Returns the base URL of the org's API.

@@ -1,6 +1,6 @@
 //! The fields of objects that a connection's user can access, remembered for a while by an execution environment.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -15,12 +15,26 @@ const MAX_DESCRIBES: usize = 256;
 
 /// The objects of one connection, as its user sees them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Schema(HashMap<ObjectName, Option<Arc<ObjectDescribe>>>);
+pub(crate) struct Schema {
+    objects: HashMap<ObjectName, Option<Arc<ObjectDescribe>>>,
+    /// Objects that Salesforce did not describe, though they may be visible.
+    unanswered: HashSet<ObjectName>,
+}
 
 impl Schema {
     /// Returns the object; `None` if it does not exist or is hidden from the user.
     pub(crate) fn object(&self, object: &ObjectName) -> Option<&ObjectDescribe> {
-        self.0.get(object)?.as_deref()
+        self.objects.get(object)?.as_deref()
+    }
+
+    /// Returns whether Salesforce did not describe the object, though it may be visible.
+    pub(crate) fn is_unanswered(&self, object: &ObjectName) -> bool {
+        self.unanswered.contains(object)
+    }
+
+    /// Adds an object that Salesforce did not describe.
+    pub(crate) fn add_unanswered(&mut self, object: ObjectName) {
+        self.unanswered.insert(object);
     }
 
     /// Returns a field; `None` if the object or the field does not exist or is hidden from the user. Names are compared
@@ -40,11 +54,11 @@ impl Schema {
     #[cfg(test)]
     pub(crate) fn of(describes: impl IntoIterator<Item = ObjectDescribe>) -> Self {
         let entry = |describe: ObjectDescribe| (describe.summary.name.clone(), Some(Arc::new(describe)));
-        Self(describes.into_iter().map(entry).collect())
+        Self { objects: describes.into_iter().map(entry).collect(), unanswered: HashSet::new() }
     }
 
     fn insert(&mut self, object: ObjectName, describe: Option<Arc<ObjectDescribe>>) {
-        self.0.insert(object, describe);
+        self.objects.insert(object, describe);
     }
 }
 

@@ -133,7 +133,7 @@ impl Client {
         request.check()?;
         let body = request.with_base(&self.path(""));
         let request = Request::send("send the composite request", Method::POST, self.path("composite"), &body)?;
-        // Of an object only a subresponse speaks.
+        // Only a subresponse says whether an object is hidden.
         let response =
             self.send(&request).await.map_err(|error| if error.is_hidden() { error.contradicted() } else { error })?;
         let responses = response.json::<CompositeResponses>()?.composite_response;

@@ -32,6 +32,12 @@ impl Decimal {
         Self::new(self.negative, &text(&digits[..point]), &text(&digits[point..]))
     }
 
+    /// Returns the number of digits after the decimal point, without trailing zeros.
+    #[must_use]
+    pub fn scale(&self) -> usize {
+        self.fraction.len()
+    }
+
     /// Returns whether the numbers are equal, or the same where only the 15 to 17 digits of a double are kept. Salesforce
     /// returns a longer number as such a double.
     #[must_use]
@@ -131,6 +137,13 @@ mod tests {
         assert_eq!(number("-0.50").to_string(), "-0.5");
         assert_ne!(number("7"), number("-7"));
         assert_ne!(number("77.5"), number("77"));
+    }
+
+    #[test]
+    fn the_scale_is_the_number_of_digits_that_count() {
+        for (text, scale) in [("7", 0), ("7.50", 1), ("-0.125", 3), ("1.5e-3", 4), ("1.5e3", 0)] {
+            assert_eq!(number(text).scale(), scale, "{text}");
+        }
     }
 
     #[test]

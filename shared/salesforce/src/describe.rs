@@ -234,17 +234,20 @@ impl Client {
         if is_listed { Err(error.contradicted()) } else { Ok(None) }
     }
 
-    /// Returns the fields and record types of several objects, in the order of the names; `None` for an object that does not
-    /// exist or that the user has no access to.
+    /// Returns the fields and record types of several objects, in the order of the names, each with its own error; `None` for an
+    /// object that does not exist or that the user has no access to.
     ///
     /// Costs one call for every 25 objects, and one call for the list of the objects if one of them was not found, to confirm
     /// it.
     ///
     /// # Errors
     ///
-    /// Those of any call; an error that passes if an object that was not found is in the list.
-    pub async fn find_objects(&self, objects: &[ObjectName]) -> Result<Vec<Option<ObjectDescribe>>, Error> {
-        let mut found = Vec::with_capacity(objects.len());
+    /// Those of the whole request; of an object, an error that passes if it was not found although it is in the list.
+    pub async fn find_objects(
+        &self,
+        objects: &[ObjectName],
+    ) -> Result<Vec<Result<Option<ObjectDescribe>, Error>>, Error> {
+        let mut found: Vec<Result<ObjectDescribe, Error>> = Vec::with_capacity(objects.len());
         for objects in objects.chunks(MAX_SUBREQUESTS) {
             let describe = |(position, object): (usize, &ObjectName)| Subrequest {
                 method: "GET",
@@ -266,9 +269,9 @@ impl Client {
                 Err(error) if error.is_hidden() => Err(error.contradicted()),
                 Err(error) => Err(error),
             };
-            return objects.iter().zip(found).map(confirm).collect();
+            return Ok(objects.iter().zip(found).map(confirm).collect());
         }
-        found.into_iter().map(|result| result.map(Some)).collect()
+        Ok(found.into_iter().map(|result| result.map(Some)).collect())
     }
 
     /// Returns all objects that the connected user can access.

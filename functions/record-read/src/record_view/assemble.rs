@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use salesforce::{InstanceUrl, JsonObject, ObjectName, RecordId};
+use salesforce::{Decimal, InstanceUrl, JsonObject, ObjectName, RecordId};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use store::Pipeline;
@@ -27,14 +27,15 @@ pub(crate) struct View {
     pub(super) freshness: Option<Freshness>,
 }
 
-/// What a view is assembled from besides rows.
-#[derive(Clone, Copy)]
+/// The inputs of a view besides its rows.
 pub(super) struct Context<'a> {
     pub(super) kind: &'a Kind,
     pub(super) request: &'a ViewRequest,
     pub(super) schema: &'a Schema,
     pub(super) instance: Option<&'a InstanceUrl>,
     pub(super) pipelines: &'a [Pipeline],
+    /// The reason for which the names of the record's references have not been read, if they have not.
+    pub(super) unread: Option<Unavailable>,
 }
 
 /// Rows of lists of one source.
@@ -56,6 +57,7 @@ impl Context<'_> {
         let mut parts = self.own_members(head);
         for part in &self.request.parts {
             let value = match part {
+                Part::Parent | Part::Account | Part::Converted if self.unread.is_some() => self.unread_part(),
                 Part::Parent | Part::Account => self.reference(*part, head),
                 Part::Converted => self.converted(head),
                 Part::Stage => stage::stage(head, self.pipelines),
@@ -89,6 +91,13 @@ impl Context<'_> {
         members
     }
 
+    /// Returns a part that is missing because the record's own query failed.
+    fn unread_part(&self) -> Value {
+        let object = &self.kind.object;
+        let unavailable = self.unread.iter().map(|reason| missing_object(object, reason));
+        json!({"unavailable": unavailable.collect::<Vec<_>>()})
+    }
+
     fn reference(&self, part: Part, head: &JsonObject) -> Value {
         let mut references = self.kind.references.iter().filter(|reference| reference.part == part);
         references.next().map_or(Value::Null, |reference| self.referenced(reference, head))
@@ -102,7 +111,9 @@ impl Context<'_> {
             field.is_some() && self.schema.object(&reference.object).is_some()
         };
         if is_described && !is_visible() {
-            return json!({"unavailable": [{"object": reference.object, "reason": Unavailable::Hidden.reason()}]});
+            let is_unanswered = self.schema.is_unanswered(&reference.object);
+            let reason = if is_unanswered { Unavailable::NotAnswered } else { Unavailable::Hidden };
+            return json!({"unavailable": [missing_object(&reference.object, &reason)]});
         }
         let id = head.get(reference.field).and_then(Value::as_str).and_then(|id| id.parse().ok());
         let Some(id) = id else { return Value::Null };
@@ -124,8 +135,8 @@ impl Context<'_> {
     fn list(&self, part: Part, sources: &[Rows]) -> Value {
         let mut records = Vec::new();
         let mut more = false;
-        let unavailable = self.each_list(part, sources, |list, rows| {
-            more |= rows.len() > self.limit();
+        let unavailable = self.each_list(part, sources, |list, rows, has_more| {
+            more |= has_more || rows.len() > self.limit();
             records.extend(rows.iter().take(self.limit()).filter_map(|row| self.shown(list, row)));
         });
         part_of(json!({"records": records, "more": more}), part, sources, unavailable)
@@ -133,15 +144,13 @@ impl Context<'_> {
 
     /// Adds the prices of an opportunity's products up.
     fn products(&self, head: &JsonObject, sources: &[Rows]) -> Value {
-        let (mut count, mut total, mut is_priced, mut more) = (0_usize, 0.0, true, false);
-        let unavailable = self.each_list(Part::Products, sources, |_, rows| {
-            more = rows.len() > MAX_PRODUCTS as usize;
+        let (mut count, mut total, mut more) = (0_usize, None, false);
+        let unavailable = self.each_list(Part::Products, sources, |_, rows, has_more| {
+            more = has_more || rows.len() > MAX_PRODUCTS as usize;
             count = rows.len();
-            is_priced = rows.iter().all(|row| row.get("TotalPrice").is_some_and(Value::is_number));
-            total = rows.iter().filter_map(|row| row.get("TotalPrice")?.as_f64()).sum();
+            total = sum(rows.iter().map(|row| row.get("TotalPrice")));
         });
-        // Prices have two digits; the sum of their binary fractions may have more.
-        let total = (is_priced && !more).then_some((total * 100.0_f64).round() / 100.0);
+        let total = total.filter(|_| !more);
         let currency = head.get("CurrencyIsoCode");
         let products = json!({"count": count, "total": total, "currency": currency, "more": more});
         part_of(products, Part::Products, sources, unavailable)
@@ -149,12 +158,13 @@ impl Context<'_> {
 
     fn interactions(&self, sources: &[Rows]) -> Value {
         let mut lists: Vec<(&ObjectName, Fetched<(JsonObject, Value)>)> = Vec::new();
-        let unavailable = self.each_list(Part::Interactions, sources, |list, rows| {
+        let unavailable = self.each_list(Part::Interactions, sources, |list, rows, has_more| {
             let positioned = |row: &JsonObject| {
                 let time = row.get(time_field(&list.object).as_str()).and_then(Value::as_str);
                 Some(Position::of(&list.object, time, id_in(row, "Id")?))
             };
-            let more_after = rows.get(self.limit()).and_then(positioned);
+            let last = rows.get(self.limit()).or_else(|| rows.last().filter(|_| has_more));
+            let more_after = last.and_then(positioned);
             let shown = |row: &JsonObject| {
                 let position = positioned(row)?;
                 let mut shown = self.shown(list, row)?;
@@ -172,6 +182,8 @@ impl Context<'_> {
         let fetched = lists.into_iter().map(|(_, fetched)| fetched).collect();
         let (rows, next) = merge(fetched, self.limit());
         let records: Vec<Value> = rows.into_iter().map(|(_, (_, shown))| shown).collect();
+        // The rows of a failed query may belong to this page: it has to be read again.
+        let next = if self.has_failed(Part::Interactions, sources) { self.request.after } else { next };
         let next = next.map(|next| next.to_string());
         part_of(json!({"records": records, "next": next}), Part::Interactions, sources, unavailable)
     }
@@ -209,22 +221,28 @@ impl Context<'_> {
         usize::from(self.request.limit)
     }
 
-    /// Calls `found` with the rows of each list of the part. Returns the lists whose rows are missing, with the reasons.
+    /// Calls `found` with the rows of each list of the part, and whether the list has more than these. Returns the lists whose rows are missing, with the reasons.
     fn each_list<'a>(
         &self,
         part: Part,
         sources: &'a [Rows],
-        mut found: impl FnMut(&'static List, &'a [JsonObject]),
+        mut found: impl FnMut(&'static List, &'a [JsonObject], bool),
     ) -> Vec<Value> {
         let mut unavailable = Vec::new();
-        for ListRows { list, rows } in sources.iter().flat_map(|source| &source.lists) {
+        for ListRows { list, rows, more } in sources.iter().flat_map(|source| &source.lists) {
             match rows {
                 _ if list.part != part => {}
-                Ok(rows) => found(list, rows),
+                Ok(rows) => found(list, rows, *more),
                 Err(reason) => unavailable.push(self.missing(list, reason)),
             }
         }
         unavailable
+    }
+
+    /// Returns whether rows of the part are missing that another request may return.
+    fn has_failed(&self, part: Part, sources: &[Rows]) -> bool {
+        let mut lists = sources.iter().flat_map(|source| &source.lists).filter(|list| list.list.part == part);
+        lists.any(|list| list.rows.as_ref().is_err_and(|reason| *reason != Unavailable::Hidden))
     }
 
     fn missing(&self, list: &List, reason: &Unavailable) -> Value {
@@ -234,11 +252,27 @@ impl Context<'_> {
             Unavailable::Hidden if !is_hidden(&&list.object) => behind.filter(is_hidden).unwrap_or(&list.object),
             _ => &list.object,
         };
-        match reason {
-            Unavailable::Refused(code) => json!({"object": object, "reason": reason.reason(), "code": code}),
-            _ => json!({"object": object, "reason": reason.reason()}),
-        }
+        missing_object(object, reason)
     }
+}
+
+fn missing_object(object: &ObjectName, reason: &Unavailable) -> Value {
+    match reason {
+        Unavailable::Refused(code) => json!({"object": object, "reason": reason.reason(), "code": code}),
+        _ => json!({"object": object, "reason": reason.reason()}),
+    }
+}
+
+/// Returns the sum with as many digits after the decimal point as the prices have, since a sum of binary fractions may have more;
+/// `None` if one of the values is not a number.
+fn sum<'a>(prices: impl Iterator<Item = Option<&'a Value>>) -> Option<f64> {
+    let (mut total, mut scale) = (0.0, 0);
+    for price in prices {
+        let price = price.filter(|price| price.is_number())?;
+        total += price.as_f64()?;
+        scale = scale.max(price.to_string().parse::<Decimal>().ok()?.scale());
+    }
+    format!("{total:.scale$}").parse().ok()
 }
 
 /// Adds the source of the part's rows, and what is missing of it.

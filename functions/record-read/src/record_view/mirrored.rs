@@ -30,9 +30,9 @@ pub(crate) async fn load_mirrored(
     let mut head = row.fields.clone();
     let mut sources = Vec::new();
     for list in wanted(kind, request).filter(|list| is_mirrored(deps, list)) {
-        let rows = rows(deps, org.org_id, list, id, request).await?;
+        let (rows, more) = rows(deps, org.org_id, list, id, request).await?;
         let freshness = Some(Freshness::of(&list.object, &cursors));
-        sources.push(Rows { source: Source::Mirror, freshness, lists: vec![ListRows { list, rows: Ok(rows) }] });
+        sources.push(Rows { source: Source::Mirror, freshness, lists: vec![ListRows { list, rows: Ok(rows), more }] });
     }
     let (mut schema, mut instance) = (Schema::default(), None);
     if wanted(kind, request).any(|list| !is_mirrored(deps, list)) {
@@ -47,7 +47,7 @@ pub(crate) async fn load_mirrored(
             }
             Err(reason) => {
                 let missing = wanted(kind, request).filter(|list| !is_mirrored(deps, list));
-                missing.map(|list| ListRows { list, rows: Err(reason.clone()) }).collect()
+                missing.map(|list| ListRows { list, rows: Err(reason.clone()), more: false }).collect()
             }
         };
         sources.push(Rows { source: Source::Team, freshness: None, lists });
@@ -62,7 +62,8 @@ pub(crate) async fn load_mirrored(
         Some(instance) => Some(instance),
         None => mirror::instance_url(deps, org).await?,
     };
-    let context = Context { kind, request, schema: &schema, instance: instance.as_ref(), pipelines: &pipelines };
+    let context =
+        Context { kind, request, schema: &schema, instance: instance.as_ref(), pipelines: &pipelines, unread: None };
     let view = context.assemble(record, &head, &sources);
     Ok(View { freshness: Some(Freshness::of(&kind.object, &cursors)), ..view })
 }
@@ -73,15 +74,16 @@ fn is_mirrored(deps: &Deps, list: &List) -> bool {
     list.index.is_some() && has(&list.object) && list.behind.as_ref().is_none_or(|behind| has(&behind.object))
 }
 
-/// Reads the rows of a list that belong to the record, the last changed first: one more than the part shows, if there are more.
+/// Reads the rows of a list that belong to the record, the last changed first, and whether the mirror has more of them than
+/// these. They are fewer than the part may show if the records behind some are missing.
 async fn rows(
     deps: &Deps,
     org: OrgId,
     list: &List,
     id: RecordId,
     request: &ViewRequest,
-) -> Result<Vec<JsonObject>, Error> {
-    let limit = usize::from(request.limit) + 1;
+) -> Result<(Vec<JsonObject>, bool), Error> {
+    let limit = usize::from(request.limit);
     let (mut found, mut after) = (Vec::new(), None);
     for _ in 0..MAX_CHUNKS {
         let page = match list.index {
@@ -92,16 +94,17 @@ async fn rows(
         };
         found.extend(page.records.into_iter().map(|row| row.record).filter(|row| shows(list, row)));
         after = page.next;
-        if after.is_none() || found.len() >= limit {
+        if after.is_none() || found.len() > limit {
             break;
         }
     }
+    let more = after.is_some() || found.len() > limit;
     found.truncate(limit);
     let mut rows: Vec<JsonObject> = found.into_iter().map(|row| columns(list, row)).collect();
     if let Some(behind) = &list.behind {
         add_behind(deps, org, behind, &mut rows).await?;
     }
-    Ok(rows)
+    Ok((rows, more))
 }
 
 fn shows(list: &List, row: &MirrorRecord) -> bool {
@@ -161,7 +164,7 @@ fn selected(fields: &JsonObject, names: &[&str]) -> Value {
     Value::Object(selected.map(|(name, value)| (name.clone(), value.clone())).collect())
 }
 
-/// What was read through the team's connection.
+/// The rows and names that were read through the team's connection.
 struct Team {
     schema: Schema,
     instance: salesforce::InstanceUrl,
@@ -181,9 +184,9 @@ async fn read_as_team(
         let reader = LiveReader::open(deps, org, None).await?;
         let plan = |schema: &_| Plan::new(schema, kind, id, request, |list| is_mirrored(deps, list));
         let queries = |schema: &_| Ok(plan(schema).queries);
-        let (schema, pages) = reader.query(&objects(kind, request), queries).await?;
+        let (schema, pages) = reader.query_parts(&objects(kind, request), queries).await?;
         let lists = plan(&schema).rows(&pages);
-        let head = super::first_fields(&pages).unwrap_or_default();
+        let head = super::first_fields(&pages).cloned().unwrap_or_default();
         Ok(Team { lists, head, instance: reader.instance_url().await?, schema })
     };
     match read.await {

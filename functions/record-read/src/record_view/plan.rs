@@ -28,6 +28,8 @@ enum Place {
     Children(usize),
     /// The user may not see the rows.
     Hidden,
+    /// Salesforce did not describe an object that the query needs.
+    NotDescribed,
 }
 
 /// The rows of a list.
@@ -35,6 +37,8 @@ enum Place {
 pub(super) struct ListRows {
     pub(super) list: &'static List,
     pub(super) rows: Result<Vec<JsonObject>, Unavailable>,
+    /// `true` if the list has rows that are not in `rows`.
+    pub(super) more: bool,
 }
 
 /// The reason for which rows are not in the view.
@@ -76,16 +80,12 @@ impl From<&salesforce::Error> for Unavailable {
     }
 }
 
-/// Returns the objects whose describes the plan needs.
+/// Returns the objects whose describes the plan needs, that of the record first.
 pub(super) fn objects(kind: &Kind, request: &ViewRequest) -> Vec<ObjectName> {
     let mut objects = vec![kind.object.clone()];
     let references = kind.references.iter().filter(|reference| request.wants(reference.part));
     objects.extend(references.map(|reference| reference.object.clone()));
-    for list in wanted(kind, request) {
-        objects.push(list.object.clone());
-        objects.extend(list.behind.as_ref().map(|behind| behind.object.clone()));
-        objects.extend(matches!(list.by, By::Person).then_some(EMAIL_RELATION));
-    }
+    objects.extend(wanted(kind, request).flat_map(objects_of));
     let mut unique = Vec::with_capacity(objects.len());
     for object in objects {
         if !unique.contains(&object) {
@@ -93,6 +93,18 @@ pub(super) fn objects(kind: &Kind, request: &ViewRequest) -> Vec<ObjectName> {
         }
     }
     unique
+}
+
+/// Returns the objects that the query of a list names.
+fn objects_of(list: &List) -> impl Iterator<Item = ObjectName> {
+    let behind = list.behind.as_ref().map(|behind| behind.object.clone());
+    let people = matches!(list.by, By::Person).then_some(EMAIL_RELATION);
+    std::iter::once(list.object.clone()).chain(behind).chain(people)
+}
+
+/// Returns the reason for which a list that is not visible is not queried.
+fn unqueried(schema: &Schema, list: &List) -> Place {
+    if objects_of(list).any(|object| schema.is_unanswered(&object)) { Place::NotDescribed } else { Place::Hidden }
 }
 
 /// Returns the lists of the request.
@@ -115,7 +127,7 @@ impl Plan {
         for lists in kind.queries {
             let wanted = lists.iter().filter(|list| request.wants(list.part) && !is_mirrored(list));
             let (visible, hidden): (Vec<_>, Vec<_>) = wanted.partition(|list| is_visible(schema, list));
-            plan.lists.extend(hidden.into_iter().map(|list| (list, Place::Hidden)));
+            plan.lists.extend(hidden.into_iter().map(|list| (list, unqueried(schema, list))));
             let query = plan.queries.len();
             match visible.as_slice() {
                 [] => continue,
@@ -139,29 +151,38 @@ impl Plan {
 
     /// Returns the rows of each list from the pages of the queries.
     pub(super) fn rows(&self, pages: &Pages) -> Vec<ListRows> {
-        let rows = |list: &'static List, place| match place {
-            Place::Hidden => Err(Unavailable::Hidden),
-            Place::Rows(query) => match pages.get(query) {
-                Some(Ok(page)) => Ok(page.records.iter().map(|record| record.fields.clone()).collect()),
-                Some(Err(error)) => Err(Unavailable::from(error)),
-                None => Err(Unavailable::NotAnswered),
-            },
-            Place::Children(query) => match pages.get(query) {
-                Some(Ok(page)) => Ok(page.records.first().map(|record| children(record, list)).unwrap_or_default()),
-                Some(Err(error)) => Err(Unavailable::from(error)),
-                None => Err(Unavailable::NotAnswered),
-            },
+        let page = |query: usize| match pages.get(query) {
+            Some(Ok(page)) => Ok(page),
+            Some(Err(error)) => Err(Unavailable::from(error)),
+            None => Err(Unavailable::NotAnswered),
         };
-        self.lists.iter().map(|(list, place)| ListRows { list, rows: rows(list, *place) }).collect()
+        let found = |list: &List, place| match place {
+            Place::Hidden => Err(Unavailable::Hidden),
+            Place::NotDescribed => Err(Unavailable::NotAnswered),
+            Place::Rows(query) => page(query).map(|page| {
+                let rows = page.records.iter().map(|record| record.fields.clone());
+                (rows.collect(), !page.done)
+            }),
+            Place::Children(query) => {
+                page(query).map(|page| page.records.first().map(|record| children(record, list)).unwrap_or_default())
+            }
+        };
+        let list_rows = |&(list, place): &(&'static List, Place)| match found(list, place) {
+            Ok((rows, more)) => ListRows { list, rows: Ok(rows), more },
+            Err(reason) => ListRows { list, rows: Err(reason), more: false },
+        };
+        self.lists.iter().map(list_rows).collect()
     }
 }
 
-fn children(record: &salesforce::Record, list: &List) -> Vec<JsonObject> {
-    let rows = record.fields.get(list.children).and_then(|children| children["records"].as_array());
-    rows.into_iter().flatten().filter_map(Value::as_object).cloned().collect()
+/// Returns the rows of a subquery, and whether Salesforce has more of them than it returned. Without rows it is null.
+fn children(record: &salesforce::Record, list: &List) -> (Vec<JsonObject>, bool) {
+    let Some(children) = record.fields.get(list.children) else { return (Vec::new(), false) };
+    let rows = children["records"].as_array().into_iter().flatten();
+    (rows.filter_map(Value::as_object).cloned().collect(), children["done"] == false)
 }
 
-/// Returns whether the user may see the rows, and the fields that relate and sort them.
+/// Returns whether the user may see the rows, and the fields that relate, filter and sort them.
 fn is_visible(schema: &Schema, list: &List) -> bool {
     let is_related = match list.by {
         By::Field(field) => schema.field(&list.object, field).is_some_and(|field| field.filterable),
@@ -172,7 +193,9 @@ fn is_visible(schema: &Schema, list: &List) -> bool {
     });
     let is_sorted =
         list.part != Part::Interactions || schema.field(&list.object, time_field(&list.object).as_str()).is_some();
-    is_related && is_shown && is_sorted
+    let is_filtered = list.only != Only::OpenOrWon
+        || ["IsClosed", "IsWon"].iter().all(|field| schema.field(&list.object, field).is_some());
+    is_related && is_shown && is_sorted && is_filtered
 }
 
 /// Selects the rows of a list, without its conditions.

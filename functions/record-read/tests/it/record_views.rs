@@ -1,6 +1,7 @@
 //! Views of accounts, contacts, leads and opportunities.
 
 use http::StatusCode;
+use org_simulator::{Effect, Fault};
 use record_read::Schemas;
 use serde_json::{Value, json};
 use store::Pipeline;
@@ -420,15 +421,136 @@ fn mirrored_roles_lead_to_contacts_and_opportunities() {
 
         let (_, deal) = context.get(&format!("/opportunities/{}?expand=contacts,account", world.opportunity)).await;
         let (_, contact) = context.get(&format!("/contacts/{}?expand=opportunities,account", world.contact)).await;
+        let (_, first) = context.get(&format!("/opportunities/{}?expand=contacts&limit=1", world.opportunity)).await;
 
         assert_eq!(
             (names(&deal["contacts"], "LastName").len(), &deal["contacts"]["records"][0]["role"]),
             (1, &json!("Decision Maker"))
         );
         assert_eq!(names(&contact["opportunities"], "Name"), ["Lenses"]);
+        // Of the two roles that were found one is shown.
+        assert_eq!((&deal["contacts"]["more"], &first["contacts"]["more"]), (&json!(false), &json!(true)));
         for view in [&deal, &contact] {
             assert_eq!(view["account"]["fields"]["Name"], "Fjordglass");
         }
         assert_eq!(context.simulator.api_calls(), 0);
+    });
+}
+
+#[test]
+fn the_team_reads_a_view_of_an_object_that_is_not_mirrored() {
+    run(async {
+        let context = TestContext::new().await;
+        let world = context.customer();
+
+        let (status, view) = context.get(&format!("/leads/{}", world.lead)).await;
+
+        assert_eq!((status, &view["source"]), (StatusCode::OK, &json!("team")), "{view}");
+        assert_eq!((&view["fields"]["Company"], view.get("freshness")), (&json!("Nordlys"), None));
+        assert_eq!(view["interactions"]["source"], "team");
+        assert_eq!(names(&view["interactions"], "Subject"), ["Meeting", "Offer", "Call"]);
+    });
+}
+
+/// Answers the next composite request with these bodies of subresponses.
+fn answer_composite(context: &TestContext, parts: &[(&str, u16, Value)]) {
+    let part = |(name, status, body): &(&str, u16, Value)| json!({"httpStatusCode": status, "httpHeaders": {}, "referenceId": name, "body": body});
+    let body = json!({"compositeResponse": parts.iter().map(part).collect::<Vec<_>>()}).to_string();
+    let effect = Effect::Answer { status: 200, content_type: "application/json".to_owned(), body };
+    let path_prefix = "/services/data/v66.0/composite".to_owned();
+    context.simulator.fault(Fault { path_prefix, method: None, times: 1, effect });
+}
+
+fn problem(code: &str) -> Value {
+    json!([{"errorCode": code, "message": "x"}])
+}
+
+#[test]
+fn a_describe_that_fails_makes_only_its_lists_unavailable() {
+    run(async {
+        let mut context = TestContext::new().await;
+        let world = context.customer();
+        let path = format!("/opportunities/{}?expand=notes", world.opportunity);
+        let field = json!({"name": "Name", "label": "Name", "type": "string", "nillable": true, "createable": true, "updateable": true});
+        let describe = |object: &str| {
+            json!({"name": object, "label": object, "keyPrefix": "006", "custom": false, "queryable": true,
+                "createable": true, "updateable": true, "replicateable": true, "fields": [field]})
+        };
+        let failure = || (500, problem("UNKNOWN_EXCEPTION"));
+        let answer = |failed: usize| {
+            let objects = [("object0", "Opportunity"), ("object1", "ContentDocumentLink"), ("object2", "ContentNote")];
+            let parts = objects.into_iter().enumerate().map(|(position, (name, object))| {
+                let (status, body) = if position == failed { failure() } else { (200, describe(object)) };
+                (name, status, body)
+            });
+            answer_composite(&context, &parts.collect::<Vec<_>>());
+        };
+
+        answer(1);
+        let view = context.view(&path).await;
+        assert_eq!(view["notes"]["unavailable"], json!([{"object": "ContentDocumentLink", "reason": "not_answered"}]));
+        assert_eq!(view["fields"]["Name"], "Lenses");
+        // The team's parts of a mirrored record are treated alike.
+        let fields = json!({"Name": "Lenses", "SystemModstamp": STAMP});
+        context.mirror("Opportunity", &world.opportunity, fields).await;
+        answer(1);
+        let (_, view) = context.get(&format!("/opportunities/{}?expand=notes", world.opportunity)).await;
+        assert_eq!(view["notes"]["unavailable"], json!([{"object": "ContentDocumentLink", "reason": "not_answered"}]));
+
+        context.deps.schemas = Schemas::default();
+        assert_eq!(names(&context.view(&path).await["notes"], "Title"), ["Minutes"]);
+        context.deps.schemas = Schemas::default();
+        let answer = |parts: &[(&str, u16, Value)]| answer_composite(&context, parts);
+        let (status, body) = failure();
+        answer(&[
+            ("object0", status, body),
+            ("object1", 200, describe("ContentDocumentLink")),
+            ("object2", 200, describe("ContentNote")),
+        ]);
+        assert_eq!(context.get_as(REP, &path).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    });
+}
+
+#[test]
+fn queries_that_stay_the_same_are_not_sent_again() {
+    run(async {
+        let context = TestContext::new().await;
+        let world = context.customer();
+        let path = format!("/opportunities/{}?expand=notes", world.opportunity);
+        context.view(&path).await;
+        let before = context.simulator.api_calls();
+        let record = json!({"attributes": {"type": "Opportunity"}, "Id": world.opportunity, "Name": "Lenses"});
+        let row = json!({"totalSize": 1, "done": true, "records": [record]});
+        answer_composite(
+            &context,
+            &[("record", 200, record), ("query0", 200, row), ("query1", 400, problem("INVALID_FIELD"))],
+        );
+
+        let view = context.view(&path).await;
+
+        assert_eq!(view["notes"]["unavailable"][0]["reason"], "hidden");
+        // Only the objects are described again.
+        assert_eq!(context.simulator.api_calls() - before, 1);
+        assert_eq!(names(&context.view(&path).await["notes"], "Title"), ["Minutes"]);
+    });
+}
+
+#[test]
+fn a_mirrored_list_that_ends_early_has_more() {
+    run(async {
+        let context = TestContext::new().await;
+        let world = context.customer();
+        mirrored_customer(&context, &world).await;
+        let newer = "2026-11-22T10:00:00.000+0000";
+        let lost = (0..500).map(|number| {
+            let deal = json!({"Name": "Lost", "IsClosed": true, "IsWon": false, "AccountId": world.account, "SystemModstamp": newer});
+            let context = &context;
+            async move { context.mirror("Opportunity", &format!("006000000001{number:03}"), deal).await }
+        });
+        futures::future::join_all(lost).await;
+
+        let (_, view) = context.get(&format!("/accounts/{}?expand=opportunities", world.account)).await;
+
+        assert_eq!((&view["opportunities"]["records"], &view["opportunities"]["more"]), (&json!([]), &json!(true)));
     });
 }

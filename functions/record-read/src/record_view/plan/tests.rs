@@ -111,6 +111,34 @@ fn rows_of_a_hidden_object_are_not_queried() {
 }
 
 #[test]
+fn rows_of_an_object_that_was_not_described_are_not_answered() {
+    for object in ["ContentDocumentLink", "ContentNote"] {
+        let mut schema = schema(&[object]);
+        schema.add_unanswered(object.parse().unwrap());
+        let request = request(&ACCOUNT_VIEW, json!({"expand": "notes"}));
+        let plan = Plan::new(&schema, &ACCOUNT_VIEW, ID.parse().unwrap(), &request, |_| false);
+        assert_eq!(plan.queries.len(), 1);
+        let rows: Vec<_> = plan.rows(&Pages::new()).into_iter().map(|list| list.rows).collect();
+        assert_eq!(rows, [Err(Unavailable::NotAnswered)], "{object}");
+    }
+}
+
+#[test]
+fn rows_are_not_filtered_by_a_hidden_field() {
+    for field in ["IsClosed", "IsWon"] {
+        let mut describes = describes();
+        for describe in &mut describes {
+            describe.fields.retain(|visible| visible.name.as_str() != field);
+        }
+        let request = request(&ACCOUNT_VIEW, json!({"expand": "contacts,opportunities"}));
+        let plan = Plan::new(&Schema::of(describes), &ACCOUNT_VIEW, ID.parse().unwrap(), &request, |_| false);
+        assert!(!plan.queries.iter().any(|query| query.to_string().contains(field)), "{:?}", plan.queries);
+        let hidden = plan.rows(&Pages::new()).into_iter().filter(|list| list.rows == Err(Unavailable::Hidden));
+        assert_eq!(hidden.map(|list| list.list.object.as_str()).collect::<Vec<_>>(), ["Opportunity"]);
+    }
+}
+
+#[test]
 fn a_mirrored_list_is_not_queried() {
     let request = request(&ACCOUNT_VIEW, json!({}));
     let is_mirrored = |list: &List| list.index.is_some();
@@ -145,6 +173,31 @@ fn a_failed_query_makes_only_its_parts_unavailable() {
     assert_eq!(of("Task"), &Err(Unavailable::TimedOut));
     assert_eq!(of("Event"), &Err(Unavailable::Refused("APEX_ERROR".to_owned())));
     assert_eq!(of("ContentDocumentLink"), &Err(Unavailable::NotAnswered));
+}
+
+#[test]
+fn rows_on_a_further_page_are_known_to_be_missing() {
+    let plan = plan(&ACCOUNT_VIEW, &[], json!({}));
+    let page = |fields: serde_json::Value, done| {
+        let fields = fields.as_object().unwrap().clone();
+        let record = Record { object: "Account".parse().unwrap(), id: ID.parse().unwrap(), fields };
+        Ok(Page { records: vec![record], total_size: 2, done, next: None })
+    };
+    let children = |done: bool| json!({"done": done, "records": [{"Id": "003000000000001"}]});
+    let subqueries = json!({"Contacts": children(false), "Opportunities": children(true)});
+    let pages = |done| {
+        let mut pages = vec![page(json!({}), true), page(subqueries.clone(), true)];
+        pages.extend([page(json!({}), true), page(json!({}), true), page(json!({}), done)]);
+        pages
+    };
+
+    let more = |object: &str, done| {
+        let rows = plan.rows(&pages(done));
+        rows.iter().find(|list| list.list.object.as_str() == object).unwrap().more
+    };
+
+    assert!(more("Contact", true) && !more("Opportunity", true));
+    assert!(more("ContentDocumentLink", false) && !more("ContentDocumentLink", true));
 }
 
 #[test]
