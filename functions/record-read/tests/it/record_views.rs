@@ -523,7 +523,7 @@ fn queries_that_stay_the_same_are_not_sent_again() {
         let row = json!({"totalSize": 1, "done": true, "records": [record]});
         answer_composite(
             &context,
-            &[("record", 200, record), ("query0", 200, row), ("query1", 400, problem("INVALID_FIELD"))],
+            &[("record", 200, record), ("query0", 200, row.clone()), ("query1", 400, problem("INVALID_FIELD"))],
         );
 
         let view = context.view(&path).await;
@@ -532,6 +532,15 @@ fn queries_that_stay_the_same_are_not_sent_again() {
         // Only the objects are described again.
         assert_eq!(context.simulator.api_calls() - before, 1);
         assert_eq!(names(&context.view(&path).await["notes"], "Title"), ["Minutes"]);
+
+        let fields = json!({"Name": "Lenses", "SystemModstamp": STAMP});
+        context.mirror("Opportunity", &world.opportunity, fields).await;
+        context.get(&path).await;
+        let before = context.simulator.api_calls();
+        answer_composite(&context, &[("query0", 200, row), ("query1", 400, problem("INVALID_FIELD"))]);
+        let (_, view) = context.get(&path).await;
+        assert_eq!(view["notes"]["unavailable"][0]["reason"], "hidden");
+        assert_eq!(context.simulator.api_calls() - before, 1);
     });
 }
 
