@@ -1,4 +1,4 @@
-//! What a rep needs to know, in one call each, over the deployed stack: read as the rep, and by the platform without one.
+//! The views that a rep needs, one call each, over the deployed stack: read as the rep, and by the platform without one.
 
 use end_to_end::{Connected, Method};
 use local::stack;
