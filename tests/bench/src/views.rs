@@ -70,6 +70,7 @@ impl Views {
             ("CURSORS_TABLE", table("cursors")),
             ("RECORDS_TABLE", table("records")),
             ("PIPELINES_TABLE", table("pipelines")),
+            ("USERS_TABLE", table("users")),
             ("BUDGETS_TABLE", table("budgets")),
             ("TOKEN_BROKER_FUNCTION", "token-broker".to_owned()),
             ("SALESFORCE_HOSTS", "loopback".to_owned()),
