@@ -5,12 +5,9 @@ mod views;
 
 use salesforce::ObjectName;
 
+pub(crate) use crate::summary::{ACCOUNT, CONTACT, LEAD, OPPORTUNITY};
 pub(crate) use views::{ACCOUNT_VIEW, CONTACT_VIEW, LEAD_VIEW, OPPORTUNITY_VIEW};
 
-pub(crate) const ACCOUNT: ObjectName = ObjectName::from_static("Account");
-pub(crate) const CONTACT: ObjectName = ObjectName::from_static("Contact");
-pub(crate) const LEAD: ObjectName = ObjectName::from_static("Lead");
-pub(crate) const OPPORTUNITY: ObjectName = ObjectName::from_static("Opportunity");
 pub(super) const TASK: ObjectName = ObjectName::from_static("Task");
 pub(super) const EVENT: ObjectName = ObjectName::from_static("Event");
 pub(super) const EMAIL: ObjectName = ObjectName::from_static("EmailMessage");
