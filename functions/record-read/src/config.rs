@@ -5,12 +5,13 @@ use std::str::FromStr;
 use jiff::SignedDuration;
 use mirroring::MirroredFields;
 use runtime::invoke::LambdaFunction;
-use runtime::{AppList, Aws, DEFAULT_MIRRORED_OBJECTS, Days, Env, EnvError, Salesforce, SalesforceConfig, Users};
+use runtime::{
+    AppList, Aws, DEFAULT_MIRRORED_OBJECTS, Days, Env, EnvError, Salesforce, SalesforceConfig, Schemas, Users,
+};
 use salesforce::{Clock, ObjectName};
 use store::{Budgets, Connections, Cursors, Orgs, Pipelines, Records, UserMappings};
 
 use crate::changes::PollInterval;
-use crate::schema::Schemas;
 
 /// The function's configuration, from environment variables.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mirroring::{MirroredFields, ObjectFields};
-use runtime::{Chain, record_api_calls};
+use runtime::{Chain, Schema, record_api_calls};
 use salesforce::{
     Client, FieldName, InstanceUrl, Layout, ObjectDescribe, ObjectName, ObjectSummary, OrgId, Page, Picklist, Record,
     RecordId, Soql, Sosl, soql,
@@ -11,7 +11,6 @@ use salesforce::{
 use store::owner_policy::{FoundUser, UserKey, choose_reader};
 use store::{Change, ConnectionId, Lane, Org, OrgState, PlatformUser, Tombstone};
 
-use crate::schema::Schema;
 use crate::{Deps, Error};
 
 /// Reads an org through one connection.
@@ -54,21 +53,9 @@ impl<'a> LiveReader<'a> {
     /// Returns the schema, as [`LiveReader::schema`] does. Remembers no object that Salesforce did not describe.
     async fn schema_of(&self, objects: &[ObjectName], needs: Needs) -> Result<Schema, Error> {
         let key = (self.org, &self.connection);
-        let (mut schema, unknown) = self.deps.schemas.get(key, objects, self.deps.clock.now());
-        if unknown.is_empty() {
-            return Ok(schema);
-        }
-        let now = self.deps.clock.now();
-        let found = self.client.find_objects(&unknown).await;
+        let found = self.deps.schemas.load(&self.client, key, objects, self.deps.clock.now()).await;
         self.count_calls().await;
-        let (mut described, mut failed) = (Vec::new(), Vec::new());
-        for (object, found) in unknown.into_iter().zip(found?) {
-            match found {
-                Ok(describe) => described.push((object, describe)),
-                Err(error) => failed.push((object, error)),
-            }
-        }
-        self.deps.schemas.insert(key, described, now, &mut schema);
+        let (mut schema, failed) = found?;
         for (object, error) in failed {
             if needs == Needs::Every || objects.first() == Some(&object) {
                 return Err(error.into());

@@ -1,5 +1,6 @@
 //! The look-up of one record by an external id.
 
+use runtime::Schema;
 use salesforce::{ExternalIdType, FieldName, ObjectName, RecordId, Soql, soql};
 use serde::Deserialize;
 use serde_json::Value;
@@ -33,7 +34,7 @@ pub(crate) async fn find(
     user: Option<&PlatformUser>,
 ) -> Result<RecordView, Error> {
     let reader = LiveReader::open(deps, org, user).await?;
-    let plan = |schema: &crate::schema::Schema| {
+    let plan = |schema: &Schema| {
         schema.object(object).ok_or_else(|| Error::ObjectHidden(object.clone()))?;
         let hidden = || Error::FieldHidden { object: object.clone(), field: field.clone() };
         let field = schema.field(object, field.as_str()).ok_or_else(hidden)?;

@@ -10,6 +10,7 @@ mod phone;
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
+use runtime::Schema;
 use salesforce::search::{SearchText, SearchedFields};
 use salesforce::soql::{self, Condition};
 use salesforce::{ExternalIdType, FieldName, ObjectName, Record, Soql, Sosl};
@@ -20,7 +21,6 @@ pub(crate) use person::{Person, PersonBody};
 
 use self::person::{Reason, websites};
 use crate::live::LiveReader;
-use crate::schema::Schema;
 use crate::summary::{ACCOUNT, CONTACT, LEAD, RecordSummary, summary_fields};
 use crate::views::Source;
 use crate::{Deps, Error};

@@ -1,12 +1,12 @@
 //! Search by text in Salesforce, as the acting user or through the team.
 
+use runtime::Schema;
 use salesforce::search::{SearchText, SearchedFields};
 use salesforce::{ObjectName, Record, Soql, Sosl};
 use serde::{Deserialize, Serialize};
 use store::{Org, PlatformUser};
 
 use crate::live::LiveReader;
-use crate::schema::Schema;
 use crate::summary::{ACCOUNT, CONTACT, LEAD, OPPORTUNITY, RecordSummary, summary_fields};
 use crate::views::Source;
 use crate::{Deps, Error};

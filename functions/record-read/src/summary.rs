@@ -1,9 +1,9 @@
 //! Short views of records, for lists of candidates and of results.
 
+use runtime::Schema;
 use salesforce::{FieldName, InstanceUrl, JsonObject, ObjectName, Record, RecordId};
 use serde::Serialize;
 
-use crate::schema::Schema;
 use crate::views::OwnerView;
 
 pub(crate) const ACCOUNT: ObjectName = ObjectName::from_static("Account");

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use runtime::{Caller, Criterion};
+use runtime::{Caller, Criterion, Schema};
 use salesforce::soql::{Condition, eq, gt};
 use salesforce::{FieldName, JsonObject, ObjectName, OrgId, Record, RecordId, Soql};
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,6 @@ use store::{ConnectionKind, Org, PlatformUser};
 
 use crate::lists;
 use crate::live::LiveReader;
-use crate::schema::Schema;
 use crate::views::{Freshness, Source};
 use crate::{Deps, Error};
 

@@ -3,6 +3,7 @@
 //! Offsets and Salesforce's own cursors would not do: the first end at 2,000 rows and move when rows are added, the second
 //! expire. A page that Salesforce ends early is continued after its last row.
 
+use runtime::Schema;
 use salesforce::soql::{self, Literal};
 use salesforce::{FieldDescribe, FieldName, ObjectDescribe, ObjectName, Page, Record, RecordId, Soql};
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,6 @@ use super::request::{Filter, ListRequest, Sort, SortBy};
 use super::{List, within_bytes};
 use crate::Error;
 use crate::live::LiveReader;
-use crate::schema::Schema;
 
 /// The last row of a page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

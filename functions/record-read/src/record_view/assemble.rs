@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use runtime::Schema;
 use salesforce::{Decimal, InstanceUrl, JsonObject, ObjectName, RecordId};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -12,7 +13,6 @@ use super::kind::{ACCOUNT_VIEW, CONTACT_VIEW, EMAIL, Kind, LEAD_VIEW, List, OPPO
 use super::plan::{ListRows, MAX_PRODUCTS, Unavailable};
 use super::request::ViewRequest;
 use super::stage;
-use crate::schema::Schema;
 use crate::views::{Freshness, OwnerView, RecordView, Source};
 
 /// A view: the record with its parts as further members.

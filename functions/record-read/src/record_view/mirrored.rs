@@ -1,5 +1,6 @@
 //! Views from the mirror. What is not mirrored, or not in the order of a part, is read live through the team's connection.
 
+use runtime::Schema;
 use salesforce::{JsonObject, OrgId, RecordId};
 use serde_json::Value;
 use store::{MirrorRecord, Org};
@@ -9,7 +10,6 @@ use super::kind::{Behind, Index, Kind, List, Only, Part};
 use super::plan::{ListRows, Plan, Unavailable, objects, wanted};
 use super::request::ViewRequest;
 use crate::live::LiveReader;
-use crate::schema::Schema;
 use crate::views::{Freshness, RecordView, Source};
 use crate::{Deps, Error, mirror};
 

@@ -1,5 +1,6 @@
 //! The plan of a view: the queries that read what the user may see of it, and the place of each list in their pages.
 
+use runtime::Schema;
 use salesforce::{FieldName, JsonObject, ObjectName, RecordId, Soql, soql};
 use serde_json::Value;
 
@@ -7,7 +8,6 @@ use super::interactions::time_field;
 use super::kind::{By, EMAIL_RELATION, Kind, List, Only, Part, Reference};
 use super::request::ViewRequest;
 use crate::live::Pages;
-use crate::schema::Schema;
 
 /// The number of products whose prices are added up.
 pub(super) const MAX_PRODUCTS: u32 = 500;

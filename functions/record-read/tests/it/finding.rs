@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use org_simulator::ObjectPermissions;
-use record_read::Schemas;
+use runtime::Schemas;
 use serde_json::{Value, json};
 
 use crate::harness::{REP, TestContext, run};

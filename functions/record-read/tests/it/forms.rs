@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use org_simulator::{Effect, Fault, ObjectPermissions, User};
-use record_read::Schemas;
+use runtime::Schemas;
 use serde_json::{Map, Value, json};
 
 use crate::harness::{REP, TestContext, run};

@@ -4,7 +4,8 @@ use std::ops::Deref;
 
 use axum::body::Body;
 use http::{Request, StatusCode};
-use record_read::{Deps, PollInterval, Schemas, ServeDisconnected, router};
+use record_read::{Deps, PollInterval, ServeDisconnected, router};
+use runtime::Schemas;
 use runtime::Users;
 use salesforce::{ObjectName, Record};
 use serde_json::{Value, json};

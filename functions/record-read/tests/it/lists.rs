@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use org_simulator::{Effect, Fault, ObjectPermissions};
-use record_read::Schemas;
+use runtime::Schemas;
 use salesforce::ObjectName;
 use serde_json::{Value, json};
 use store::{Change, CursorName, Tombstone};

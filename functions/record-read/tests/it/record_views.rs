@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use org_simulator::{Effect, Fault};
-use record_read::Schemas;
+use runtime::Schemas;
 use serde_json::{Value, json};
 use store::Pipeline;
 

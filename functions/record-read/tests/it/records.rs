@@ -2,7 +2,8 @@
 
 use http::StatusCode;
 use org_simulator::{Effect, Fault};
-use record_read::{Schemas, ServeDisconnected};
+use record_read::ServeDisconnected;
+use runtime::Schemas;
 use salesforce::ObjectName;
 use serde_json::json;
 use store::records::Tombstone;

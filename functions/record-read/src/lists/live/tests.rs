@@ -1,7 +1,7 @@
+use runtime::Schemas;
 use serde_json::json;
 
 use super::*;
-use crate::schema::Schemas;
 
 const OPPORTUNITY: ObjectName = ObjectName::from_static("Opportunity");
 

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use salesforce::{FieldDescribe, FieldName, ObjectDescribe, ObjectName, OrgId};
+use salesforce::{Client, Error, FieldDescribe, FieldName, ObjectDescribe, ObjectName, OrgId};
 use store::ConnectionId;
 
 /// The age at which a describe is requested again. A field that was removed or hidden is noticed at once, by a query that is
@@ -15,7 +15,7 @@ const MAX_DESCRIBES: usize = 256;
 
 /// The objects of one connection, as its user sees them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Schema {
+pub struct Schema {
     objects: HashMap<ObjectName, Option<Arc<ObjectDescribe>>>,
     /// Objects that Salesforce did not describe, though they may be visible.
     unanswered: HashSet<ObjectName>,
@@ -23,36 +23,35 @@ pub(crate) struct Schema {
 
 impl Schema {
     /// Returns the object; `None` if it does not exist or is hidden from the user.
-    pub(crate) fn object(&self, object: &ObjectName) -> Option<&ObjectDescribe> {
+    pub fn object(&self, object: &ObjectName) -> Option<&ObjectDescribe> {
         self.objects.get(object)?.as_deref()
     }
 
     /// Returns whether Salesforce did not describe the object, though it may be visible.
-    pub(crate) fn is_unanswered(&self, object: &ObjectName) -> bool {
+    pub fn is_unanswered(&self, object: &ObjectName) -> bool {
         self.unanswered.contains(object)
     }
 
     /// Adds an object that Salesforce did not describe.
-    pub(crate) fn add_unanswered(&mut self, object: ObjectName) {
+    pub fn add_unanswered(&mut self, object: ObjectName) {
         self.unanswered.insert(object);
     }
 
     /// Returns a field; `None` if the object or the field does not exist or is hidden from the user. Names are compared
     /// without case.
-    pub(crate) fn field(&self, object: &ObjectName, field: &str) -> Option<&FieldDescribe> {
+    pub fn field(&self, object: &ObjectName, field: &str) -> Option<&FieldDescribe> {
         let describe = self.object(object)?;
         describe.fields.iter().find(|visible| visible.name.as_str().eq_ignore_ascii_case(field))
     }
 
     /// Returns the fields of the list that the user can access, as Salesforce spells them.
-    pub(crate) fn visible(&self, object: &ObjectName, fields: &[&str]) -> Vec<FieldName> {
+    pub fn visible(&self, object: &ObjectName, fields: &[&str]) -> Vec<FieldName> {
         let visible = fields.iter().filter_map(|field| self.field(object, field));
         visible.map(|field| field.name.clone()).collect()
     }
 
     /// Returns the schema of these objects; others are hidden.
-    #[cfg(test)]
-    pub(crate) fn of(describes: impl IntoIterator<Item = ObjectDescribe>) -> Self {
+    pub fn of(describes: impl IntoIterator<Item = ObjectDescribe>) -> Self {
         let entry = |describe: ObjectDescribe| (describe.summary.name.clone(), Some(Arc::new(describe)));
         Self { objects: describes.into_iter().map(entry).collect(), unanswered: HashSet::new() }
     }
@@ -77,8 +76,35 @@ struct Entry {
 }
 
 impl Schemas {
+    /// Returns these objects as the connection's user sees them, and an error for each object that Salesforce did not describe,
+    /// though it may be visible. Costs no call while they are remembered, otherwise one, or two if an object is hidden.
+    ///
+    /// # Errors
+    /// That of the whole request.
+    pub async fn load(
+        &self,
+        client: &Client,
+        key: (OrgId, &ConnectionId),
+        objects: &[ObjectName],
+        now: Timestamp,
+    ) -> Result<(Schema, Vec<(ObjectName, Error)>), Error> {
+        let (mut schema, unknown) = self.get(key, objects, now);
+        let (mut described, mut failed) = (Vec::new(), Vec::new());
+        if !unknown.is_empty() {
+            let found = client.find_objects(&unknown).await?;
+            for (object, found) in unknown.into_iter().zip(found) {
+                match found {
+                    Ok(describe) => described.push((object, describe)),
+                    Err(error) => failed.push((object, error)),
+                }
+            }
+        }
+        self.insert(key, described, now, &mut schema);
+        Ok((schema, failed))
+    }
+
     /// Returns what is known of these objects, and the names of the others.
-    pub(crate) fn get(
+    pub fn get(
         &self,
         (org, connection): (OrgId, &ConnectionId),
         objects: &[ObjectName],
@@ -98,7 +124,7 @@ impl Schemas {
     }
 
     /// Remembers describes and adds them to the schema. Forgets the oldest beyond [`MAX_DESCRIBES`].
-    pub(crate) fn insert(
+    pub fn insert(
         &self,
         (org, connection): (OrgId, &ConnectionId),
         described: impl IntoIterator<Item = (ObjectName, Option<ObjectDescribe>)>,
@@ -120,7 +146,7 @@ impl Schemas {
     }
 
     /// Forgets objects whose fields have changed.
-    pub(crate) fn forget(&self, (org, connection): (OrgId, &ConnectionId), objects: &[ObjectName]) {
+    pub fn forget(&self, (org, connection): (OrgId, &ConnectionId), objects: &[ObjectName]) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         for object in objects {
             entries.remove(&(org, connection.clone(), object.clone()));
