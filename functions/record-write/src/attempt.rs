@@ -9,13 +9,12 @@ use salesforce::{Classify, Client, FieldName, JsonObject, Record, RecordId, Retr
 use serde_json::Value;
 use store::Write;
 use store::deferral::jitter;
-use store::origins::Origin;
 use store::owner_policy::{Route, RouteError};
 use writes::{Attempted, Error};
 
 use crate::batch::find_field;
-use crate::hints;
-use crate::origins::{self, Call};
+use crate::effects::Effects;
+use crate::origins;
 use crate::rows::{self, RowOutcome, Sends, Step};
 use crate::{Deps, Upsert};
 
@@ -23,8 +22,6 @@ use crate::{Deps, Upsert};
 const INACTIVE_OWNER: [&str; 2] = ["INACTIVE_OWNER_OR_USER", "OPERATION_WITH_INACTIVE_USER"];
 /// The maximum by which Salesforce's clock may be behind ours.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(2);
-/// The time within which the hints of a call are queued.
-const HINTS_TIME_LIMIT: SignedDuration = SignedDuration::from_secs(2);
 const CREATED_DATE: FieldName = FieldName::from_static("CreatedDate");
 
 /// An attempt of an upsert.
@@ -97,11 +94,8 @@ impl Attempt<'_> {
         let records: Vec<JsonObject> = sent.iter().filter_map(|index| self.records.get(*index).cloned()).collect();
         let Upsert { object, batch } = self.upsert;
         let outcomes = self.client.upsert(object, &batch.external_id_field, &records, batch.all_or_none).await?;
-        let to = self.deps.ledger.clock.now();
-        let call = Call { write_id: self.write.write_id, user_id: self.route.user_id, from, to };
-        let changed = origins::from_outcomes(call, &records, &outcomes);
-        self.record_origins(&changed).await;
-        self.queue_hints(changed.iter().map(|(record, _)| *record)).await;
+        let effects = Effects { deps: self.deps, route: self.route, write: self.write };
+        effects.publish(object, &origins::from_outcomes(effects.call_since(from), &records, &outcomes)).await;
         Ok(outcomes)
     }
 
@@ -167,31 +161,6 @@ impl Attempt<'_> {
             created.is_some_and(|created| created < requested)
         };
         found.iter().filter(|record| is_older(record)).map(|record| record.id).collect()
-    }
-
-    /// Stores which records the write changed. A failure is only logged: the events of the change then do not name the write.
-    async fn record_origins(&self, changed: &[(RecordId, Origin)]) {
-        let org = self.write.org_id;
-        if let Err(error) = self.deps.origins.record(org, changed).await {
-            let records = changed.len();
-            tracing::warn!(org.id = %org, records, error = %Chain(&error), "could not record the origin of a change");
-        }
-    }
-
-    /// Queues the changed records to be read into the mirror, after their origins are recorded. A failure is only logged: the
-    /// mirror then has them when Salesforce's message arrives, or after the night.
-    async fn queue_hints(&self, changed: impl IntoIterator<Item = RecordId>) {
-        let now = self.deps.ledger.clock.now();
-        let write = (self.write.org_id, self.write.write_id);
-        let hints = hints::of_write(write, &self.upsert.object, &self.deps.mirrored_objects, changed, now);
-        if hints.is_empty() {
-            return;
-        }
-        let deadline = now.saturating_add(HINTS_TIME_LIMIT).unwrap_or(now);
-        if let Err(error) = self.deps.hints.send_all(&hints, deadline).await {
-            tracing::warn!(org.id = %self.write.org_id, records = hints.len(), error = %Chain(&error),
-                "could not queue the hints of a write");
-        }
     }
 
     fn completed(&self, rows: &[RowOutcome]) -> Value {

@@ -13,7 +13,7 @@ use store::WriteId;
 use writes::{Error, LedgerView, WriteRequest};
 
 use crate::batch::Batch;
-use crate::{Deps, Upsert};
+use crate::{Deps, RecordWrite, Upsert};
 
 /// Returns the function's router.
 pub fn router(deps: Deps) -> Router {
@@ -33,7 +33,7 @@ async fn upsert(
     let outcome = async {
         let batch = Batch::parse(body).map_err(Error::Invalid)?;
         let Author { user: platform_user, is_caller: only_as_user } = author;
-        let operation = Upsert { object, batch };
+        let operation = RecordWrite::Upsert(Upsert { object, batch });
         writes::accept(&deps, &org, key, WriteRequest { platform_user, only_as_user, operation }).await
     };
     outcome.await.map_or_else(|error| refuse(&error).into_response(), writes::response)

@@ -8,14 +8,16 @@
 //! | failures | an RFC 9457 problem; a queued write is tried again until it is finished or failed, which an event tells |
 //!
 //! Four steps: [`batch`] parses and validates, `store::owner_policy` and `ownership` decide which connection writes and who
-//! owns, `upsert` and `attempt` call Salesforce and record what they changed (`rows` decides which records are sent again),
-//! and the ledger (`writes`) stores the outcome.
+//! owns, `upsert` and `attempt` call Salesforce (`rows` decides which records are sent again) and publish what they changed
+//! (`effects`), and the ledger (`writes`) stores the outcome. `operation` lists the operations.
 
 mod attempt;
 pub mod batch;
 mod config;
+mod effects;
 mod hints;
 mod http;
+mod operation;
 mod origins;
 mod ownership;
 mod rows;
@@ -29,6 +31,7 @@ use writes::Error;
 
 pub use config::{Config, Deps, Targets};
 pub use http::router;
+pub use operation::RecordWrite;
 pub use upsert::Upsert;
 pub use writable::WritableObjects;
 
@@ -37,5 +40,5 @@ pub use writable::WritableObjects;
 /// # Errors
 /// None: failures are reported in the response.
 pub async fn handle(deps: &Deps, event: SqsEvent) -> Result<BatchReport, Error> {
-    writes::handle::<Upsert>(deps, event).await
+    writes::handle::<RecordWrite>(deps, event).await
 }

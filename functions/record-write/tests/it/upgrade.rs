@@ -1,6 +1,6 @@
 //! Queued writes that version 0.1.0 stored (`tests/fixtures/stored/0.1.0`) are read.
 
-use record_write::Upsert;
+use record_write::RecordWrite;
 use serde_json::Value;
 use writes::WriteRequest;
 
@@ -10,11 +10,12 @@ const WRITES: &str = include_str!("../../../../tests/fixtures/stored/0.1.0/write
 fn a_queued_upsert_is_read() {
     let rows: Vec<Value> = serde_json::from_str(WRITES).unwrap();
     let queued = rows.iter().filter(|row| row["kind"]["S"] == "records" && row["state"]["S"] == "queued");
-    let requests: Vec<WriteRequest<Upsert>> =
+    let requests: Vec<WriteRequest<RecordWrite>> =
         queued.map(|row| serde_json::from_str(row["request"]["S"].as_str().unwrap()).unwrap()).collect();
 
     let [request] = &requests[..] else { panic!("{requests:?}") };
     assert_eq!(request.platform_user.as_ref().unwrap().as_str(), "rep-1");
-    assert_eq!(request.operation.object.as_str(), "Account");
-    assert_eq!(request.operation.batch.records[0]["Name"], "Kestrel Instruments");
+    let RecordWrite::Upsert(upsert) = &request.operation;
+    assert_eq!(upsert.object.as_str(), "Account");
+    assert_eq!(upsert.batch.records[0]["Name"], "Kestrel Instruments");
 }
