@@ -9,9 +9,10 @@ use jiff::Timestamp;
 use runtime::http::{JsonBody, NoQuery};
 use runtime::problem::refuse;
 use runtime::{Caller, Problem};
+use salesforce::HostPolicy;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
-use store::{Org, OrgState};
+use store::{Org, OrgState, Tenant};
 
 use crate::Deps;
 use crate::pages::protect;
@@ -40,16 +41,43 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let now = deps.clock.now();
     let tenant = caller.own_tenant(request.tenant.clone())?;
-    let ticket = request.ticket(tenant, now, deps.hosts).map_err(Problem::invalid)?;
-    if let Some(org_id) = ticket.org_id {
-        let org = deps.orgs.load(org_id).await.map_err(|error| refuse(&error))?;
-        if let Some(problem) = org_problem(&ticket, org.as_ref()) {
-            tracing::warn!(org.id = %org_id, "refused to create a connect link for org {org_id}: {}", problem.code.as_str());
-            return Err(problem);
-        }
-    }
+    let org = match request.org_id {
+        Some(org_id) => deps.orgs.load(org_id).await.map_err(|error| refuse(&error))?,
+        None => None,
+    };
+    let ticket = ticket(request, tenant, org.as_ref(), now, deps.hosts)?;
     let link = deps.links().create(ticket).await.map_err(|error| refuse(&error))?;
     Ok(response(&link.url, link.expires_at))
+}
+
+/// Returns the ticket of a link. The environment of the tenant's own active org need not be named.
+fn ticket(
+    mut request: LinkRequest,
+    tenant: Tenant,
+    org: Option<&Org>,
+    now: Timestamp,
+    hosts: HostPolicy,
+) -> Result<Ticket, Problem> {
+    let own = org.filter(|org| org.state == OrgState::Active && org.tenant.as_ref() == Some(&tenant));
+    match own {
+        Some(own) if request.my_domain_url.is_none() => {
+            request.environment = request.environment.or(Some(own.environment))
+        }
+        None if request.org_id.is_some() && request.is_personal() => return Err(no_org()),
+        _ => {}
+    }
+    let ticket = request.ticket(tenant, now, hosts).map_err(Problem::invalid)?;
+    match ticket.org_id.and_then(|_| org_problem(&ticket, org)) {
+        Some(problem) => {
+            tracing::warn!(org.id = ?ticket.org_id, "refused to create a connect link: {}", problem.code.as_str());
+            Err(problem)
+        }
+        None => Ok(ticket),
+    }
+}
+
+fn no_org() -> Problem {
+    Problem::not_found("org").next("Connect the org with a team link first.")
 }
 
 /// Checks the org of a link. A personal link needs an active org of the tenant; a team link may be for any org that does not
@@ -59,7 +87,7 @@ fn org_problem(ticket: &Ticket, org: Option<&Org>) -> Option<Problem> {
     let is_other_tenants = owner.is_some_and(|owner| *owner != ticket.tenant);
     let active = org.filter(|org| org.state == OrgState::Active);
     if is_other_tenants || !(ticket.is_team() || active.is_some()) {
-        return Some(Problem::not_found("org").next("Connect the org with a team link first."));
+        return Some(no_org());
     }
     let differs = active.is_some_and(|org| org.environment != ticket.environment);
     differs.then(|| Problem::invalid("the org belongs to the other environment"))
@@ -68,11 +96,10 @@ fn org_problem(ticket: &Ticket, org: Option<&Org>) -> Option<Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use salesforce::HostPolicy;
     use serde_json::json;
     use store::Environment;
 
-    fn ticket(kind: &str) -> Ticket {
+    fn ticket_of(kind: &str) -> Ticket {
         let mut body = json!({"kind": kind, "environment": "production", "org_id": "00D5e000000KQ2eEAG"});
         if kind == "personal" {
             body["platform_user"] = json!("rep-1");
@@ -90,8 +117,24 @@ mod tests {
     }
 
     #[test]
+    fn a_personal_link_has_the_environment_of_its_org() {
+        let request = || -> LinkRequest {
+            let body = json!({"kind": "personal", "org_id": "00D5e000000KQ2eEAG", "platform_user": "rep-1"});
+            serde_json::from_value(body).unwrap()
+        };
+        let link = |org: Option<&Org>| {
+            ticket(request(), "acme".parse().unwrap(), org, Timestamp::UNIX_EPOCH, HostPolicy::SalesforceOnly)
+        };
+        let sandbox = Org { environment: Environment::Sandbox, ..org(OrgState::Active, Some("acme")) };
+        assert_eq!(link(Some(&sandbox)).unwrap().environment, Environment::Sandbox);
+        for org in [None, Some(org(OrgState::Uninstalled, Some("acme"))), Some(org(OrgState::Active, Some("other")))] {
+            assert_eq!(link(org.as_ref()).unwrap_err().status(), StatusCode::NOT_FOUND);
+        }
+    }
+
+    #[test]
     fn a_personal_link_needs_an_active_org_of_the_tenant() {
-        let personal = ticket("personal");
+        let personal = ticket_of("personal");
         assert_eq!(org_problem(&personal, Some(&org(OrgState::Active, Some("acme")))), None);
         for (state, owner) in
             [(OrgState::Claimed, None), (OrgState::Uninstalled, Some("acme")), (OrgState::Active, Some("other"))]
@@ -104,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_team_link_is_for_any_org_but_another_tenants() {
-        let team = ticket("team");
+        let team = ticket_of("team");
         assert_eq!(org_problem(&team, None), None);
         assert_eq!(org_problem(&team, Some(&org(OrgState::Claimed, None))), None);
         assert_eq!(org_problem(&team, Some(&org(OrgState::Active, Some("acme")))), None);
@@ -114,6 +157,6 @@ mod tests {
     #[test]
     fn a_link_does_not_change_the_environment_of_an_org() {
         let sandbox = Org { environment: Environment::Sandbox, ..org(OrgState::Active, Some("acme")) };
-        assert_eq!(org_problem(&ticket("team"), Some(&sandbox)).unwrap().status(), StatusCode::BAD_REQUEST);
+        assert_eq!(org_problem(&ticket_of("team"), Some(&sandbox)).unwrap().status(), StatusCode::BAD_REQUEST);
     }
 }

@@ -16,13 +16,13 @@ pub(crate) struct LinkRequest {
     pub(crate) tenant: Option<Tenant>,
     kind: Kind,
     #[serde(default)]
-    environment: Option<Environment>,
+    pub(crate) environment: Option<Environment>,
     #[serde(default)]
-    my_domain_url: Option<String>,
+    pub(crate) my_domain_url: Option<String>,
     #[serde(default)]
     platform_user: Option<PlatformUser>,
     #[serde(default)]
-    org_id: Option<OrgId>,
+    pub(crate) org_id: Option<OrgId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -33,6 +33,10 @@ enum Kind {
 }
 
 impl LinkRequest {
+    pub(crate) fn is_personal(&self) -> bool {
+        self.kind == Kind::Personal
+    }
+
     /// Returns the ticket of the caller's tenant, or the reason for which the fields of the request contradict each other.
     pub(crate) fn ticket(self, tenant: Tenant, now: Timestamp, hosts: HostPolicy) -> Result<Ticket, &'static str> {
         let (environment, my_domain_url) = self.login(hosts)?;
