@@ -4,6 +4,8 @@
 
 DEMO_OUTPUT has the lines of `cargo dev demo --json --stay`. Prints the URL of the stack and a
 token. Ids are those of records that are there, so that requests get further than a 404; most other values are found as well.
+Writes `known.json` beside OUTPUT, for the bodies that `hooks.py` makes. Makes Salesforce unavailable to some of the writes, so
+that they are accepted with 202.
 """
 
 import json
@@ -15,11 +17,15 @@ import urllib.request
 import yaml
 
 TENANT, REP = "acme", "rep-1"
+# A rep who never connected.
+STRANGER = "rep-2"
+FAULT = {"method": "PATCH", "path": "/services/data/*/composite/sobjects/**", "probability": 0.3, "seed": 7,
+         "effect": {"kind": "unavailable"}}
 # The share of the valid requests whose parameters name something that is there. Ids always do: a schema cannot say which ones
 # have a right checksum.
 KNOWN = 0.8
 ACCEPTED = ["2xx", 403, 404, 409, 410, 422, 503]
-IDS = ("path.id", "path.org", "query.account", "query.owner", "query.after")
+IDS = ("header.Ferry-Tenant", "path.id", "path.org", "query.account", "query.owner", "query.after")
 
 
 def main(contract, demo_output, output):
@@ -40,7 +46,7 @@ def main(contract, demo_output, output):
     dictionaries = {
         "org": [org],
         "tenant": [TENANT],
-        "user": [REP],
+        "user": [REP, REP, REP, STRANGER],
         "account": [account],
         "contact": [contact],
         "opportunity": [opportunity],
@@ -68,31 +74,51 @@ def main(contract, demo_output, output):
     # A valid request can name what is not there, is hidden or is deleted.
     lines.append(f"[checks.positive_data_acceptance]\nexpected-statuses = {json.dumps(ACCEPTED)}\n")
     starts = {"listOrgs": "org", "listConnections": "connection"}
-    for operation, path, names in operations(contract):
+    for operation, path, names, has_ids in operations(contract):
         segment = path.split("/")[4] if path.count("/") > 3 else ""
         known = {"path.id": own.get(segment), "query.after": starts.get(operation)}
         known = {name: dictionary for name, dictionary in known.items() if dictionary and name.split(".")[1] in names}
         # Which texts are cursors, or have two letters of any script, no pattern says that all clients read.
         is_open = operation == "searchRecords" or operation not in starts and any(name.endswith("after") for name in names)
+        is_open = is_open or has_ids
         if known or is_open:
             # Schemathesis takes the first table of an operation.
             lines.append(f'[[operations]]\ninclude-operation-id = "{operation}"')
             lines.append("checks.positive_data_acceptance.enabled = false\n" if is_open else "")
             lines.append(bindings("[operations.parameters]", known))
     pathlib.Path(output).write_text("\n".join(lines))
+    known = {"account": account, "contact": contact, "opportunity": opportunity, "note": note, "user": owner, "org": org}
+    (pathlib.Path(output).parent / "known.json").write_text(json.dumps(known))
+    faults = f"{evidence['stack-started']['salesforce_org']}/_simulator/faults"
+    request(faults, json.dumps(FAULT).encode(), {"content-type": "application/json"}).read()
     print(url, token)
 
 
 def operations(contract):
-    """Returns the ids of the operations that are tested, their paths, and the names of their parameters."""
+    """Returns the ids of the operations, their paths, the names of their parameters, and whether their bodies have ids."""
     contract = yaml.safe_load(pathlib.Path(contract).read_text())
     shared = contract["components"]["parameters"]
     for path, item in contract["paths"].items():
-        for method in ("get", "post"):
+        for method in ("get", "post", "put", "patch", "delete"):
             if method in item:
                 parameters = item[method].get("parameters", []) + item.get("parameters", [])
                 names = [(shared[one["$ref"].split("/")[-1]] if "$ref" in one else one)["name"] for one in parameters]
-                yield item[method]["operationId"], path, names
+                has_ids = names_id(item[method].get("requestBody", {}), contract["components"]["schemas"])
+                yield item[method]["operationId"], path, names, has_ids
+
+
+def names_id(schema, schemas, seen=()):
+    """Returns whether a schema has a Salesforce id somewhere, whose checksum it cannot describe."""
+    if isinstance(schema, list):
+        return any(names_id(one, schemas, seen) for one in schema)
+    if not isinstance(schema, dict):
+        return isinstance(schema, str) and "[a-zA-Z0-9]{12}" in schema
+    name = schema.get("$ref", "").split("/")[-1]
+    if name in ("RecordId", "OrgId"):
+        return True
+    if name in schemas and name not in seen:
+        return names_id(schemas[name], schemas, (*seen, name))
+    return any(names_id(one, schemas, seen) for one in schema.values())
 
 
 def bindings(table, names):
