@@ -1,6 +1,6 @@
 //! A Salesforce client for the calls that Ferry makes.
 //!
-//! It covers Salesforce's OAuth, REST, composite, query, Tooling and UI APIs, and parses outbound messages (SOAP) and
+//! It covers Salesforce's OAuth, REST, composite, query, Bulk, Tooling and UI APIs, and parses outbound messages (SOAP) and
 //! change events. It depends neither on AWS nor on Ferry's state.
 //! A [`Client`] makes the calls. It gets its access token from a [`Sessions`], and requests another one if Salesforce
 //! refuses it.
@@ -50,6 +50,7 @@
 
 pub mod auth;
 mod backoff;
+pub mod bulk;
 pub mod change_event;
 mod client;
 mod clock;

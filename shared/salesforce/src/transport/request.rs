@@ -172,6 +172,11 @@ impl Response {
         Error::InvalidResponse { operation: self.operation, what }
     }
 
+    /// Returns the media type of the body, with its parameters.
+    pub(crate) fn content_type(&self) -> Option<&str> {
+        self.headers.get("content-type")?.to_str().ok()
+    }
+
     /// Returns the pause in `Retry-After`.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         let seconds = self.headers.get("retry-after")?.to_str().ok()?;

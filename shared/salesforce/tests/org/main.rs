@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests: a failure fails the test")]
 
+mod bulk;
 mod faults;
 mod grants;
 mod notes;
