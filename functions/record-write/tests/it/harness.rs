@@ -5,15 +5,17 @@ use std::ops::Deref;
 use axum::body::Body;
 use http::{Request, StatusCode};
 use record_write::{Deps, Targets, handle, router};
-use salesforce::ObjectName;
+use runtime::Schemas;
+use salesforce::{FieldName, ObjectName, Soql};
 use serde_json::{Map, Value, json};
 use store::owner_policy::OwnerPolicy;
-use store::{Origins, Queue};
+use store::{ClientKeys, ConnectionId, Origins, Queue};
 
 pub(crate) use harness::{REP, run};
 
 /// The external id field that the package adds.
 pub(crate) const KEY: &str = "Ferry_External_Id__c";
+const OBJECTS: &str = "Account,Contact,Lead,Opportunity,OpportunityContactRole,Task,Event,CampaignMember,Invoice__c,Visit__c,Visit_Note__c";
 const QUEUE: &str = "RecordWriteQueue";
 
 /// The context of a test: the function with its dependencies.
@@ -49,11 +51,22 @@ impl TestContext {
     fn from(context: harness::TestContext, owner_policy: OwnerPolicy) -> Self {
         let ledger = context.writes(QUEUE, owner_policy);
         let origins = Origins::new(context.dynamodb(), context.table("origins"));
-        let writable_objects = "Account,Contact,Lead,Opportunity,Invoice__c".parse().unwrap();
+        let writable_objects = OBJECTS.parse().unwrap();
         let targets = Targets::new(context.clock.clone());
         let hints = Queue::new(context.sqs(), context.queue_url("RecordUpsertQueue"), context.clock.clone());
         let mirrored_objects = ["Account", "Contact", "Lead", "Opportunity"].map(ObjectName::from_static).to_vec();
-        Self { context, deps: Deps { ledger, origins, hints, mirrored_objects, writable_objects, targets } }
+        let client_keys = ClientKeys::new(context.dynamodb(), context.table("write_order"));
+        let deps = Deps {
+            ledger,
+            origins,
+            hints,
+            mirrored_objects,
+            writable_objects,
+            targets,
+            schemas: Schemas::default(),
+            client_keys,
+        };
+        Self { context, deps }
     }
 
     /// Requests an upsert by the package's external id.
@@ -67,6 +80,19 @@ impl TestContext {
         let query = acting.map(|user| format!("?as={user}")).unwrap_or_default();
         let path = format!("/v1/orgs/{}/records/{object}{query}", self.org);
         self.post(&path, Some(key), json!({ "external_id_field": KEY, "records": records })).await
+    }
+
+    /// Requests new records by their client keys.
+    pub(crate) async fn create_records(
+        &self,
+        object: &str,
+        acting: Option<&str>,
+        key: &str,
+        records: Value,
+    ) -> (StatusCode, Value) {
+        let query = acting.map(|user| format!("?as={user}")).unwrap_or_default();
+        let path = format!("/v1/orgs/{}/records/{object}{query}", self.org);
+        self.post(&path, Some(key), json!({ "records": records })).await
     }
 
     /// Posts a body.
@@ -119,5 +145,13 @@ impl TestContext {
     /// Returns a record of the org.
     pub(crate) fn in_org(&self, object: &str, id: &Value) -> Map<String, Value> {
         self.simulator.record(object, id.as_str().unwrap()).unwrap()
+    }
+
+    /// Returns the id of the record of an object that was created last. Ids are in the order of creation.
+    pub(crate) async fn newest(&self, object: &str) -> String {
+        let client = self.salesforce.client(self.org, &ConnectionId::team());
+        let last =
+            Soql::select(&[FieldName::ID]).from(&object.parse().unwrap()).order_by_descending(&FieldName::ID).limit(1);
+        client.query(&last).await.unwrap().records[0].id.to_string()
     }
 }
