@@ -125,10 +125,15 @@ fn related(describe: &ObjectDescribe, name: &str, reference: &JsonObject) -> Opt
         field.relationship_name.as_ref().is_some_and(|relationship| relationship.eq_ignore_ascii_case(name))
     };
     let field = describe.fields.iter().find(of).filter(|field| field.reference_to.len() == 1)?;
-    let (key, _) = reference.iter().find(|(key, _)| *key != "attributes")?;
+    let (key, _) = key_of(reference)?;
     let path = format!("{}.{key}", field.relationship_name.as_ref()?).parse().ok()?;
     let (weight, comparison) = (Weight::Reference, Comparison::ExternalId);
     Some(Compared { name: name.to_owned(), path, weight, comparison })
+}
+
+/// Returns the external-id field and its value of a related record.
+fn key_of(reference: &JsonObject) -> Option<(&String, &Value)> {
+    reference.iter().find(|(key, _)| *key != "attributes")
 }
 
 impl Compared {
@@ -152,6 +157,7 @@ impl Compared {
     }
 
     fn is_equal(&self, sent: &Value, stored: &Value) -> bool {
+        let sent = sent.as_object().and_then(key_of).map_or(sent, |(_, value)| value);
         let text = |value: &Value| match value {
             Value::String(text) => Some(text.trim().to_owned()),
             Value::Number(number) => Some(number.to_string()),
