@@ -1,7 +1,7 @@
 //! Records without an external id, by their client keys.
 
 use http::StatusCode;
-use org_simulator::{Features, ObjectPermissions};
+use org_simulator::{Effect, Fault, Features, ObjectPermissions};
 use serde_json::{Value, json};
 
 use crate::harness::{KEY, REP, TestContext, run};
@@ -100,13 +100,8 @@ fn an_activity_has_several_people() {
 #[test]
 fn a_person_account_is_created_by_its_record_type() {
     run(async {
-        let context = TestContext::new().await;
-        context.simulator.set_features(Features { person_accounts: true, ..context.simulator.features() });
-        let record_type =
-            json!({"Name": "Person", "DeveloperName": "PersonAccount", "SobjectType": "Account", "IsActive": true});
-        let found =
-            context.simulator.create_record(&context.admin.username, "RecordType", record_type.as_object().unwrap());
-        let record_type = found.unwrap();
+        let context = TestContext::with_features(Features { person_accounts: true, ..Features::default() }).await;
+        let record_type = context.only("RecordType", "DeveloperName", "PersonAccount").await;
 
         let id = made(&context, "Account", json!({"RecordTypeId": record_type, "FirstName": "Ada", "LastName": "Doe"}))
             .await;
@@ -253,21 +248,28 @@ fn with_all_or_none_one_refusal_creates_nothing() {
 fn a_hidden_object_or_field_is_named() {
     run(async {
         let context = TestContext::new().await;
-        let hidden =
-            ObjectPermissions { hidden_fields: vec!["Description".to_owned()], ..ObjectPermissions::default() };
-        context.simulator.limit_profile("Standard User", "Task", &hidden).unwrap();
-
-        let task = json!([{"client_key": "t-1", "Subject": "Call", "Description": "x"}]);
-        let (status, problem) = context.create_records("Task", Some(REP), "k", task.clone()).await;
-        assert_eq!(
-            (status, &problem["type"]),
-            (StatusCode::FORBIDDEN, &json!("urn:ferry:problem:field_not_visible")),
-            "{problem}"
-        );
+        let hide = |permissions: &ObjectPermissions| {
+            context.simulator.limit_profile("Standard User", "Task", permissions).unwrap();
+        };
+        let create = async |key: &str| {
+            let task = json!([{"client_key": key, "Subject": "Call", "Description": "x"}]);
+            context.create_records("Task", Some(REP), key, task).await
+        };
+        // Salesforce names the field in the outcome of the record, or refuses the whole request.
+        hide(&ObjectPermissions { hidden_fields: vec!["Description".to_owned()], ..ObjectPermissions::default() });
+        let (status, refused) = create("t-1").await;
+        let error = &refused["records"][0]["errors"][0];
+        assert_eq!((status, &error["code"]), (StatusCode::OK, &json!("INVALID_FIELD")), "{refused}");
+        let effect = Effect::Error { status: 400, code: "INVALID_FIELD".to_owned(), message: "no".to_owned() };
+        let path_prefix = "/services/data/v66.0/composite/sobjects".to_owned();
+        context.simulator.fault(Fault { path_prefix, method: None, times: 1, effect });
+        let (status, problem) = create("t-2").await;
+        assert_eq!(problem["type"], "urn:ferry:problem:field_not_visible", "{status} {problem}");
         assert!(problem["detail"].as_str().unwrap().contains("Description"), "{problem}");
 
-        context.simulator.limit_profile("Standard User", "Task", &ObjectPermissions::default()).unwrap();
-        let (status, made) = context.create_records("Task", Some(REP), "k", task).await;
+        // The same request works once the field is granted.
+        hide(&ObjectPermissions::default());
+        let (status, made) = create("t-2").await;
         assert_eq!((status, &made["records"][0]["created"]), (StatusCode::OK, &json!(true)), "{made}");
     });
 }

@@ -4,9 +4,10 @@ use std::ops::Deref;
 
 use axum::body::Body;
 use http::{Request, StatusCode};
+use org_simulator::Features;
 use record_write::{Deps, Targets, handle, router};
 use runtime::Schemas;
-use salesforce::{FieldName, ObjectName, Soql};
+use salesforce::{FieldName, ObjectName, Soql, soql};
 use serde_json::{Map, Value, json};
 use store::owner_policy::OwnerPolicy;
 use store::{ClientKeys, ConnectionId, Origins, Queue};
@@ -41,6 +42,11 @@ impl TestContext {
     /// Creates the same under an owner policy.
     pub(crate) async fn with(owner_policy: OwnerPolicy) -> Self {
         Self::from(harness::TestContext::connected().await, owner_policy)
+    }
+
+    /// Creates the same as [`TestContext::new`], of an org with these features.
+    pub(crate) async fn with_features(features: Features) -> Self {
+        Self::from(harness::TestContext::connected_with(features).await, OwnerPolicy::RepThenTeam)
     }
 
     /// Creates the same as [`TestContext::new`], for [`harness::TestContext::killed_at`].
@@ -149,9 +155,18 @@ impl TestContext {
 
     /// Returns the id of the record of an object that was created last. Ids are in the order of creation.
     pub(crate) async fn newest(&self, object: &str) -> String {
+        let last = Soql::select(&[FieldName::ID]).from(&object.parse().unwrap());
+        self.first(&last.order_by_descending(&FieldName::ID).limit(1)).await
+    }
+
+    /// Returns the id of the record of an object whose field has this value.
+    pub(crate) async fn only(&self, object: &str, field: &str, value: &str) -> String {
+        let with = soql::eq(&field.parse().unwrap(), value);
+        self.first(&Soql::select(&[FieldName::ID]).from(&object.parse().unwrap()).where_(with)).await
+    }
+
+    async fn first(&self, query: &Soql) -> String {
         let client = self.salesforce.client(self.org, &ConnectionId::team());
-        let last =
-            Soql::select(&[FieldName::ID]).from(&object.parse().unwrap()).order_by_descending(&FieldName::ID).limit(1);
-        client.query(&last).await.unwrap().records[0].id.to_string()
+        client.query(query).await.unwrap().records[0].id.to_string()
     }
 }
