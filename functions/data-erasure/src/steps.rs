@@ -46,10 +46,11 @@ const OF_ORG: [Step; 12] = [
     Step::DeadLetters,
     Step::Connections,
 ];
-const OF_RECORD: [Step; 5] = [
+const OF_RECORD: [Step; 6] = [
     Step::Row,
     Step::Ledger(RecordLedger::Origins),
     Step::Ledger(RecordLedger::Deliveries),
+    Step::Ledger(RecordLedger::ClientKeys),
     Step::Writes,
     Step::DeadLetters,
 ];

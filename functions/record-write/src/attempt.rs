@@ -12,17 +12,15 @@ use store::deferral::jitter;
 use store::owner_policy::{Route, RouteError};
 use writes::{Attempted, Error};
 
-use crate::batch::find_field;
+use crate::batch::{find_field, is_id};
 use crate::effects::Effects;
-use crate::origins;
 use crate::rows::{self, RowOutcome, Sends, Step};
 use crate::{Deps, Upsert};
+use crate::{origins, ownership};
 
-/// Salesforce's codes for an owner who is inactive.
-const INACTIVE_OWNER: [&str; 2] = ["INACTIVE_OWNER_OR_USER", "OPERATION_WITH_INACTIVE_USER"];
 /// The maximum by which Salesforce's clock may be behind ours.
-const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(2);
-const CREATED_DATE: FieldName = FieldName::from_static("CreatedDate");
+pub(crate) const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(2);
+pub(crate) const CREATED_DATE: FieldName = FieldName::from_static("CreatedDate");
 
 /// An attempt of an upsert.
 #[derive(Clone, Copy)]
@@ -111,9 +109,8 @@ impl Attempt<'_> {
             let requested = self.upsert.batch.records.get(*index).map_or(0, JsonObject::len);
             self.records.get(*index).is_some_and(|sent| sent.len() > requested)
         };
-        let is_inactive =
-            |outcome: &SaveOutcome| outcome.errors.iter().any(|error| INACTIVE_OWNER.contains(&error.code.as_str()));
-        if !sent.iter().zip(outcomes).any(|(index, outcome)| got_owner(index) && is_inactive(outcome)) {
+        let is_refused = |outcome: &SaveOutcome| ownership::is_inactive(outcome);
+        if !sent.iter().zip(outcomes).any(|(index, outcome)| got_owner(index) && is_refused(outcome)) {
             return Ok(());
         }
         self.deps.ledger.users.forget(self.write.org_id, owner);
@@ -123,10 +120,11 @@ impl Attempt<'_> {
     }
 
     /// Returns the outcomes with what follows from them. If an earlier request may have created a record that Salesforce now
-    /// reports as updated, `created` is false only for a record that is older than the write.
+    /// reports as updated, `created` is false only for a record that is older than the write, or that was named by its id.
     async fn classified(&self, outcomes: Vec<SaveOutcome>, is_repeated: bool) -> Vec<RowOutcome> {
         let mut rows = rows::classified(outcomes, self.upsert.batch.all_or_none);
-        let is_unsure = |row: &RowOutcome| is_repeated && row.success && row.created == Some(false);
+        let may_create = !is_id(&self.upsert.batch.external_id_field);
+        let is_unsure = |row: &RowOutcome| may_create && is_repeated && row.success && row.created == Some(false);
         let unsure: Vec<RecordId> = rows.iter().filter(|row| is_unsure(row)).filter_map(|row| row.id).collect();
         if !unsure.is_empty() {
             let older = self.older_than_write(&unsure).await;

@@ -3,13 +3,19 @@
 use std::collections::{HashMap, HashSet};
 
 use salesforce::external_id::order_key;
-use salesforce::{ExternalIdType, FieldName, MAX_UPSERT_RECORDS};
+use salesforce::{ExternalIdType, FieldName, MAX_UPSERT_RECORDS, RecordId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use writes::{Defect, unknown_members};
 
 /// The maximum length of an external-id text field.
 const MAX_EXTERNAL_ID_CHARS: usize = 255;
+
+/// The fields with a list: the people of a task and of an event, who are contacts, or one lead.
+pub(crate) const PEOPLE: [&str; 2] = ["TaskWhoIds", "EventWhoIds"];
+
+/// The maximum number of people of an activity (Object Reference, `Task` and `Event`).
+const MAX_PEOPLE: usize = 50;
 
 /// The expected body, for error texts.
 const SHAPE: &str = "the body must be an object with external_id_field, records and, optionally, all_or_none";
@@ -142,7 +148,8 @@ fn with_normalized_key(key: &FieldName, record: Map<String, Value>) -> Map<Strin
     record.into_iter().map(normalized).collect()
 }
 
-fn validate_size(count: usize) -> Vec<Defect> {
+/// Returns the defect of a request with so many records.
+pub(crate) fn validate_size(count: usize) -> Vec<Defect> {
     match count {
         0 => vec![on_field(None, "records", "at least one record is required")],
         1..=MAX_UPSERT_RECORDS => Vec::new(),
@@ -159,14 +166,15 @@ fn validate_records(key: &FieldName, records: &[Map<String, Value>]) -> Vec<Defe
             Ok(id) => (!seen.insert(id)).then_some("another record of this request has the same external id"),
         };
         defects.extend(detail.map(|detail| on_field(Some(index), key.as_str(), detail)));
-        defects.extend(validate_fields(index, key, record));
+        defects.extend(validate_fields(index, Some(key), record));
     }
     defects
 }
 
-fn validate_fields<'a>(
+/// Returns the defects of a record's fields. `key` is the external-id field, if there is one.
+pub(crate) fn validate_fields<'a>(
     index: usize,
-    key: &'a FieldName,
+    key: Option<&'a FieldName>,
     record: &'a Map<String, Value>,
 ) -> impl Iterator<Item = Defect> + 'a {
     record.iter().enumerate().filter_map(move |(position, (name, value))| {
@@ -176,17 +184,26 @@ fn validate_fields<'a>(
     })
 }
 
-fn validate_field(key: &FieldName, name: &str, value: &Value) -> Option<&'static str> {
+fn validate_field(key: Option<&FieldName>, name: &str, value: &Value) -> Option<&'static str> {
     if name.eq_ignore_ascii_case("attributes") {
         return Some("must be omitted: the path names the object");
     }
-    if name.eq_ignore_ascii_case("id") && !key.as_str().eq_ignore_ascii_case("id") {
-        return Some("must be omitted: the external id identifies the record");
+    if name.eq_ignore_ascii_case("id") {
+        match key {
+            Some(key) if is_id(key) => {}
+            Some(_) => return Some("must be omitted: the external id identifies the record"),
+            None => return Some("must be omitted: Salesforce gives a new record its id"),
+        }
     }
     if field_name(name).is_none() {
         return Some("must be the API name of a field or relationship");
     }
     match value {
+        Value::Array(people) if PEOPLE.iter().any(|list| name.eq_ignore_ascii_case(list)) => {
+            let is_id = |id: &Value| id.as_str().is_some_and(|id| id.parse::<RecordId>().is_ok());
+            let valid = people.len() <= MAX_PEOPLE && people.iter().all(is_id);
+            (!valid).then_some("must be a list of at most 50 record ids")
+        }
         Value::Array(_) => Some("a field value must not be a list"),
         Value::Object(parent) if !is_reference(parent) => {
             Some("a related record must have exactly one external id, such as {\"Ferry_External_Id__c\": \"A-1\"}")
@@ -205,7 +222,12 @@ fn is_reference(parent: &Map<String, Value>) -> bool {
     one && keys.next().is_none()
 }
 
-fn on_field(record: Option<usize>, field: &str, detail: &'static str) -> Defect {
+/// Returns whether the key is the record id: such an upsert only updates.
+pub(crate) fn is_id(key: &FieldName) -> bool {
+    key.as_str().eq_ignore_ascii_case("id")
+}
+
+pub(crate) fn on_field(record: Option<usize>, field: &str, detail: &'static str) -> Defect {
     Defect { record, field: Some(field.to_owned()), detail }
 }
 

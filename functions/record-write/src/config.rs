@@ -1,8 +1,8 @@
 //! Configuration and dependencies.
 
-use runtime::{Aws, Cache, DEFAULT_MIRRORED_OBJECTS, Env, EnvError};
+use runtime::{Aws, Cache, DEFAULT_MIRRORED_OBJECTS, Env, EnvError, Schemas};
 use salesforce::{Clock, ObjectName, OrgId};
-use store::{ChangeHint, Origins, Queue};
+use store::{ChangeHint, ClientKeys, Origins, Queue};
 
 use crate::WritableObjects;
 use crate::target::Target;
@@ -18,8 +18,8 @@ pub struct Config {
     pub record_upsert_queue_url: String,
     /// `MIRRORED_OBJECTS`: the mirrored objects, separated by commas. [`DEFAULT_MIRRORED_OBJECTS`] by default.
     pub mirrored_objects: Vec<ObjectName>,
-    /// `WRITABLE_OBJECTS`: the objects whose records the platform may write, separated by commas, or `*`. Account, Contact,
-    /// Lead and Opportunity by default.
+    /// `WRITABLE_OBJECTS`: the objects whose records the platform may write, separated by commas, or `*`. The
+    /// default is [`WritableObjects::default`].
     pub writable_objects: WritableObjects,
 }
 
@@ -54,6 +54,10 @@ pub struct Deps {
     pub writable_objects: WritableObjects,
     /// The described objects.
     pub targets: Targets,
+    /// The objects as the users of the connections see them.
+    pub schemas: Schemas,
+    /// The client keys of records without an external id.
+    pub client_keys: ClientKeys,
 }
 
 /// The objects as the teams' connections see them, for a time.
@@ -80,6 +84,8 @@ impl Deps {
     /// # Errors
     /// The machine has no usable TLS configuration.
     pub fn new(aws: &Aws, config: Config) -> Result<Self, salesforce::Error> {
+        let client_keys = ClientKeys::new(aws.dynamodb(), config.ledger.write_order_table.clone());
+        let client_keys = client_keys.with_retention(config.ledger.retention.duration());
         Ok(Self {
             ledger: writes::Deps::new(aws, config.ledger)?,
             origins: Origins::new(aws.dynamodb(), config.origins_table),
@@ -87,6 +93,8 @@ impl Deps {
             mirrored_objects: config.mirrored_objects,
             writable_objects: config.writable_objects,
             targets: Targets::new(aws.clock()),
+            schemas: Schemas::default(),
+            client_keys,
         })
     }
 }

@@ -13,17 +13,19 @@ use store::WriteId;
 use writes::{Error, LedgerView, WriteRequest};
 
 use crate::batch::Batch;
-use crate::{Deps, RecordWrite, Upsert};
+use crate::create::NewRecords;
+use crate::{Create, Deps, RecordWrite, Upsert};
 
 /// Returns the function's router.
 pub fn router(deps: Deps) -> Router {
     Router::new()
-        .route("/v1/orgs/{org}/records/{object}", post(upsert))
+        .route("/v1/orgs/{org}/records/{object}", post(write))
         .route("/v1/orgs/{org}/writes/{id}", get(show))
         .with_state(deps)
 }
 
-async fn upsert(
+/// Upserts records, or creates them if the body names no external-id field.
+async fn write(
     State(deps): State<Deps>,
     (TenantOrg(org), PathOf((_, object))): (TenantOrg, PathOf<(OrgId, ObjectName)>),
     author: Author,
@@ -31,9 +33,14 @@ async fn upsert(
     JsonBody(body): JsonBody<Value>,
 ) -> Response {
     let outcome = async {
-        let batch = Batch::parse(body).map_err(Error::Invalid)?;
+        let operation = match body.get("external_id_field") {
+            Some(_) => RecordWrite::Upsert(Upsert { object, batch: Batch::parse(body).map_err(Error::Invalid)? }),
+            None => {
+                let new = NewRecords::parse(body).map_err(Error::Invalid)?;
+                RecordWrite::Create(Create { object, bound_at: org.bound_at, new })
+            }
+        };
         let Author { user: platform_user, is_caller: only_as_user } = author;
-        let operation = RecordWrite::Upsert(Upsert { object, batch });
         writes::accept(&deps, &org, key, WriteRequest { platform_user, only_as_user, operation }).await
     };
     outcome.await.map_or_else(|error| refuse(&error).into_response(), writes::response)

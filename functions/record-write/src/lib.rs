@@ -3,17 +3,18 @@
 //! | | |
 //! |---|---|
 //! | trigger | HTTP API: `POST /v1/orgs/{org}/records/{object}`, `GET /v1/orgs/{org}/writes/{id}`; SQS for writes that had to wait |
-//! | input | 1 to 200 records with their external ids, an `Idempotency-Key`, optionally the acting user (`?as=`) |
+//! | input | 1 to 200 records with their external ids or client keys, an `Idempotency-Key`, optionally the acting user (`?as=`) |
 //! | output | each record's outcome; 202 where Salesforce is unavailable or an earlier write of a record is unfinished: the write continues from the queue |
 //! | failures | an RFC 9457 problem; a queued write is tried again until it is finished or failed, which an event tells |
 //!
 //! Four steps: [`batch`] parses and validates, `store::owner_policy` and `ownership` decide which connection writes and who
-//! owns, `upsert` and `attempt` call Salesforce (`rows` decides which records are sent again) and publish what they changed
+//! owns, `upsert` and `attempt`, or [`create`] for records without an external id, call Salesforce (`rows` decides which records are sent again) and publish what they changed
 //! (`effects`), and the ledger (`writes`) stores the outcome. `operation` lists the operations.
 
 mod attempt;
 pub mod batch;
 mod config;
+pub mod create;
 mod effects;
 mod hints;
 mod http;
@@ -30,6 +31,7 @@ use runtime::sqs::BatchReport;
 use writes::Error;
 
 pub use config::{Config, Deps, Targets};
+pub use create::Create;
 pub use http::router;
 pub use operation::RecordWrite;
 pub use upsert::Upsert;

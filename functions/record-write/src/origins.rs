@@ -38,7 +38,7 @@ fn fields(record: &Map<String, Value>) -> Vec<String> {
 }
 
 /// Returns the lookup field of a relationship: `Region__c` of `Region__r`, `AccountId` of `Account`.
-fn lookup(relationship: &str) -> String {
+pub(crate) fn lookup(relationship: &str) -> String {
     match relationship.len().checked_sub(3).and_then(|at| relationship.split_at_checked(at)) {
         Some((custom, suffix)) if suffix.eq_ignore_ascii_case("__r") => format!("{custom}__c"),
         _ => format!("{relationship}Id"),

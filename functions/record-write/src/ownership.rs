@@ -5,13 +5,16 @@
 //! them off for every write.
 
 use salesforce::soql::{self, Condition, Literal};
-use salesforce::{ExternalIdType, FieldName, ObjectName, Record, RecordId, Soql};
+use salesforce::{ExternalIdType, FieldName, ObjectDescribe, ObjectName, Record, RecordId, SaveOutcome, Soql};
 use serde_json::{Map, Value};
 
 use crate::batch::{Batch, find_field};
 
 /// The maximum number of bytes of values in one query, so that the encoded query fits into a URL (16,384 bytes).
 const MAX_QUERY_BYTES: usize = 3_000;
+
+/// Salesforce's codes for an owner who is inactive.
+const INACTIVE_OWNER: [&str; 2] = ["INACTIVE_OWNER_OR_USER", "OPERATION_WITH_INACTIVE_USER"];
 
 /// The values of the key in existing records.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -76,6 +79,28 @@ pub(crate) fn with_owner(
     records
 }
 
+/// Returns the records to send of those that are all new: those without an owner get `owner`, if records of the object have one
+/// that the user may set.
+pub(crate) fn new_with_owner(
+    records: impl IntoIterator<Item = Map<String, Value>>,
+    owner: RecordId,
+    describe: &ObjectDescribe,
+) -> Vec<Map<String, Value>> {
+    let has_owner = describe.fields.iter().any(|field| field.name.as_str() == "OwnerId" && field.createable);
+    let owned = records.into_iter().map(|mut record| {
+        if has_owner && !names_owner(&record) {
+            record.insert("OwnerId".to_owned(), Value::String(owner.to_string()));
+        }
+        record
+    });
+    owned.collect()
+}
+
+/// Returns whether Salesforce refused a record because its owner is inactive.
+pub(crate) fn is_inactive(outcome: &SaveOutcome) -> bool {
+    outcome.errors.iter().any(|error| INACTIVE_OWNER.contains(&error.code.as_str()))
+}
+
 fn names_owner(record: &Map<String, Value>) -> bool {
     find_field(record, "OwnerId").is_some() || find_field(record, "Owner").is_some()
 }
@@ -84,7 +109,8 @@ fn query(object: &ObjectName, key: &FieldName, condition: Condition) -> Soql {
     Soql::select(std::slice::from_ref(key)).from(object).where_(condition)
 }
 
-fn chunks(values: Vec<Literal>) -> Vec<Vec<Literal>> {
+/// Returns the values in groups, each of which fits into a query.
+pub(crate) fn chunks(values: Vec<Literal>) -> Vec<Vec<Literal>> {
     let mut chunks: Vec<Vec<Literal>> = Vec::new();
     let mut bytes_left = 0;
     for value in values {

@@ -132,6 +132,17 @@ pub(crate) fn classified(outcomes: Vec<SaveOutcome>, all_or_none: bool) -> Vec<R
     rows
 }
 
+/// Returns the outcome of a record that exists. `created` says that this write created it.
+pub(crate) fn existing(id: RecordId, created: bool) -> RowOutcome {
+    RowOutcome { id: Some(id), success: true, created: Some(created), errors: Vec::new(), retryable: false, next: None }
+}
+
+/// Returns the outcome of a record of which it is not known whether it was created, as it stands if no later attempt decides it.
+pub(crate) fn undecided() -> RowOutcome {
+    let next = Some(advice::LATER.to_owned());
+    RowOutcome { id: None, success: false, created: None, errors: Vec::new(), retryable: true, next }
+}
+
 /// Returns the part of the outcome that the ledger stores.
 pub(crate) fn stored(rows: &[RowOutcome]) -> Value {
     json!({ "records": rows })

@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 
-use salesforce::{ExternalIdType, FieldDescribe, FieldName, ObjectDescribe, ObjectName};
+use salesforce::{ExternalIdType, FieldDescribe, FieldName, JsonObject, ObjectDescribe, ObjectName};
 use writes::Hidden;
 
-use crate::batch::Batch;
+use crate::batch::{Batch, PEOPLE};
 
 /// The properties of an object on which a write on a rep's behalf depends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,14 +45,22 @@ pub(crate) fn hidden(describe: &ObjectDescribe, object: &ObjectName, batch: &Bat
         Some(field) if !is_key(field) => return Some(Hidden::NotAKey(object.clone(), key.clone())),
         Some(_) => {}
     }
-    let is_relationship = |name: &str| {
-        let of =
-            |field: &FieldDescribe| field.relationship_name.as_ref().is_some_and(|of| of.eq_ignore_ascii_case(name));
-        describe.fields.iter().any(of)
+    hidden_fields(describe, object, &batch.records)
+}
+
+/// Returns the fields of the records that Salesforce does not know, or hides from the connection's user.
+pub(crate) fn hidden_fields(describe: &ObjectDescribe, object: &ObjectName, records: &[JsonObject]) -> Option<Hidden> {
+    let is_visible = |name: &str| {
+        let of = |field: &FieldDescribe| {
+            let relationship = field.relationship_name.as_ref();
+            field.name.as_str().eq_ignore_ascii_case(name)
+                || relationship.is_some_and(|relationship| relationship.eq_ignore_ascii_case(name))
+        };
+        describe.fields.iter().any(of) || PEOPLE.iter().any(|list| list.eq_ignore_ascii_case(name))
     };
     let mut fields: Vec<String> = Vec::new();
-    for name in batch.records.iter().flat_map(|record| record.keys()) {
-        if find(name).is_none() && !is_relationship(name) && !fields.contains(name) {
+    for name in records.iter().flat_map(|record| record.keys()) {
+        if !is_visible(name) && !fields.contains(name) {
             fields.push(name.clone());
         }
     }

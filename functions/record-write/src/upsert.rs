@@ -10,10 +10,9 @@ use writes::{Attempted, Error, Hidden, WriteOperation};
 
 use crate::Deps;
 use crate::attempt::Attempt;
-use crate::batch::Batch;
+use crate::batch::{Batch, is_id};
 use crate::ownership::{self, Existing};
 use crate::target::{self, Target};
-use crate::writable::Permission;
 
 /// The time for which a described object is remembered.
 const TARGET_TTL: SignedDuration = SignedDuration::from_mins(5);
@@ -39,12 +38,7 @@ impl WriteOperation for Upsert {
     }
 
     fn require_allowed(&self, deps: &Deps) -> Result<(), Error> {
-        let never = match deps.writable_objects.permission(&self.object) {
-            Permission::Allowed => return Ok(()),
-            Permission::NotListed => false,
-            Permission::Never => true,
-        };
-        Err(Error::NotWritable { object: self.object.clone(), never })
+        deps.writable_objects.require(&self.object)
     }
 
     fn records(&self) -> Vec<RecordKey> {
@@ -64,7 +58,8 @@ impl WriteOperation for Upsert {
 }
 
 impl Upsert {
-    /// Returns the records to send. New ones get the owner that the route names, if it names one.
+    /// Returns the records to send. New ones get the owner that the route names, if it names one; with the record id as the
+    /// key none is new.
     async fn owned_records(
         &self,
         deps: &Deps,
@@ -72,7 +67,9 @@ impl Upsert {
         route: &Route,
         org: OrgId,
     ) -> Result<Vec<Map<String, Value>>, Error> {
-        let Some(owner) = route.owner_id else { return Ok(self.batch.records.clone()) };
+        let Some(owner) = route.owner_id.filter(|_| !is_id(&self.batch.external_id_field)) else {
+            return Ok(self.batch.records.clone());
+        };
         let target = self.target(deps, client, org).await?;
         let Some(key_type) = target.key(&self.batch.external_id_field).filter(|_| target.has_owner) else {
             return Ok(self.batch.records.clone());

@@ -1,6 +1,7 @@
 //! The objects whose records the platform may write (`WRITABLE_OBJECTS`).
 
 use salesforce::ObjectName;
+use writes::Error;
 
 /// Objects that decide who may do what in an org, and what its automation does. They are never written, because the team's
 /// connection is often an administrator's. Objects whose names begin or end with one of [`NEVER_PREFIXES`] or
@@ -58,7 +59,7 @@ enum Listed {
 
 /// The permission to write an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Permission {
+enum Permission {
     /// The object may be written.
     Allowed,
     /// The object is not listed.
@@ -69,7 +70,9 @@ pub(crate) enum Permission {
 
 impl Default for WritableObjects {
     fn default() -> Self {
-        Self(Listed::Only(["Account", "Contact", "Lead", "Opportunity"].map(ObjectName::from_static).to_vec()))
+        let sales = ["Account", "Contact", "Lead", "Opportunity", "OpportunityContactRole"];
+        let activities_and_campaigns = ["Task", "Event", "CampaignMember"];
+        Self(Listed::Only(sales.into_iter().chain(activities_and_campaigns).map(ObjectName::from_static).collect()))
     }
 }
 
@@ -87,7 +90,17 @@ impl std::str::FromStr for WritableObjects {
 }
 
 impl WritableObjects {
-    pub(crate) fn permission(&self, object: &ObjectName) -> Permission {
+    /// Checks that the platform may write records of the object.
+    pub(crate) fn require(&self, object: &ObjectName) -> Result<(), Error> {
+        let never = match self.permission(object) {
+            Permission::Allowed => return Ok(()),
+            Permission::NotListed => false,
+            Permission::Never => true,
+        };
+        Err(Error::NotWritable { object: object.clone(), never })
+    }
+
+    fn permission(&self, object: &ObjectName) -> Permission {
         match &self.0 {
             _ if is_never_written(object) => Permission::Never,
             Listed::All => Permission::Allowed,
@@ -110,6 +123,9 @@ fn is_never_written(object: &ObjectName) -> bool {
 mod tests {
     use super::*;
 
+    /// The default of the template.
+    const DEFAULT: &str = "Account,Contact,Lead,Opportunity,OpportunityContactRole,Task,Event,CampaignMember";
+
     fn permission(list: &str, object: &str) -> Permission {
         list.parse::<WritableObjects>().unwrap().permission(&object.parse().unwrap())
     }
@@ -120,7 +136,7 @@ mod tests {
         assert_eq!(permission("Account, Invoice__c", "INVOICE__C"), Permission::Allowed);
         assert_eq!(permission("Account, Invoice__c", "Contact"), Permission::NotListed);
         assert_eq!(permission("*", "Anything__c"), Permission::Allowed);
-        assert_eq!(WritableObjects::default(), "Account,Contact,Lead,Opportunity".parse().unwrap());
+        assert_eq!(WritableObjects::default(), DEFAULT.parse().unwrap());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! sObject Collections: reads and upserts of many records in one call.
+//! sObject Collections: reads, upserts and creations of many records in one call.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::{Classify, Client, Error, FieldName, JsonObject, ObjectName, Record, 
 /// The maximum number of records of one [`Client::retrieve`].
 pub const MAX_RETRIEVE_IDS: usize = 2_000;
 
-/// The maximum number of records of one [`Client::upsert`].
+/// The maximum number of records of one [`Client::upsert`] or [`Client::create`].
 pub const MAX_UPSERT_RECORDS: usize = 200;
 
 /// The outcome of one record of a write.
@@ -133,13 +133,18 @@ fn upsert_body(
     if !records.iter().all(has_id) {
         return Err(invalid("has a record without its external id"));
     }
+    Ok(typed_body(object, records, all_or_none))
+}
+
+/// Returns the body of a write of records of one object, with the type of every record.
+fn typed_body(object: &ObjectName, records: &[JsonObject], all_or_none: bool) -> Value {
     let typed = records.iter().map(|record| {
         let mut typed = JsonObject::new();
         typed.insert("attributes".to_owned(), json!({"type": object}));
         typed.extend(record.clone().into_iter().filter(|(name, _)| name != "attributes"));
         typed
     });
-    Ok(json!({"allOrNone": all_or_none, "records": typed.collect::<Vec<_>>()}))
+    json!({"allOrNone": all_or_none, "records": typed.collect::<Vec<_>>()})
 }
 
 impl Client {
@@ -200,9 +205,39 @@ impl Client {
         let response = self.send(&request).await?;
         outcomes(&response, records.len()).inspect_err(|_| self.mark_lost_write())
     }
+
+    /// Creates up to 200 records of one object. The outcomes are in the order of `records`.
+    ///
+    /// Not idempotent: a request with an unknown outcome is not sent again, and the caller has to look for its records first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] for more than [`MAX_UPSERT_RECORDS`] records; [`Error::Rejected`] if Salesforce rejected the
+    /// whole request. A rejected record is an outcome.
+    pub async fn create(
+        &self,
+        object: &ObjectName,
+        records: &[JsonObject],
+        all_or_none: bool,
+    ) -> Result<Vec<SaveOutcome>, Error> {
+        if records.is_empty() {
+            return Ok(Vec::new());
+        }
+        if records.len() > MAX_UPSERT_RECORDS {
+            return Err(Error::Invalid { what: "creation", reason: "has more than 200 records" });
+        }
+        let body = typed_body(object, records, all_or_none);
+        let path = self.path("composite/sobjects");
+        let request = Request::send("create records", Method::POST, path, &body)?.unless_applied();
+        let response = self.send(&request).await?;
+        let mut outcomes = outcomes(&response, records.len()).inspect_err(|_| self.mark_lost_write())?;
+        // The response to a creation has no member `created`.
+        outcomes.iter_mut().for_each(|outcome| outcome.created = outcome.success);
+        Ok(outcomes)
+    }
 }
 
-/// Parses the response to an upsert of `count` records.
+/// Parses the response to a write of `count` records.
 fn outcomes(response: &Response, count: usize) -> Result<Vec<SaveOutcome>, Error> {
     let mut outcomes: Vec<SaveOutcome> = response.json()?;
     for outcome in &mut outcomes {

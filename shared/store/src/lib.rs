@@ -91,5 +91,6 @@ pub use table::PageKey;
 pub use token_vault::{Protection, TokenGrant, TokenVault, Tokens};
 pub use user_mappings::{UserMapping, UserMappings};
 pub use webhook_secret::{SecretHash, WebhookSecret};
+pub use writes::client_keys::{self, ClientKey, ClientKeys};
 pub use writes::order::{Place, RecordKey, WriteOrder};
 pub use writes::{BeginOutcome, NewWrite, Obstacle, QueuedState, WaitingFor, Write, WriteKind, WriteState, Writes};

@@ -28,7 +28,7 @@ pub enum OrgTable {
     Deliveries,
     /// The ledger of writes.
     Writes,
-    /// The order of the writes of each record.
+    /// The order of the writes of each record, and the client keys.
     WriteOrder,
     /// The versions that Ferry's writes made.
     Origins,
@@ -88,7 +88,7 @@ impl OrgTable {
     }
 }
 
-/// A ledger whose rows are about one record each.
+/// Rows of which each is about one record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordLedger {
@@ -96,6 +96,8 @@ pub enum RecordLedger {
     Origins,
     /// The deliveries about the record.
     Deliveries,
+    /// The client key of the record.
+    ClientKeys,
 }
 
 impl RecordLedger {
@@ -109,6 +111,7 @@ impl RecordLedger {
         match self {
             Self::Origins => OrgTable::Origins,
             Self::Deliveries => OrgTable::Deliveries,
+            Self::ClientKeys => OrgTable::WriteOrder,
         }
     }
 
@@ -116,6 +119,7 @@ impl RecordLedger {
         match self {
             Self::Origins => origins::rows_of_record(org, record),
             Self::Deliveries => deliveries::rows_of_record(org, record),
+            Self::ClientKeys => writes::client_keys::rows_of_record(org, record),
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::table::{
 };
 use crate::{Deferrals, Error, WriteTask, time};
 
+pub mod client_keys;
 mod digest;
 mod entry;
 mod erasing;

@@ -9,7 +9,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use jiff::{SignedDuration, Timestamp};
 use local::Emulator;
 use local::emulator::{SdkConfig, State};
-use org_simulator::{Options, Simulator, User};
+use org_simulator::{Features, Options, Simulator, User};
 use runtime::{AppList, Aws, ConnectionManager, TokenBroker};
 use salesforce::{ApiVersion, Clock, Condition, HostPolicy, Http, OrgId, Timeouts};
 use secret_scan::SecretScan;
@@ -89,25 +89,31 @@ impl TestContext {
     }
 
     async fn unconnected(network: Network) -> Self {
-        Self::with(Clock::system(), org_simulator::Clock::default(), network, Http::new).await
+        Self::with(Clock::system(), Options::default(), network, Http::new).await
     }
 
     /// Creates an active org with a team connection and the rep's. Only the test advances the clocks.
     pub async fn connected() -> Self {
-        Self::connected_over(Network::Direct).await
+        Self::connected_over(Network::Direct, Features::default()).await
     }
 
     /// As [`TestContext::connected`], for [`TestContext::killed_at`].
     pub async fn connected_killable() -> Self {
-        Self::connected_over(Network::Proxied).await
+        Self::connected_over(Network::Proxied, Features::default()).await
     }
 
-    async fn connected_over(network: Network) -> Self {
+    /// As [`TestContext::connected`], of an org with these features.
+    pub async fn connected_with(features: Features) -> Self {
+        Self::connected_over(Network::Direct, features).await
+    }
+
+    async fn connected_over(network: Network, features: Features) -> Self {
         let start: Timestamp = START.parse().unwrap();
         let timeouts =
             Timeouts { attempt: Duration::from_secs(5), total: Duration::from_millis(100), ..Timeouts::default() };
         let http = |policy, _| Ok(Http::new(policy, Clock::system())?.with_timeouts(timeouts));
-        let context = Self::with(Clock::manual(start), org_simulator::Clock::manual(start), network, http).await;
+        let options = Options { clock: org_simulator::Clock::manual(start), features, ..Options::default() };
+        let context = Self::with(Clock::manual(start), options, network, http).await;
         context.activate(context.org).await;
         context.connect(ConnectionKind::Team).await;
         context.connect(context.reps()).await;
@@ -116,14 +122,14 @@ impl TestContext {
 
     async fn with(
         clock: Clock,
-        orgs_clock: org_simulator::Clock,
+        options: Options,
         network: Network,
         http: impl FnOnce(HostPolicy, Clock) -> Result<Http, salesforce::Error>,
     ) -> Self {
         let scan = secret_scan::start();
         let emulator = EMULATOR.get_or_init(|| async { Emulator::start().await.expect("the emulator") }).await;
         let state = emulator.create_state(&local::unique_prefix()).await.expect("state");
-        let simulator = Simulator::start(Options { clock: orgs_clock, ..Options::default() }).await.unwrap();
+        let simulator = Simulator::start(options).await.unwrap();
         let simulator = Arc::new(simulator);
         let users = simulator.users();
         let admin = users.iter().find(|user| user.is_admin).unwrap().clone();

@@ -6,7 +6,7 @@ use super::RowOutcome;
 /// The end of the advice about a record that has to be changed: its write is over.
 const NEW_KEY: &str = "Then send the record again with a new Idempotency-Key.";
 /// The advice about a record that may be sent again as it is.
-const LATER: &str = "Send the record again later, unchanged, with a new Idempotency-Key.";
+pub(super) const LATER: &str = "Send the record again later, unchanged, with a new Idempotency-Key.";
 
 /// Returns the advice about a record that was not written, in plain English.
 pub(super) fn next(row: &RowOutcome) -> String {

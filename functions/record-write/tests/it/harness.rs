@@ -4,16 +4,19 @@ use std::ops::Deref;
 
 use axum::body::Body;
 use http::{Request, StatusCode};
+use org_simulator::Features;
 use record_write::{Deps, Targets, handle, router};
-use salesforce::ObjectName;
+use runtime::Schemas;
+use salesforce::{FieldName, ObjectName, Soql, soql};
 use serde_json::{Map, Value, json};
 use store::owner_policy::OwnerPolicy;
-use store::{Origins, Queue};
+use store::{ClientKeys, ConnectionId, Origins, Queue};
 
 pub(crate) use harness::{REP, run};
 
 /// The external id field that the package adds.
 pub(crate) const KEY: &str = "Ferry_External_Id__c";
+const OBJECTS: &str = "Account,Contact,Lead,Opportunity,OpportunityContactRole,Task,Event,CampaignMember,Invoice__c,Visit__c,Visit_Note__c";
 const QUEUE: &str = "RecordWriteQueue";
 
 /// The context of a test: the function with its dependencies.
@@ -41,6 +44,11 @@ impl TestContext {
         Self::from(harness::TestContext::connected().await, owner_policy)
     }
 
+    /// Creates the same as [`TestContext::new`], of an org with these features.
+    pub(crate) async fn with_features(features: Features) -> Self {
+        Self::from(harness::TestContext::connected_with(features).await, OwnerPolicy::RepThenTeam)
+    }
+
     /// Creates the same as [`TestContext::new`], for [`harness::TestContext::killed_at`].
     pub(crate) async fn killable() -> Self {
         Self::from(harness::TestContext::connected_killable().await, OwnerPolicy::RepThenTeam)
@@ -49,11 +57,22 @@ impl TestContext {
     fn from(context: harness::TestContext, owner_policy: OwnerPolicy) -> Self {
         let ledger = context.writes(QUEUE, owner_policy);
         let origins = Origins::new(context.dynamodb(), context.table("origins"));
-        let writable_objects = "Account,Contact,Lead,Opportunity,Invoice__c".parse().unwrap();
+        let writable_objects = OBJECTS.parse().unwrap();
         let targets = Targets::new(context.clock.clone());
         let hints = Queue::new(context.sqs(), context.queue_url("RecordUpsertQueue"), context.clock.clone());
         let mirrored_objects = ["Account", "Contact", "Lead", "Opportunity"].map(ObjectName::from_static).to_vec();
-        Self { context, deps: Deps { ledger, origins, hints, mirrored_objects, writable_objects, targets } }
+        let client_keys = ClientKeys::new(context.dynamodb(), context.table("write_order"));
+        let deps = Deps {
+            ledger,
+            origins,
+            hints,
+            mirrored_objects,
+            writable_objects,
+            targets,
+            schemas: Schemas::default(),
+            client_keys,
+        };
+        Self { context, deps }
     }
 
     /// Requests an upsert by the package's external id.
@@ -67,6 +86,19 @@ impl TestContext {
         let query = acting.map(|user| format!("?as={user}")).unwrap_or_default();
         let path = format!("/v1/orgs/{}/records/{object}{query}", self.org);
         self.post(&path, Some(key), json!({ "external_id_field": KEY, "records": records })).await
+    }
+
+    /// Requests new records by their client keys.
+    pub(crate) async fn create_records(
+        &self,
+        object: &str,
+        acting: Option<&str>,
+        key: &str,
+        records: Value,
+    ) -> (StatusCode, Value) {
+        let query = acting.map(|user| format!("?as={user}")).unwrap_or_default();
+        let path = format!("/v1/orgs/{}/records/{object}{query}", self.org);
+        self.post(&path, Some(key), json!({ "records": records })).await
     }
 
     /// Posts a body.
@@ -119,5 +151,22 @@ impl TestContext {
     /// Returns a record of the org.
     pub(crate) fn in_org(&self, object: &str, id: &Value) -> Map<String, Value> {
         self.simulator.record(object, id.as_str().unwrap()).unwrap()
+    }
+
+    /// Returns the id of the record of an object that was created last. Ids are in the order of creation.
+    pub(crate) async fn newest(&self, object: &str) -> String {
+        let last = Soql::select(&[FieldName::ID]).from(&object.parse().unwrap());
+        self.first(&last.order_by_descending(&FieldName::ID).limit(1)).await
+    }
+
+    /// Returns the id of the record of an object whose field has this value.
+    pub(crate) async fn only(&self, object: &str, field: &str, value: &str) -> String {
+        let with = soql::eq(&field.parse().unwrap(), value);
+        self.first(&Soql::select(&[FieldName::ID]).from(&object.parse().unwrap()).where_(with)).await
+    }
+
+    async fn first(&self, query: &Soql) -> String {
+        let client = self.salesforce.client(self.org, &ConnectionId::team());
+        client.query(query).await.unwrap().records[0].id.to_string()
     }
 }

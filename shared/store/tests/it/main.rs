@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod authorizations;
+mod client_keys;
 mod connections;
 mod cursors;
 #[cfg(test)]

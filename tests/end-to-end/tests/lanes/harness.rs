@@ -15,8 +15,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use store::owner_policy::OwnerPolicy;
 use store::{
-    Authorizations, Budgets, ChangeHint, Cursors, Deliveries, DeliveryOutcome, EventBus, MirrorRecord, Origins, Queue,
-    Records,
+    Authorizations, Budgets, ChangeHint, ClientKeys, Cursors, Deliveries, DeliveryOutcome, EventBus, MirrorRecord,
+    Origins, Queue, Records,
 };
 
 /// The external id field that the package adds.
@@ -179,6 +179,8 @@ fn writing(context: &harness::TestContext) -> record_write::Deps {
         mirrored_objects: vec![ObjectName::from_static("Opportunity")],
         writable_objects: record_write::WritableObjects::default(),
         targets: record_write::Targets::new(context.clock.clone()),
+        schemas: runtime::Schemas::default(),
+        client_keys: ClientKeys::new(context.dynamodb(), context.table("write_order")),
     }
 }
 

@@ -121,6 +121,7 @@ fn is_of(owner: &str, variable: &str) -> bool {
         "DeadLetters" => variable == "DEAD_LETTER_QUEUE_URLS",
         "OrgData" => ORG_DATA.contains(&variable),
         "UserMappings" => variable == "USERS_TABLE",
+        "ClientKeys" => variable == "WRITE_ORDER_TABLE",
         table => variable.strip_suffix("_TABLE").is_some_and(|noun| noun.replace('_', "") == table.to_uppercase()),
     }
 }

@@ -40,10 +40,11 @@ const ACTIONS: [(&str, &str); 22] = [
 ];
 
 /// The types of the store that are clients of a resource. The tables of `OrgData` are those that hold an org's data.
-const CLIENTS: [&str; 19] = [
+const CLIENTS: [&str; 20] = [
     "Apps",
     "Authorizations",
     "Budgets",
+    "ClientKeys",
     "Connections",
     "Cursors",
     "DeadLetters",

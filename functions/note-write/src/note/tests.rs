@@ -1,6 +1,14 @@
-use proptest::prelude::*;
+//! The state machine with the marks of notes, through kills, lost responses and late commits.
 
-use super::*;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use salesforce::{Classify, RecordId, Retry};
+use writes::creation::{
+    Step, after_creating, after_looking_for_earlier, after_looking_for_lost, begin, no_effect_from,
+};
+
+use super::Timestamp;
 use crate::matching::{Candidate, by_mark};
 
 const MINUTE: i64 = 60;
@@ -194,48 +202,5 @@ proptest! {
         }
         prop_assert_eq!(org.notes.len(), 1);
         prop_assert_eq!(write.finished, Some(org.notes[0].id));
-    }
-
-    #[test]
-    fn nothing_is_created_while_an_earlier_request_may_take_effect(sent_at in 0i64..100, searched_at in 0i64..2_000) {
-        let step = after_looking_for_earlier::<Failure>(Ok(None), at(searched_at), no_effect_from(at(sent_at)));
-        match step {
-            Step::Create => prop_assert!(searched_at >= sent_at + 12 * MINUTE),
-            Step::Wait(pause) => {
-                let left = u64::try_from(sent_at + 12 * MINUTE - searched_at).unwrap();
-                prop_assert_eq!(pause, Duration::from_secs(left).min(MAX_SEARCH_PAUSE));
-            }
-            step => prop_assert!(false, "{step:?}"),
-        }
-    }
-}
-
-#[test]
-fn a_first_attempt_creates_without_a_search() {
-    assert_eq!(begin::<Failure>(false), Step::Create);
-}
-
-#[test]
-fn a_later_attempt_searches_before_it_creates() {
-    assert_eq!(begin::<Failure>(true), Step::LookForEarlier);
-    assert_eq!(after_looking_for_earlier::<Failure>(Ok(None), at(720), no_effect_from(at(0))), Step::Create);
-    assert_eq!(after_looking_for_earlier(Err(NOT_SENT), at(720), no_effect_from(at(0))), Step::Defer(NOT_SENT));
-}
-
-#[test]
-fn an_attempt_with_a_lost_response_searches_and_does_not_resend() {
-    assert_eq!(after_creating(Err(NO_RESPONSE)), Step::LookForLost(NO_RESPONSE));
-    assert_eq!(after_looking_for_lost(NO_RESPONSE, Ok(None)), Step::Defer(NO_RESPONSE));
-}
-
-#[test]
-fn a_request_without_effect_is_taken_back() {
-    assert_eq!(after_creating(Err(NOT_SENT)), Step::NotSent(NOT_SENT));
-}
-
-#[test]
-fn a_rejection_is_the_outcome() {
-    for retry in [Retry::Never, Retry::NeedsHuman] {
-        assert_eq!(after_creating(Err(Failure(retry))), Step::Refuse(Failure(retry)));
     }
 }
