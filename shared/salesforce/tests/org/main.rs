@@ -6,4 +6,5 @@ mod faults;
 mod grants;
 mod notes;
 mod org;
+mod partner;
 mod records;
