@@ -19,7 +19,7 @@ use crate::rows::{self, RowOutcome, Sends, Step};
 use crate::{Deps, Upsert};
 
 /// Salesforce's codes for an owner who is inactive.
-const INACTIVE_OWNER: [&str; 2] = ["INACTIVE_OWNER_OR_USER", "OPERATION_WITH_INACTIVE_USER"];
+pub(crate) const INACTIVE_OWNER: [&str; 2] = ["INACTIVE_OWNER_OR_USER", "OPERATION_WITH_INACTIVE_USER"];
 /// The maximum by which Salesforce's clock may be behind ours.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(2);
 const CREATED_DATE: FieldName = FieldName::from_static("CreatedDate");

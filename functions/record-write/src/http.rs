@@ -15,11 +15,14 @@ use writes::{Error, LedgerView, WriteRequest};
 use crate::batch::Batch;
 use crate::{Deps, RecordWrite, Upsert};
 
+mod single;
+
 /// Returns the function's router.
 pub fn router(deps: Deps) -> Router {
     Router::new()
         .route("/v1/orgs/{org}/records/{object}", post(upsert))
         .route("/v1/orgs/{org}/writes/{id}", get(show))
+        .merge(single::router())
         .with_state(deps)
 }
 

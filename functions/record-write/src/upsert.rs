@@ -8,12 +8,11 @@ use store::owner_policy::Route;
 use store::{RecordKey, Write, WriteKind};
 use writes::{Attempted, Error, Hidden, WriteOperation};
 
-use crate::Deps;
 use crate::attempt::Attempt;
 use crate::batch::Batch;
 use crate::ownership::{self, Existing};
 use crate::target::{self, Target};
-use crate::writable::Permission;
+use crate::{Deps, writable};
 
 /// The time for which a described object is remembered.
 const TARGET_TTL: SignedDuration = SignedDuration::from_mins(5);
@@ -39,12 +38,7 @@ impl WriteOperation for Upsert {
     }
 
     fn require_allowed(&self, deps: &Deps) -> Result<(), Error> {
-        let never = match deps.writable_objects.permission(&self.object) {
-            Permission::Allowed => return Ok(()),
-            Permission::NotListed => false,
-            Permission::Never => true,
-        };
-        Err(Error::NotWritable { object: self.object.clone(), never })
+        writable::require(&deps.writable_objects, &self.object)
     }
 
     fn records(&self) -> Vec<RecordKey> {

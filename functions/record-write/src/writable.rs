@@ -1,6 +1,7 @@
 //! The objects whose records the platform may write (`WRITABLE_OBJECTS`).
 
 use salesforce::ObjectName;
+use writes::Error;
 
 /// Objects that decide who may do what in an org, and what its automation does. They are never written, because the team's
 /// connection is often an administrator's. Objects whose names begin or end with one of [`NEVER_PREFIXES`] or
@@ -95,6 +96,19 @@ impl WritableObjects {
             Listed::Only(_) => Permission::NotListed,
         }
     }
+}
+
+/// Checks that the platform may write records of an object.
+///
+/// # Errors
+/// [`Error::NotWritable`].
+pub(crate) fn require(writable: &WritableObjects, object: &ObjectName) -> Result<(), Error> {
+    let never = match writable.permission(object) {
+        Permission::Allowed => return Ok(()),
+        Permission::NotListed => false,
+        Permission::Never => true,
+    };
+    Err(Error::NotWritable { object: object.clone(), never })
 }
 
 fn is_never_written(object: &ObjectName) -> bool {

@@ -5,6 +5,7 @@ use std::ops::Deref;
 use axum::body::Body;
 use http::{Request, StatusCode};
 use record_write::{Deps, Targets, handle, router};
+use runtime::Schemas;
 use salesforce::ObjectName;
 use serde_json::{Map, Value, json};
 use store::owner_policy::OwnerPolicy;
@@ -53,7 +54,8 @@ impl TestContext {
         let targets = Targets::new(context.clock.clone());
         let hints = Queue::new(context.sqs(), context.queue_url("RecordUpsertQueue"), context.clock.clone());
         let mirrored_objects = ["Account", "Contact", "Lead", "Opportunity"].map(ObjectName::from_static).to_vec();
-        Self { context, deps: Deps { ledger, origins, hints, mirrored_objects, writable_objects, targets } }
+        let schemas = Schemas::default();
+        Self { context, deps: Deps { ledger, origins, hints, mirrored_objects, writable_objects, targets, schemas } }
     }
 
     /// Requests an upsert by the package's external id.

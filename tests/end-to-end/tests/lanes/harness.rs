@@ -179,6 +179,7 @@ fn writing(context: &harness::TestContext) -> record_write::Deps {
         mirrored_objects: vec![ObjectName::from_static("Opportunity")],
         writable_objects: record_write::WritableObjects::default(),
         targets: record_write::Targets::new(context.clock.clone()),
+        schemas: runtime::Schemas::default(),
     }
 }
 
