@@ -109,7 +109,7 @@ impl Attempt<'_> {
             let requested = self.upsert.batch.records.get(*index).map_or(0, JsonObject::len);
             self.records.get(*index).is_some_and(|sent| sent.len() > requested)
         };
-        let is_refused = |outcome: &SaveOutcome| ownership::is_inactive(outcome);
+        let is_refused = |outcome: &SaveOutcome| ownership::is_inactive(&outcome.errors);
         if !sent.iter().zip(outcomes).any(|(index, outcome)| got_owner(index) && is_refused(outcome)) {
             return Ok(());
         }

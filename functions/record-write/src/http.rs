@@ -16,11 +16,14 @@ use crate::batch::Batch;
 use crate::create::NewRecords;
 use crate::{Create, Deps, RecordWrite, Upsert};
 
+mod single;
+
 /// Returns the function's router.
 pub fn router(deps: Deps) -> Router {
     Router::new()
         .route("/v1/orgs/{org}/records/{object}", post(write))
         .route("/v1/orgs/{org}/writes/{id}", get(show))
+        .merge(single::router())
         .with_state(deps)
 }
 

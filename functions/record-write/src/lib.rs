@@ -2,22 +2,29 @@
 //!
 //! | | |
 //! |---|---|
-//! | trigger | HTTP API: `POST /v1/orgs/{org}/records/{object}`, `GET /v1/orgs/{org}/writes/{id}`; SQS for writes that had to wait |
-//! | input | 1 to 200 records with their external ids or client keys, an `Idempotency-Key`, optionally the acting user (`?as=`) |
+//! | trigger | HTTP API: `POST /v1/orgs/{org}/records/{object}`, `DELETE .../records/{object}/{id}`, `POST .../{id}/undelete` and `.../merge`, `POST /v1/orgs/{org}/leads/{id}/convert`, `GET /v1/orgs/{org}/writes/{id}`; SQS for writes that had to wait |
+//! | input | 1 to 200 records with their external ids or client keys, or one record to delete, restore, merge or convert; an `Idempotency-Key`, optionally the acting user (`?as=`) |
 //! | output | each record's outcome; 202 where Salesforce is unavailable or an earlier write of a record is unfinished: the write continues from the queue |
 //! | failures | an RFC 9457 problem; a queued write is tried again until it is finished or failed, which an event tells |
 //!
 //! Four steps: [`batch`] parses and validates, `store::owner_policy` and `ownership` decide which connection writes and who
-//! owns, `upsert` and `attempt`, or [`create`] for records without an external id, call Salesforce (`rows` decides which records are sent again) and publish what they changed
-//! (`effects`), and the ledger (`writes`) stores the outcome. `operation` lists the operations.
+//! owns, `upsert` and `attempt`, or [`create`] for records without an external id, call Salesforce (`rows` decides which records
+//! are sent again) and publish what they changed (`effects`), and the ledger (`writes`) stores the outcome. `operation` lists the
+//! operations. Those on single records (`delete`, `merge`, `convert`) are checked by `access`, and sent by `decided`.
 
+mod access;
 mod attempt;
 pub mod batch;
 mod config;
+mod convert;
 pub mod create;
+mod decided;
+mod delete;
+mod deleted;
 mod effects;
 mod hints;
 mod http;
+mod merge;
 mod operation;
 mod origins;
 mod ownership;
@@ -31,8 +38,11 @@ use runtime::sqs::BatchReport;
 use writes::Error;
 
 pub use config::{Config, Deps, Targets};
+pub use convert::ConvertLead;
 pub use create::Create;
+pub use delete::{Delete, Undelete};
 pub use http::router;
+pub use merge::MergeRecords;
 pub use operation::RecordWrite;
 pub use upsert::Upsert;
 pub use writable::WritableObjects;

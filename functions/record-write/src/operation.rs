@@ -6,7 +6,7 @@ use store::owner_policy::Route;
 use store::{RecordKey, Write, WriteKind};
 use writes::{Attempted, Error, WriteOperation};
 
-use crate::{Create, Deps, Upsert};
+use crate::{ConvertLead, Create, Delete, Deps, MergeRecords, Undelete, Upsert};
 
 /// A write of records. Its stored form has one member with the operation's name; that of an upsert is the upsert itself, as
 /// version 0.1.0 stored it.
@@ -15,60 +15,61 @@ use crate::{Create, Deps, Upsert};
 pub enum RecordWrite {
     /// New records of one object, by client keys.
     Create(Create),
+    /// The deletion of a record.
+    Delete(Delete),
+    /// The restoration of a record from the recycle bin.
+    Undelete(Undelete),
+    /// A merge of records.
+    Merge(MergeRecords),
+    /// The conversion of a lead.
+    ConvertLead(ConvertLead),
     /// An upsert of records of one object.
     #[serde(untagged)]
     Upsert(Upsert),
+}
+
+/// Evaluates an expression with the operation of the variant.
+macro_rules! with_operation {
+    ($write:ident, $operation:ident => $value:expr) => {
+        match $write {
+            RecordWrite::Create($operation) => $value,
+            RecordWrite::Delete($operation) => $value,
+            RecordWrite::Undelete($operation) => $value,
+            RecordWrite::Merge($operation) => $value,
+            RecordWrite::ConvertLead($operation) => $value,
+            RecordWrite::Upsert($operation) => $value,
+        }
+    };
 }
 
 impl WriteOperation for RecordWrite {
     type Deps = Deps;
 
     fn kind(&self) -> WriteKind {
-        match self {
-            Self::Create(create) => create.kind(),
-            Self::Upsert(upsert) => upsert.kind(),
-        }
+        with_operation!(self, operation => operation.kind())
     }
 
     fn object(&self) -> Option<&ObjectName> {
-        match self {
-            Self::Create(create) => create.object(),
-            Self::Upsert(upsert) => upsert.object(),
-        }
+        with_operation!(self, operation => operation.object())
     }
 
     fn require_allowed(&self, deps: &Deps) -> Result<(), Error> {
-        match self {
-            Self::Create(create) => create.require_allowed(deps),
-            Self::Upsert(upsert) => upsert.require_allowed(deps),
-        }
+        with_operation!(self, operation => operation.require_allowed(deps))
     }
 
     fn names_owner(&self) -> bool {
-        match self {
-            Self::Create(create) => create.names_owner(),
-            Self::Upsert(upsert) => upsert.names_owner(),
-        }
+        with_operation!(self, operation => operation.names_owner())
     }
 
     fn records(&self) -> Vec<RecordKey> {
-        match self {
-            Self::Create(create) => create.records(),
-            Self::Upsert(upsert) => upsert.records(),
-        }
+        with_operation!(self, operation => operation.records())
     }
 
     async fn execute(&self, deps: &Deps, client: &Client, route: &Route, write: &Write) -> Result<Attempted, Error> {
-        match self {
-            Self::Create(create) => create.execute(deps, client, route, write).await,
-            Self::Upsert(upsert) => upsert.execute(deps, client, route, write).await,
-        }
+        with_operation!(self, operation => operation.execute(deps, client, route, write).await)
     }
 
     fn needs_lookup(&self, write: &Write) -> bool {
-        match self {
-            Self::Create(create) => create.needs_lookup(write),
-            Self::Upsert(upsert) => upsert.needs_lookup(write),
-        }
+        with_operation!(self, operation => operation.needs_lookup(write))
     }
 }

@@ -5,7 +5,7 @@
 //! them off for every write.
 
 use salesforce::soql::{self, Condition, Literal};
-use salesforce::{ExternalIdType, FieldName, ObjectDescribe, ObjectName, Record, RecordId, SaveOutcome, Soql};
+use salesforce::{ExternalIdType, FieldName, ObjectDescribe, ObjectName, Record, RecordId, SaveError, Soql};
 use serde_json::{Map, Value};
 
 use crate::batch::{Batch, find_field};
@@ -97,8 +97,8 @@ pub(crate) fn new_with_owner(
 }
 
 /// Returns whether Salesforce refused a record because its owner is inactive.
-pub(crate) fn is_inactive(outcome: &SaveOutcome) -> bool {
-    outcome.errors.iter().any(|error| INACTIVE_OWNER.contains(&error.code.as_str()))
+pub(crate) fn is_inactive(errors: &[SaveError]) -> bool {
+    errors.iter().any(|error| INACTIVE_OWNER.contains(&error.code.as_str()))
 }
 
 fn names_owner(record: &Map<String, Value>) -> bool {

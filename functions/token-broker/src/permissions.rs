@@ -145,6 +145,9 @@ mod tests {
             queryable,
             createable,
             updateable,
+            deletable: false,
+            undeletable: false,
+            mergeable: false,
             replicateable: true,
         }
     }

@@ -48,7 +48,10 @@ impl Scope {
 }
 
 /// The resources of an org that a caller with the scope `write` may create or change.
-const WRITABLE: [&str; 2] = ["records", "notes"];
+const WRITABLE: [&str; 3] = ["leads", "records", "notes"];
+
+/// The route of a record, which a caller with the scope `write` may delete.
+const RECORD: &str = "/v1/orgs/{org}/records/{object}/{id}";
 
 /// Returns the scope that a route requires. `route` is the path of the route with its parameters in braces.
 #[must_use]
@@ -59,6 +62,7 @@ pub fn required_scope(method: &Method, route: &str) -> Scope {
         // A search whose parameters are too personal for a URL.
         Method::POST if resource == Some("matches") => Scope::Read,
         Method::POST | Method::PATCH if resource.is_some_and(|name| WRITABLE.contains(&name)) => Scope::Write,
+        Method::DELETE if route == RECORD => Scope::Write,
         _ => Scope::Admin,
     }
 }

@@ -58,6 +58,16 @@ impl Client {
         self.inner.meter.mark_lost_write();
     }
 
+    /// Stores the usage that a response reports in its body.
+    pub(crate) fn observe_usage(&self, usage: ApiUsage) {
+        self.inner.meter.observe_usage(usage);
+    }
+
+    /// Returns the path of the partner SOAP API.
+    pub(crate) fn soap_path(&self) -> String {
+        format!("/services/Soap/u/{}", self.inner.version)
+    }
+
     /// Reads the meter: the calls since the previous reading, and the usage that Salesforce reported last.
     ///
     /// Returns `None` until Salesforce has reported a usage.

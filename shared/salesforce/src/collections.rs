@@ -64,7 +64,7 @@ impl SaveError {
     }
 
     /// Adds the record that the message of a duplicate value names: `... duplicates value on record with id: 001...`.
-    fn with_duplicate(mut self) -> Self {
+    pub(crate) fn with_duplicate(mut self) -> Self {
         if self.code == "DUPLICATE_VALUE" && self.existing_ids.is_empty() {
             let id = self.message.rsplit_once("id: ").map(|(_, id)| id.trim_end_matches(['.', ' ']));
             self.existing_ids.extend(id.and_then(|id| id.parse::<RecordId>().ok()));
@@ -234,6 +234,30 @@ impl Client {
         // The response to a creation has no member `created`.
         outcomes.iter_mut().for_each(|outcome| outcome.created = outcome.success);
         Ok(outcomes)
+    }
+
+    /// Moves up to 200 records of any objects to the recycle bin. The outcomes are in the order of `ids`; that of a record which
+    /// is there already has the error `ENTITY_IS_DELETED`.
+    ///
+    /// Repeated after a lost response, so such an outcome may be that of an earlier request.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] for more than [`MAX_UPSERT_RECORDS`] ids; [`Error::Rejected`] if Salesforce rejected the whole
+    /// request. A record that was not deleted is an outcome.
+    pub async fn delete(&self, ids: &[RecordId]) -> Result<Vec<SaveOutcome>, Error> {
+        if ids.len() > MAX_UPSERT_RECORDS {
+            return Err(Error::Invalid { what: "deletion", reason: "has more than 200 ids" });
+        }
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let list = ids.iter().map(RecordId::as_str).collect::<Vec<_>>().join(",");
+        let request = Request::delete("delete records", self.path("composite/sobjects"))
+            .with_query("ids", list)
+            .with_query("allOrNone", "false");
+        let response = self.send(&request).await?;
+        outcomes(&response, ids.len()).inspect_err(|_| self.mark_lost_write())
     }
 }
 

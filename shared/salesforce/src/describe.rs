@@ -26,6 +26,15 @@ pub struct ObjectSummary {
     pub createable: bool,
     /// `true` if the user may update records.
     pub updateable: bool,
+    /// `true` if the user may delete records.
+    #[serde(default)]
+    pub deletable: bool,
+    /// `true` if the user may restore records from the recycle bin.
+    #[serde(default)]
+    pub undeletable: bool,
+    /// `true` if records can be merged.
+    #[serde(default)]
+    pub mergeable: bool,
     /// `true` if the replication API (get updated, get deleted) supports it.
     pub replicateable: bool,
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use codes::{CONCURRENCY_PAUSE, DAILY_LIMIT_PAUSE};
 pub(crate) use codes::{code_retry, is_rollback, record_retry};
 pub use condition::{Condition, ResolvedBy};
-pub(crate) use response::{part_failure, rest_failure, unavailable};
+pub(crate) use response::{part_failure, rest_failure, soap_failure, unavailable};
 pub use token_endpoint::INACTIVE_USER;
 pub(crate) use token_endpoint::oauth_failure;
 

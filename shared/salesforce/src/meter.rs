@@ -60,10 +60,14 @@ impl Meter {
     /// Stores the usage of a response, if it reports one.
     pub(crate) fn observe(&self, headers: &HeaderMap) {
         let header = headers.get("sforce-limit-info");
-        let usage = header.and_then(|value| ApiUsage::parse(value.to_str().ok()?));
-        if usage.is_some() {
-            *self.usage.lock().unwrap_or_else(PoisonError::into_inner) = usage;
+        if let Some(usage) = header.and_then(|value| ApiUsage::parse(value.to_str().ok()?)) {
+            self.observe_usage(usage);
         }
+    }
+
+    /// Stores the usage that a response reports elsewhere than in its headers.
+    pub(crate) fn observe_usage(&self, usage: ApiUsage) {
+        *self.usage.lock().unwrap_or_else(PoisonError::into_inner) = Some(usage);
     }
 
     pub(crate) fn usage(&self) -> Option<ApiUsage> {

@@ -11,9 +11,10 @@ use tracing::warn;
 pub(crate) use request::{Body, ErrorFormat, Request, Response};
 
 use crate::deadline::TimeLimit;
-use crate::error::{oauth_failure, rest_failure};
+use crate::error::{oauth_failure, rest_failure, soap_failure};
 use crate::key_cache::KeyCache;
 use crate::meter::Meter;
+use crate::soap::partner;
 use crate::{Classify, Clock, Error, HostPolicy, Retry};
 
 /// The size limit of a response. Parsed, it takes several times as much of a function's 512 MB; a reader of larger answers asks
@@ -159,6 +160,7 @@ impl Http {
         Err(match request.error_format {
             ErrorFormat::Rest => rest_failure(request.operation, &response),
             ErrorFormat::Oauth => oauth_failure(request.operation, &response),
+            ErrorFormat::Soap => soap_failure(request.operation, &response),
         })
     }
 
@@ -188,11 +190,16 @@ impl Http {
         for (name, value) in &request.headers {
             builder = builder.header(*name, *value);
         }
-        if let Some(token) = target.token {
-            builder = builder.bearer_auth(token.expose_secret());
+        let token = target.token.map(ExposeSecret::expose_secret);
+        if let Body::Soap(element) = &request.body {
+            let envelope = partner::envelope(token.unwrap_or_default(), element);
+            return builder.header("content-type", "text/xml; charset=UTF-8").body(envelope);
+        }
+        if let Some(token) = token {
+            builder = builder.bearer_auth(token);
         }
         match &request.body {
-            Body::Empty => builder,
+            Body::Empty | Body::Soap(_) => builder,
             Body::Json(json) => builder.header("content-type", "application/json").body(json.clone()),
             Body::Form(form) => builder.header("content-type", "application/x-www-form-urlencoded").body(form.clone()),
         }

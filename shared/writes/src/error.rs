@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use runtime::{Problem, ProblemCode};
-use salesforce::{Classify, Condition, ObjectName, Retry};
+use salesforce::{Classify, Condition, ObjectName, RecordId, Retry};
 use store::OrgState;
 use store::deferral::MAX_DELAY;
 use store::owner_policy::RouteError;
@@ -53,6 +53,31 @@ pub enum Error {
     /// Salesforce does not know the object or a field, or hides it from the connection's user. Nothing was written.
     #[error("could not write the records: {0}")]
     Hidden(Hidden),
+    /// The connection's user lacks a permission on an object, as its describe shows. Nothing was written.
+    #[error("could not make the write: the connection's user lacks the permission {permission} on {object}")]
+    MissingPermission {
+        /// The object.
+        object: ObjectName,
+        /// The permission, as Setup calls it.
+        permission: &'static str,
+    },
+    /// A record on which the write depends is in the recycle bin. Nothing was written.
+    #[error("could not change the {what}: it was deleted in Salesforce")]
+    Gone {
+        /// The record, for example `lead`.
+        what: &'static str,
+        /// The record that it was merged into.
+        merged_into: Option<RecordId>,
+    },
+    /// The record is not in the recycle bin, and does not exist.
+    #[error("could not restore the record: it is not in the recycle bin")]
+    NotInRecycleBin,
+    /// The status is none that a converted lead can have. Nothing was written.
+    #[error("could not convert the lead: the status is not one of converted leads")]
+    NotAConvertedStatus {
+        /// The statuses of converted leads.
+        valid: Vec<String>,
+    },
     /// No connection may be used until a person has acted.
     #[error("could not choose a connection")]
     NoRoute(#[source] RouteError),
@@ -80,8 +105,16 @@ pub enum Error {
 impl Classify for Error {
     fn retry(&self) -> Retry {
         match self {
-            Self::Invalid(_) | Self::UnknownOrg | Self::NotFound(_) | Self::StoredRequest(_) => Retry::Never,
-            Self::OrgNotActive(_) | Self::NotWritable { .. } | Self::Hidden(_) => Retry::NeedsHuman,
+            Self::Invalid(_)
+            | Self::UnknownOrg
+            | Self::NotFound(_)
+            | Self::Gone { .. }
+            | Self::NotInRecycleBin
+            | Self::NotAConvertedStatus { .. }
+            | Self::StoredRequest(_) => Retry::Never,
+            Self::OrgNotActive(_) | Self::NotWritable { .. } | Self::Hidden(_) | Self::MissingPermission { .. } => {
+                Retry::NeedsHuman
+            }
             Self::InProgress => Retry::After(IN_PROGRESS_PAUSE),
             Self::TooManyWaiting => Retry::After(TOO_MANY_PAUSE),
             Self::OutcomeUnknown(_) => Retry::Unknown(LOOKUP_PAUSE),
@@ -102,6 +135,7 @@ impl Error {
         match self {
             Self::OrgNotActive(OrgState::Disconnected | OrgState::Uninstalled)
             | Self::Hidden(_)
+            | Self::MissingPermission { .. }
             | Self::NotWritable { .. }
             | Self::NoRoute(
                 RouteError::RepMustConnect
@@ -164,6 +198,22 @@ impl From<&Error> for Problem {
                 .detail(format!("{object} decides who may do what in the org, and is never written"))
                 .next("Ask an administrator of the org to make the change in Salesforce."),
             Error::Hidden(hidden) => Self::from(hidden),
+            Error::MissingPermission { object, permission } => Self::new(ProblemCode::SalesforceForbidden)
+                .detail(format!("the connection's user lacks the object permission {permission} on {object}"))
+                .next(format!(
+                    "Ask an administrator of the org to grant the connection's user the object permission {permission} on {object}, then send the request again."
+                )),
+            Error::Gone { what, merged_into } => Self::new(ProblemCode::RecordDeleted).detail(match merged_into {
+                Some(master) => format!("the {what} was merged into {master}"),
+                None => format!("the {what} is in the recycle bin"),
+            }),
+            Error::NotInRecycleBin => Self::new(ProblemCode::RecordDeleted)
+                .detail("the record is not in the recycle bin: it has been removed for good, or never existed")
+                .next("Create the record again. Salesforce removes records for good 15 days after their deletion, or sooner."),
+            Error::NotAConvertedStatus { valid } => Self::invalid(match valid.as_slice() {
+                [] => "status: the org has no status for converted leads".to_owned(),
+                valid => format!("status: must be one of {}", valid.join(", ")),
+            }),
             Error::NoRoute(error) => Self::from(error),
             Error::Salesforce(error) | Error::OutcomeUnknown(error) => Self::from(error),
             Error::MayTakeEffect { .. } => Self::new(ProblemCode::SalesforceUnavailable).retry_after(error.retry()),

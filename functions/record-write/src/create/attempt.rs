@@ -235,7 +235,7 @@ impl<'a> Attempt<'a> {
     /// Refuses the write if Salesforce refused the owner that the route names, and no record was written.
     async fn require_active_owner(&mut self, outcomes: &[SaveOutcome]) -> Result<(), Error> {
         let Some(owner) = self.route.owner_id else { return Ok(()) };
-        if !outcomes.iter().any(ownership::is_inactive) {
+        if !outcomes.iter().any(|outcome| ownership::is_inactive(&outcome.errors)) {
             return Ok(());
         }
         self.deps.ledger.users.forget(self.write.org_id, owner);

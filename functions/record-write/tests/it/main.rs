@@ -14,4 +14,7 @@ mod partial;
 mod refusals;
 mod replays;
 mod rows;
+mod single;
+mod single_faults;
+mod single_profiles;
 mod upgrade;

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::codes::{REQUEST_LIMIT, is_concurrency_limit};
 use super::{Error, Problem, Retry, code_retry, is_rollback};
+use crate::soap::partner::{self, Fault};
 use crate::transport::Response;
 
 /// An element of an error response. Most resources return an array of them, some a single one.
@@ -39,6 +40,9 @@ impl RestProblems {
     }
 }
 
+/// The code of a refused session.
+const INVALID_SESSION: &str = "INVALID_SESSION_ID";
+
 /// The message of a `NOT_FOUND` that names an external id field. Other messages of `NOT_FOUND` name nothing.
 const UNKNOWN_EXTERNAL_ID: &str = "Provided external ID field does not exist or is not accessible:";
 
@@ -49,15 +53,29 @@ const NOT_PERMITTED_TEXTS: [&str; 2] =
 /// Maps an unsuccessful response of the REST API.
 pub(crate) fn rest_failure(operation: &'static str, response: &Response) -> Error {
     let problems = serde_json::from_slice(&response.body).map_or_else(|_| Vec::new(), RestProblems::all);
+    failure(operation, response, response.status, &problems)
+}
+
+/// Maps an unsuccessful response of the SOAP API. Every fault has the status 500, and its code is Salesforce's word about the
+/// request, as that of a REST error object with the status 400 or 401 is. A page without a fault decides nothing.
+pub(crate) fn soap_failure(operation: &'static str, response: &Response) -> Error {
+    let Some(Fault { code, message }) = partner::fault(&response.body) else {
+        return failure(operation, response, response.status, &[]);
+    };
+    let status = if code == INVALID_SESSION { 401 } else { 400 };
+    failure(operation, response, status, &[RestProblem { error_code: code, message, fields: Vec::new() }])
+}
+
+fn failure(operation: &'static str, response: &Response, status: u16, problems: &[RestProblem]) -> Error {
     let has = |code: &str| problems.iter().any(|problem| problem.error_code == code);
     let says = |text: &str| problems.iter().any(|problem| problem.message.contains(text));
-    match response.status {
+    match status {
         // Several records match an external id; the body is a list of their paths.
-        300 => Error::Rejected { operation, status: 300, problems: carried_over(&problems, 300) },
+        300 => Error::Rejected { operation, status: 300, problems: carried_over(problems, 300) },
         401 | 403 if NOT_PERMITTED_TEXTS.iter().any(|text| says(text)) => {
-            Error::SessionNotPermitted { operation, code: first_code(&problems, response.status) }
+            Error::SessionNotPermitted { operation, code: first_code(problems, status) }
         }
-        401 if problems.is_empty() || has("INVALID_SESSION_ID") => Error::SessionRefused { operation },
+        401 if problems.is_empty() || has(INVALID_SESSION) => Error::SessionRefused { operation },
         403 if response.body.trim_ascii() == b"Bad_OAuth_Token" => Error::SessionRefused { operation },
         _ if problems.iter().any(|problem| is_concurrency_limit(&problem.error_code, &problem.message)) => {
             Error::TooManyCalls { operation }
@@ -66,10 +84,10 @@ pub(crate) fn rest_failure(operation: &'static str, response: &Response) -> Erro
         413 | 414 | 431 if problems.is_empty() => Error::TooLarge { operation, what: "the request" },
         429 | 500.. => {
             let code = problems.first().map(|problem| checked_code(&problem.error_code));
-            unavailable(operation, response.status, code, response.retry_after())
+            unavailable(operation, status, code, response.retry_after())
         }
         status if problems.is_empty() => unavailable(operation, status, None, response.retry_after()),
-        status => Error::Rejected { operation, status, problems: carried_over(&problems, status) },
+        status => Error::Rejected { operation, status, problems: carried_over(problems, status) },
     }
 }
 

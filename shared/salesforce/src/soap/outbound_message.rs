@@ -4,9 +4,9 @@
 //! The values borrow from the body. `quick_xml` reads the markup; what it leaves open is checked here: characters, names,
 //! attributes, references, bounds, and the order and number of elements.
 
-mod element;
+pub(super) mod element;
 mod message;
-mod reader;
+pub(super) mod reader;
 mod validated;
 
 use std::borrow::Cow;

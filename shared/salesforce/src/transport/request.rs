@@ -35,6 +35,9 @@ pub(crate) enum Body {
     Empty,
     Json(Vec<u8>),
     Form(Vec<u8>),
+    /// The element of an operation of the partner SOAP API. The session is added when the request is sent, so that nothing
+    /// that is kept or printed has it.
+    Soap(String),
 }
 
 /// The conditions under which the transport may retry a request.
@@ -53,6 +56,7 @@ pub(crate) enum RetrySafety {
 pub(crate) enum ErrorFormat {
     Rest,
     Oauth,
+    Soap,
 }
 
 impl Request {
@@ -100,6 +104,23 @@ impl Request {
             body: Body::Form(form),
             safety: RetrySafety::Never,
             error_format: ErrorFormat::Oauth,
+            ..Self::get(operation, path)
+        }
+    }
+
+    /// Creates a deletion. One with a lost response may be sent again: what is deleted stays so.
+    pub(crate) fn delete(operation: &'static str, path: String) -> Self {
+        Self { method: Method::DELETE, ..Self::get(operation, path) }
+    }
+
+    /// Creates an operation of the partner SOAP API.
+    pub(crate) fn soap(operation: &'static str, path: String, element: String) -> Self {
+        Self {
+            method: Method::POST,
+            headers: vec![("soapaction", "\"\"")],
+            body: Body::Soap(element),
+            safety: RetrySafety::IfNotApplied,
+            error_format: ErrorFormat::Soap,
             ..Self::get(operation, path)
         }
     }

@@ -7,4 +7,5 @@ mod faults;
 mod grants;
 mod notes;
 mod org;
+mod partner;
 mod records;

@@ -15,6 +15,14 @@ use crate::owner_policy::WriteRoute;
 pub enum WriteKind {
     /// Records, by external id.
     Records,
+    /// The deletion of a record.
+    Delete,
+    /// The restoration of a record from the recycle bin.
+    Undelete,
+    /// A merge of records.
+    Merge,
+    /// The conversion of a lead.
+    ConvertLead,
     /// A new note.
     Note,
     /// The new text of a note.

@@ -67,11 +67,20 @@ async fn serve(
         .and_then(|request| respond(&mut org, (wsdl, number, from), &request));
     match result {
         Ok(xml) => (StatusCode::OK, [(header::CONTENT_TYPE, "text/xml;charset=UTF-8")], xml).into_response(),
-        Err(fault) => {
-            let kind = [(header::CONTENT_TYPE, "text/xml;charset=UTF-8")];
-            (StatusCode::INTERNAL_SERVER_ERROR, kind, fault.envelope(wsdl)).into_response()
-        }
+        Err(fault) => faulty(&fault, wsdl),
     }
+}
+
+/// Returns the response with this fault for a path of the API; `None` for another path.
+pub(crate) fn fault_at(path: &str, code: &str, message: &str) -> Option<Response> {
+    let wsdl = path.strip_prefix("/services/Soap/")?.split('/').next()?;
+    let wsdl = if wsdl == "c" { Wsdl::Enterprise } else { Wsdl::Partner };
+    Some(faulty(&Fault::new(code.to_owned(), message), wsdl))
+}
+
+fn faulty(fault: &Fault, wsdl: Wsdl) -> Response {
+    let kind = [(header::CONTENT_TYPE, "text/xml;charset=UTF-8")];
+    (StatusCode::INTERNAL_SERVER_ERROR, kind, fault.envelope(wsdl)).into_response()
 }
 
 fn respond(

@@ -1,3 +1,4 @@
+use org_simulator::{Effect, Fault};
 use serde_json::{Value, json};
 
 use crate::support::{ADMIN, CASEY, JORDAN, TestContext, fields};
@@ -113,6 +114,22 @@ async fn soap_faults_are_those_of_salesforce() {
     assert!(fault.contains("<sf:UnexpectedErrorFault xsi:type=\"sf:UnexpectedErrorFault\">"), "{fault}");
     assert_eq!(element(&soap(&context, "<urn:describeNothing/>").await.1, "faultcode"), "sf:INVALID_OPERATION");
     assert_eq!(element(&soap(&context, "<urn:broken>").await.1, "faultcode"), "sf:INVALID_SOAP_BODY");
+}
+
+#[tokio::test]
+async fn an_injected_error_is_a_fault() {
+    let context = TestContext::new().await;
+    let effects = [
+        (Effect::RequestLimitExceeded, "sf:REQUEST_LIMIT_EXCEEDED"),
+        (Effect::UnableToLockRow, "sf:UNABLE_TO_LOCK_ROW"),
+        (Effect::Error { status: 500, code: "NEW_CODE".to_owned(), message: "no".to_owned() }, "sf:NEW_CODE"),
+    ];
+    for (effect, code) in effects {
+        context.org.fault(Fault { path_prefix: "/services/Soap".to_owned(), method: None, times: 1, effect });
+        let (status, fault) = soap(&context, "<urn:getUserInfo/>").await;
+        assert_eq!((status, element(&fault, "faultcode")), (500, code), "{fault}");
+    }
+    assert_eq!(soap(&context, "<urn:getUserInfo/>").await.0, 200);
 }
 
 #[tokio::test]

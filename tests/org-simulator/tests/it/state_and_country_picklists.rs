@@ -171,3 +171,34 @@ async fn the_addresses_of_a_person_have_codes_too() {
     let codes = ["MailingCountry", "MailingCountryCode", "MailingStateCode"].map(|name| contact[name].clone());
     assert_eq!(codes, [json!("Japan"), json!("JP"), json!("13")]);
 }
+
+/// Converts a lead to an account that exists, and returns the place of the account.
+async fn converted(context: &TestContext, account: Value) -> [Value; 4] {
+    let account = created(context, account).await;
+    let lead =
+        json!({"LastName": "Vogt", "Company": "Vogt", "Country": "United States", "State": "Texas", "City": "Austin"});
+    let lead = context.post("sobjects/Lead", lead).await.body["id"].as_str().unwrap().to_owned();
+    let body = format!(
+        "<e:Envelope xmlns:e=\"http://schemas.xmlsoap.org/soap/envelope/\" xmlns=\"urn:partner.soap.sforce.com\"><e:Header>\
+         <SessionHeader><sessionId>{}</sessionId></SessionHeader></e:Header><e:Body><convertLead><leadConverts>\
+         <accountId>{account}</accountId><convertedStatus>Closed - Converted</convertedStatus>\
+         <doNotCreateOpportunity>true</doNotCreateOpportunity><leadId>{lead}</leadId>\
+         <overwriteLeadSource>false</overwriteLeadSource><sendNotificationEmail>false</sendNotificationEmail>\
+         </leadConverts></convertLead></e:Body></e:Envelope>",
+        context.token()
+    );
+    let url = format!("{}/services/Soap/u/66.0", context.org.url());
+    let response = context.plain(context.http.post(url).header("content-type", "text/xml").body(body)).await;
+    let text = String::from_utf8(response.bytes).unwrap();
+    assert!(text.contains("<success>true</success>"), "{text}");
+    place(context, &account)
+}
+
+#[tokio::test]
+async fn a_converted_lead_brings_its_state_with_its_country() {
+    let context = context().await;
+    let texas = ["United States", "US", "Texas", "TX"].map(|text| json!(text));
+    assert_eq!(converted(&context, json!({})).await, texas);
+    let canada = [json!("Canada"), json!("CA"), Value::Null, Value::Null];
+    assert_eq!(converted(&context, json!({"BillingCountryCode": "CA"})).await, canada, "the account has an address");
+}

@@ -5,9 +5,9 @@ use quick_xml::events::BytesStart;
 use quick_xml::events::attributes::Attribute;
 use quick_xml::name::{Namespace, NamespaceResolver, PrefixDeclaration, QName, ResolveResult};
 
-pub(super) const SOAP: &str = "http://schemas.xmlsoap.org/soap/envelope/";
+pub(in crate::soap) const SOAP: &str = "http://schemas.xmlsoap.org/soap/envelope/";
 const SOAP_1_2: &str = "http://www.w3.org/2003/05/soap-envelope";
-pub(super) const OUTBOUND: &str = "http://soap.sforce.com/2005/09/outbound";
+pub(in crate::soap) const OUTBOUND: &str = "http://soap.sforce.com/2005/09/outbound";
 const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
 /// The namespaces that cannot be the default (Namespaces in XML 1.0, section 3).
 const RESERVED: [&str; 2] = ["http://www.w3.org/XML/1998/namespace", "http://www.w3.org/2000/xmlns/"];
@@ -15,20 +15,24 @@ const RESERVED: [&str; 2] = ["http://www.w3.org/XML/1998/namespace", "http://www
 const MAX_ATTRIBUTES: usize = 64;
 
 /// The start of an element.
-pub(super) struct Element<'a> {
+pub(in crate::soap) struct Element<'a> {
     /// [`SOAP`] also for version 1.2; empty for a namespace without a meaning, and for none.
-    pub(super) namespace: &'static str,
+    pub(in crate::soap) namespace: &'static str,
     /// The name without its prefix.
-    pub(super) name: &'a str,
+    pub(in crate::soap) name: &'a str,
     /// `xsi:nil`.
-    pub(super) nil: bool,
+    pub(in crate::soap) nil: bool,
     /// `xsi:type` without its prefix.
-    pub(super) xsi_type: Option<String>,
+    pub(in crate::soap) xsi_type: Option<String>,
 }
 
 impl<'a> Element<'a> {
     /// Reads a tag of this name. Errors say what is malformed.
-    pub(super) fn read(name: &'a str, tag: &BytesStart<'_>, names: &NamespaceResolver) -> Result<Self, &'static str> {
+    pub(in crate::soap) fn read(
+        name: &'a str,
+        tag: &BytesStart<'_>,
+        names: &NamespaceResolver,
+    ) -> Result<Self, &'static str> {
         if !is_name(name) {
             return Err("a malformed name");
         }

@@ -14,7 +14,7 @@ use super::{MAX_BYTES, MAX_DEPTH, ParseError};
 const MAX_NAMESPACES: usize = 64;
 
 /// A reader of one document.
-pub(super) struct Reader<'a> {
+pub(in crate::soap) struct Reader<'a> {
     text: &'a str,
     xml: NsReader<&'a [u8]>,
     depth: usize,
@@ -30,7 +30,7 @@ enum Token<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(body: &'a [u8]) -> Result<Self, ParseError> {
+    pub(in crate::soap) fn new(body: &'a [u8]) -> Result<Self, ParseError> {
         if body.len() > MAX_BYTES {
             return Err(ParseError::TooLarge);
         }
@@ -49,7 +49,7 @@ impl<'a> Reader<'a> {
 
     /// Reads to the end of the current element, or of the document, and calls `read` for each child. It has to read the child
     /// to its end.
-    pub(super) fn children(
+    pub(in crate::soap) fn children(
         &mut self,
         mut read: impl FnMut(&mut Self, Element<'a>) -> Result<(), ParseError>,
     ) -> Result<(), ParseError> {
@@ -63,7 +63,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads to the end of the current element, and ignores its content.
-    pub(super) fn skip(&mut self) -> Result<(), ParseError> {
+    pub(in crate::soap) fn skip(&mut self) -> Result<(), ParseError> {
         let depth = self.depth;
         while self.depth >= depth {
             self.next()?;
@@ -73,7 +73,7 @@ impl<'a> Reader<'a> {
 
     /// Reads the text of the current element, without surrounding white space and the text of its children. `None` is null:
     /// `xsi:nil`, or no text.
-    pub(super) fn value(&mut self, element: &Element<'a>) -> Result<Option<Cow<'a, str>>, ParseError> {
+    pub(in crate::soap) fn value(&mut self, element: &Element<'a>) -> Result<Option<Cow<'a, str>>, ParseError> {
         let mut value = Cow::Borrowed("");
         loop {
             match self.next()? {

@@ -1,5 +1,7 @@
 //! The responses of the SOAP API: results and faults.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value as Json};
 
 use super::xml::tag;
@@ -35,14 +37,14 @@ impl Wsdl {
 /// A SOAP fault, the error of a whole request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
-    code: &'static str,
+    code: Cow<'static, str>,
     message: String,
     kind: &'static str,
 }
 
 impl Fault {
-    pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), kind: "UnexpectedErrorFault" }
+    pub(super) fn new(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self { code: code.into(), message: message.into(), kind: "UnexpectedErrorFault" }
     }
 
     pub(super) fn login() -> Self {
@@ -56,7 +58,7 @@ impl Fault {
 
     /// Returns the envelope, which is sent with status 500.
     pub(super) fn envelope(&self, wsdl: Wsdl) -> String {
-        let (kind, code) = (self.kind, self.code);
+        let (kind, code) = (self.kind, &*self.code);
         let detail = tag("sf:exceptionCode", code) + &tag("sf:exceptionMessage", &self.message);
         let text = tag("faultstring", &format!("{code}: {}", self.message));
         format!(

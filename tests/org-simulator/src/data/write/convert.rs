@@ -20,7 +20,7 @@ use crate::model::value::{Value, plain};
 use crate::model::write_options::WriteOptions;
 
 /// Lead field, account field.
-const TO_ACCOUNT: [(&str, &str); 13] = [
+const TO_ACCOUNT: [(&str, &str); 14] = [
     ("Company", "Name"),
     ("Phone", "Phone"),
     ("Fax", "Fax"),
@@ -34,7 +34,10 @@ const TO_ACCOUNT: [(&str, &str); 13] = [
     ("City", "BillingCity"),
     ("State", "BillingState"),
     ("PostalCode", "BillingPostalCode"),
+    ("Country", "BillingCountry"),
 ];
+/// The beginnings of the names of address fields of accounts and contacts.
+const ADDRESSES: [&str; 2] = ["Billing", "Mailing"];
 /// Lead field, contact field.
 const TO_CONTACT: [(&str, &str); 17] = [
     ("FirstName", "FirstName"),
@@ -119,7 +122,6 @@ impl Org {
             }
             None => {
                 let mut body = self.map_fields(&lead, &TO_ACCOUNT);
-                body.insert("BillingCountry".to_owned(), self.lead_json(&lead, "Country"));
                 body.insert("OwnerId".to_owned(), Json::from(owner.as_str()));
                 self.create(&careful(request.bypass_account_dedupe), "Account", &body)?
             }
@@ -231,7 +233,8 @@ impl Org {
         values.filter(|(_, value)| !value.is_null()).collect()
     }
 
-    /// Sets the fields of a record that are empty; the others keep their values.
+    /// Sets the fields of a record that are empty; the others keep their values. An address is set only as a whole, where the
+    /// record has no part of one: a state of another country would be refused (unverified).
     fn fill_empty_fields(
         &mut self,
         actor: &Actor,
@@ -239,7 +242,10 @@ impl Org {
         given: &Map<String, Json>,
     ) -> Result<RecordId, ApiError> {
         let Some(row) = self.store.get(object, id).map(Arc::clone) else { return Ok(id) };
-        let missing = given.iter().filter(|(name, _)| self.value(object, &row, name).is_null());
+        let is_empty = |name: &str| self.value(object, &row, name).is_null();
+        let has_address = |prefix: &str| given.keys().any(|name| name.starts_with(prefix) && !is_empty(name));
+        let keeps = |name: &str| ADDRESSES.iter().any(|prefix| name.starts_with(prefix) && has_address(prefix));
+        let missing = given.iter().filter(|(name, _)| is_empty(name) && !keeps(name));
         let missing: Map<String, Json> = missing.map(|(name, value)| (name.clone(), value.clone())).collect();
         if !missing.is_empty() {
             self.update(actor, object, id, &missing)?;

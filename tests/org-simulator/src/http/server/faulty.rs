@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::Effect;
+use crate::api::soap;
 use crate::http::server::late;
 use crate::http::server::response::data_error;
 use crate::identity::realm::Shared;
@@ -168,10 +169,14 @@ fn trickling(mut response: Response, body: Bytes, chunk: usize, pause: Duration)
 
 /// Returns the response of an effect that replaces the work.
 fn replacement(shared: &Shared, effect: &Effect, path: &str) -> Response {
-    let error = |error: ApiError| data_error(shared, error);
+    let error =
+        |error: ApiError| soap::fault_at(path, error.code, &error.message).unwrap_or_else(|| data_error(shared, error));
     match effect {
         Effect::Answer { status, content_type, body } => raw(*status, content_type, body),
         Effect::Error { status, code, message } => {
+            if let Some(fault) = soap::fault_at(path, code, message) {
+                return fault;
+            }
             let body: Json = json!([{"message": message, "errorCode": code}]);
             crate::wire::json_response(*status, &body)
         }
