@@ -7,10 +7,9 @@
 //! | output | the note's id; 202 where Salesforce is unavailable: the write continues from the queue |
 //! | failures | an RFC 9457 problem; a queued write is tried again until it is finished or failed, which an event tells |
 //!
-//! Notes have no external id, so Salesforce does not prevent a second copy. [`creation`] does: an attempt that follows another
+//! Notes have no external id, so Salesforce does not prevent a second copy. [`writes::creation`] does: an attempt that follows another
 //! one searches for the earlier note by its mark ([`matching`]), and creates one only when no earlier request can take effect.
 
-pub mod creation;
 mod http;
 pub mod matching;
 mod note;

@@ -1,4 +1,4 @@
-//! The write of a note: carries out the steps of [`crate::creation`].
+//! The write of a note: carries out the steps of [`writes::creation`].
 
 use jiff::{SignedDuration, Timestamp};
 use salesforce::notes::FoundNote;
@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::owner_policy::Route;
 use store::{RecordKey, Write, WriteId, WriteKind};
+use writes::creation::{self, Step};
 use writes::{Attempted, Deps, Error, WriteOperation};
 
-use crate::creation::{self, Step};
 use crate::matching::{self, Candidate, is_same};
 use crate::request::{Content, NewNoteRequest, NoteChange};
 

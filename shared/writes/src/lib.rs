@@ -8,6 +8,7 @@
 mod attempt;
 mod config;
 mod counts;
+pub mod creation;
 mod defect;
 mod error;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
+use salesforce::RecordId;
 
 use super::*;
-use crate::matching::{Candidate, by_mark};
 
 const MINUTE: i64 = 60;
 /// The longest time between a request and its effect, in seconds.
@@ -112,11 +112,8 @@ impl Org {
             return Err(NOT_SENT);
         }
         let visible = || self.notes.iter().filter(|note| note.from <= now);
-        let with = |candidate| {
-            let marks = |note: &&OrgNote| by_mark(note.mark.as_slice(), mark) == candidate;
-            visible().find(marks).map(|note| note.id)
-        };
-        Ok(with(Candidate::Own).or(with(Candidate::Unmarked)))
+        let with = |mark: Option<&str>| visible().find(|note| note.mark.as_deref() == mark).map(|note| note.id);
+        Ok(with(Some(mark)).or(with(None)))
     }
 
     /// Creates a note; `None` if the function is killed.
@@ -198,7 +195,7 @@ proptest! {
 
     #[test]
     fn nothing_is_created_while_an_earlier_request_may_take_effect(sent_at in 0i64..100, searched_at in 0i64..2_000) {
-        let step = after_looking_for_earlier::<Failure>(Ok(None), at(searched_at), no_effect_from(at(sent_at)));
+        let step = after_looking_for_earlier::<RecordId, Failure>(Ok(None), at(searched_at), no_effect_from(at(sent_at)));
         match step {
             Step::Create => prop_assert!(searched_at >= sent_at + 12 * MINUTE),
             Step::Wait(pause) => {
@@ -212,30 +209,33 @@ proptest! {
 
 #[test]
 fn a_first_attempt_creates_without_a_search() {
-    assert_eq!(begin::<Failure>(false), Step::Create);
+    assert_eq!(begin::<RecordId, Failure>(false), Step::Create);
 }
 
 #[test]
 fn a_later_attempt_searches_before_it_creates() {
-    assert_eq!(begin::<Failure>(true), Step::LookForEarlier);
-    assert_eq!(after_looking_for_earlier::<Failure>(Ok(None), at(720), no_effect_from(at(0))), Step::Create);
-    assert_eq!(after_looking_for_earlier(Err(NOT_SENT), at(720), no_effect_from(at(0))), Step::Defer(NOT_SENT));
+    assert_eq!(begin::<RecordId, Failure>(true), Step::LookForEarlier);
+    assert_eq!(after_looking_for_earlier::<RecordId, Failure>(Ok(None), at(720), no_effect_from(at(0))), Step::Create);
+    assert_eq!(
+        after_looking_for_earlier::<RecordId, _>(Err(NOT_SENT), at(720), no_effect_from(at(0))),
+        Step::Defer(NOT_SENT)
+    );
 }
 
 #[test]
 fn an_attempt_with_a_lost_response_searches_and_does_not_resend() {
-    assert_eq!(after_creating(Err(NO_RESPONSE)), Step::LookForLost(NO_RESPONSE));
-    assert_eq!(after_looking_for_lost(NO_RESPONSE, Ok(None)), Step::Defer(NO_RESPONSE));
+    assert_eq!(after_creating::<RecordId, _>(Err(NO_RESPONSE)), Step::LookForLost(NO_RESPONSE));
+    assert_eq!(after_looking_for_lost::<RecordId, _>(NO_RESPONSE, Ok(None)), Step::Defer(NO_RESPONSE));
 }
 
 #[test]
 fn a_request_without_effect_is_taken_back() {
-    assert_eq!(after_creating(Err(NOT_SENT)), Step::NotSent(NOT_SENT));
+    assert_eq!(after_creating::<RecordId, _>(Err(NOT_SENT)), Step::NotSent(NOT_SENT));
 }
 
 #[test]
 fn a_rejection_is_the_outcome() {
     for retry in [Retry::Never, Retry::NeedsHuman] {
-        assert_eq!(after_creating(Err(Failure(retry))), Step::Refuse(Failure(retry)));
+        assert_eq!(after_creating::<RecordId, _>(Err(Failure(retry))), Step::Refuse(Failure(retry)));
     }
 }
