@@ -35,7 +35,7 @@ impl Queues {
     /// Returns the queue of a write.
     pub(crate) fn of_writes(&self, kind: WriteKind) -> &Queue<WriteTask> {
         match kind {
-            WriteKind::Records => &self.record_writes,
+            WriteKind::Records | WriteKind::RecordGraph => &self.record_writes,
             WriteKind::Note | WriteKind::NoteUpdate => &self.note_writes,
         }
     }

@@ -1,6 +1,6 @@
 //! Configuration and dependencies.
 
-use runtime::{Aws, Cache, DEFAULT_MIRRORED_OBJECTS, Env, EnvError};
+use runtime::{Aws, Cache, DEFAULT_MIRRORED_OBJECTS, Env, EnvError, Schemas};
 use salesforce::{Clock, ObjectName, OrgId};
 use store::{ChangeHint, Origins, Queue};
 
@@ -54,6 +54,8 @@ pub struct Deps {
     pub writable_objects: WritableObjects,
     /// The described objects.
     pub targets: Targets,
+    /// The objects as the connections that write graphs see them.
+    pub schemas: Schemas,
 }
 
 /// The objects as the teams' connections see them, for a time.
@@ -87,6 +89,7 @@ impl Deps {
             mirrored_objects: config.mirrored_objects,
             writable_objects: config.writable_objects,
             targets: Targets::new(aws.clock()),
+            schemas: Schemas::default(),
         })
     }
 }

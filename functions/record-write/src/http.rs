@@ -13,11 +13,12 @@ use store::WriteId;
 use writes::{Error, LedgerView, WriteRequest};
 
 use crate::batch::Batch;
-use crate::{Deps, RecordWrite, Upsert};
+use crate::{Deps, Graph, GraphRequest, RecordWrite, Upsert};
 
 /// Returns the function's router.
 pub fn router(deps: Deps) -> Router {
     Router::new()
+        .route("/v1/orgs/{org}/records", post(graph))
         .route("/v1/orgs/{org}/records/{object}", post(upsert))
         .route("/v1/orgs/{org}/writes/{id}", get(show))
         .with_state(deps)
@@ -34,6 +35,22 @@ async fn upsert(
         let batch = Batch::parse(body).map_err(Error::Invalid)?;
         let Author { user: platform_user, is_caller: only_as_user } = author;
         let operation = RecordWrite::Upsert(Upsert { object, batch });
+        writes::accept(&deps, &org, key, WriteRequest { platform_user, only_as_user, operation }).await
+    };
+    outcome.await.map_or_else(|error| refuse(&error).into_response(), writes::response)
+}
+
+async fn graph(
+    State(deps): State<Deps>,
+    TenantOrg(org): TenantOrg,
+    author: Author,
+    Idempotency(key): Idempotency,
+    JsonBody(body): JsonBody<Value>,
+) -> Response {
+    let outcome = async {
+        let request = GraphRequest::parse(body).map_err(Error::Invalid)?;
+        let Author { user: platform_user, is_caller: only_as_user } = author;
+        let operation = RecordWrite::Graph(Graph(request));
         writes::accept(&deps, &org, key, WriteRequest { platform_user, only_as_user, operation }).await
     };
     outcome.await.map_or_else(|error| refuse(&error).into_response(), writes::response)

@@ -2,19 +2,24 @@
 //!
 //! | | |
 //! |---|---|
-//! | trigger | HTTP API: `POST /v1/orgs/{org}/records/{object}`, `GET /v1/orgs/{org}/writes/{id}`; SQS for writes that had to wait |
+//! | trigger | HTTP API: `POST /v1/orgs/{org}/records/{object}`, `POST /v1/orgs/{org}/records`, `GET /v1/orgs/{org}/writes/{id}`; SQS for writes that had to wait |
 //! | input | 1 to 200 records with their external ids, an `Idempotency-Key`, optionally the acting user (`?as=`) |
 //! | output | each record's outcome; 202 where Salesforce is unavailable or an earlier write of a record is unfinished: the write continues from the queue |
 //! | failures | an RFC 9457 problem; a queued write is tried again until it is finished or failed, which an event tells |
 //!
 //! Four steps: [`batch`] parses and validates, `store::owner_policy` and `ownership` decide which connection writes and who
 //! owns, `upsert` and `attempt` call Salesforce (`rows` decides which records are sent again) and publish what they changed
-//! (`effects`), and the ledger (`writes`) stores the outcome. `operation` lists the operations.
+//! (`effects`), and the ledger (`writes`) stores the outcome. `graph` writes records of several objects, and `duplicates` decides
+//! about records that duplicate rules found. `operation` lists the operations.
 
+mod adoption;
+mod age;
 mod attempt;
 pub mod batch;
 mod config;
+mod duplicates;
 mod effects;
+mod graph;
 mod hints;
 mod http;
 mod operation;
@@ -30,6 +35,8 @@ use runtime::sqs::BatchReport;
 use writes::Error;
 
 pub use config::{Config, Deps, Targets};
+pub use duplicates::Duplicates;
+pub use graph::{Graph, GraphRecord, GraphRequest};
 pub use http::router;
 pub use operation::RecordWrite;
 pub use upsert::Upsert;

@@ -6,13 +6,15 @@ use store::owner_policy::Route;
 use store::{RecordKey, Write, WriteKind};
 use writes::{Attempted, Error, WriteOperation};
 
-use crate::{Deps, Upsert};
+use crate::{Deps, Graph, Upsert};
 
 /// A write of records. Its stored form has one member with the operation's name; that of an upsert is the upsert itself, as
 /// version 0.1.0 stored it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordWrite {
+    /// Records of several objects, all or none.
+    Graph(Graph),
     /// An upsert of records of one object.
     #[serde(untagged)]
     Upsert(Upsert),
@@ -23,42 +25,49 @@ impl WriteOperation for RecordWrite {
 
     fn kind(&self) -> WriteKind {
         match self {
+            Self::Graph(graph) => graph.kind(),
             Self::Upsert(upsert) => upsert.kind(),
         }
     }
 
     fn object(&self) -> Option<&ObjectName> {
         match self {
+            Self::Graph(graph) => graph.object(),
             Self::Upsert(upsert) => upsert.object(),
         }
     }
 
     fn require_allowed(&self, deps: &Deps) -> Result<(), Error> {
         match self {
+            Self::Graph(graph) => graph.require_allowed(deps),
             Self::Upsert(upsert) => upsert.require_allowed(deps),
         }
     }
 
     fn names_owner(&self) -> bool {
         match self {
+            Self::Graph(graph) => graph.names_owner(),
             Self::Upsert(upsert) => upsert.names_owner(),
         }
     }
 
     fn records(&self) -> Vec<RecordKey> {
         match self {
+            Self::Graph(graph) => graph.records(),
             Self::Upsert(upsert) => upsert.records(),
         }
     }
 
     async fn execute(&self, deps: &Deps, client: &Client, route: &Route, write: &Write) -> Result<Attempted, Error> {
         match self {
+            Self::Graph(graph) => graph.execute(deps, client, route, write).await,
             Self::Upsert(upsert) => upsert.execute(deps, client, route, write).await,
         }
     }
 
     fn needs_lookup(&self, write: &Write) -> bool {
         match self {
+            Self::Graph(graph) => graph.needs_lookup(write),
             Self::Upsert(upsert) => upsert.needs_lookup(write),
         }
     }

@@ -39,12 +39,7 @@ impl WriteOperation for Upsert {
     }
 
     fn require_allowed(&self, deps: &Deps) -> Result<(), Error> {
-        let never = match deps.writable_objects.permission(&self.object) {
-            Permission::Allowed => return Ok(()),
-            Permission::NotListed => false,
-            Permission::Never => true,
-        };
-        Err(Error::NotWritable { object: self.object.clone(), never })
+        require_writable(deps, &self.object)
     }
 
     fn records(&self) -> Vec<RecordKey> {
@@ -61,6 +56,16 @@ impl WriteOperation for Upsert {
     fn needs_lookup(&self, _: &Write) -> bool {
         false
     }
+}
+
+/// Checks whether this installation writes records of the object.
+pub(crate) fn require_writable(deps: &Deps, object: &ObjectName) -> Result<(), Error> {
+    let never = match deps.writable_objects.permission(object) {
+        Permission::Allowed => return Ok(()),
+        Permission::NotListed => false,
+        Permission::Never => true,
+    };
+    Err(Error::NotWritable { object: object.clone(), never })
 }
 
 impl Upsert {

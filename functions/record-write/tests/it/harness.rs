@@ -5,6 +5,7 @@ use std::ops::Deref;
 use axum::body::Body;
 use http::{Request, StatusCode};
 use record_write::{Deps, Targets, handle, router};
+use runtime::Schemas;
 use salesforce::ObjectName;
 use serde_json::{Map, Value, json};
 use store::owner_policy::OwnerPolicy;
@@ -49,11 +50,13 @@ impl TestContext {
     fn from(context: harness::TestContext, owner_policy: OwnerPolicy) -> Self {
         let ledger = context.writes(QUEUE, owner_policy);
         let origins = Origins::new(context.dynamodb(), context.table("origins"));
-        let writable_objects = "Account,Contact,Lead,Opportunity,Invoice__c".parse().unwrap();
+        let writable_objects =
+            "Account,Contact,Lead,Opportunity,OpportunityContactRole,Task,Invoice__c".parse().unwrap();
         let targets = Targets::new(context.clock.clone());
         let hints = Queue::new(context.sqs(), context.queue_url("RecordUpsertQueue"), context.clock.clone());
         let mirrored_objects = ["Account", "Contact", "Lead", "Opportunity"].map(ObjectName::from_static).to_vec();
-        Self { context, deps: Deps { ledger, origins, hints, mirrored_objects, writable_objects, targets } }
+        let schemas = Schemas::default();
+        Self { context, deps: Deps { ledger, origins, hints, mirrored_objects, writable_objects, targets, schemas } }
     }
 
     /// Requests an upsert by the package's external id.
@@ -67,6 +70,12 @@ impl TestContext {
         let query = acting.map(|user| format!("?as={user}")).unwrap_or_default();
         let path = format!("/v1/orgs/{}/records/{object}{query}", self.org);
         self.post(&path, Some(key), json!({ "external_id_field": KEY, "records": records })).await
+    }
+
+    /// Requests a graph.
+    pub(crate) async fn graph(&self, acting: Option<&str>, key: &str, body: Value) -> (StatusCode, Value) {
+        let query = acting.map(|user| format!("?as={user}")).unwrap_or_default();
+        self.post(&format!("/v1/orgs/{}/records{query}", self.org), Some(key), body).await
     }
 
     /// Posts a body.

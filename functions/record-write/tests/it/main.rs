@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod acting;
+mod duplicates;
+mod graphs;
 mod harness;
 mod order;
 mod origins;

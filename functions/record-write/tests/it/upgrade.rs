@@ -15,7 +15,7 @@ fn a_queued_upsert_is_read() {
 
     let [request] = &requests[..] else { panic!("{requests:?}") };
     assert_eq!(request.platform_user.as_ref().unwrap().as_str(), "rep-1");
-    let RecordWrite::Upsert(upsert) = &request.operation;
+    let RecordWrite::Upsert(upsert) = &request.operation else { panic!("not an upsert") };
     assert_eq!(upsert.object.as_str(), "Account");
     assert_eq!(upsert.batch.records[0]["Name"], "Kestrel Instruments");
 }

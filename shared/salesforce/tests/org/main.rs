@@ -4,6 +4,7 @@
 
 mod faults;
 mod grants;
+mod graphs;
 mod notes;
 mod org;
 mod records;

@@ -15,6 +15,8 @@ use crate::owner_policy::WriteRoute;
 pub enum WriteKind {
     /// Records, by external id.
     Records,
+    /// Records of several objects, all or none.
+    RecordGraph,
     /// A new note.
     Note,
     /// The new text of a note.
