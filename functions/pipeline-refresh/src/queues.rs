@@ -36,6 +36,7 @@ impl Queues {
     pub(crate) fn of_writes(&self, kind: WriteKind) -> &Queue<WriteTask> {
         match kind {
             WriteKind::Records
+            | WriteKind::RecordGraph
             | WriteKind::Delete
             | WriteKind::Undelete
             | WriteKind::Merge

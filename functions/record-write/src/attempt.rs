@@ -1,26 +1,33 @@
 //! One attempt of an upsert: sends the records, and those again that were refused for a reason that passes by itself, as
 //! [`crate::rows`] decides. A record is upserted by its external id, so one whose response was lost can be sent again.
 
+mod duplicates;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
-use runtime::Chain;
-use salesforce::{Classify, Client, FieldName, JsonObject, Record, RecordId, Retry, SaveOutcome, Soql, datetime, soql};
+use jiff::Timestamp;
+use salesforce::{Classify, Client, JsonObject, RecordId, Retry, SaveOptions, SaveOutcome};
 use serde_json::Value;
 use store::Write;
 use store::deferral::jitter;
 use store::owner_policy::{Route, RouteError};
 use writes::{Attempted, Error};
 
+use crate::age::{CREATED_DATE, older_than_write};
 use crate::batch::{find_field, is_id};
 use crate::effects::Effects;
 use crate::rows::{self, RowOutcome, Sends, Step};
 use crate::{Deps, Upsert};
 use crate::{origins, ownership};
 
-/// The maximum by which Salesforce's clock may be behind ours.
-pub(crate) const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(2);
-pub(crate) const CREATED_DATE: FieldName = FieldName::from_static("CreatedDate");
+/// Returns the sends of an attempt that began its first one at this time.
+pub(crate) fn sends_since(began: Timestamp, count: u32, deps: &Deps, write: &Write) -> Sends {
+    let clock = &deps.ledger.clock;
+    let spent = Duration::try_from(clock.now().duration_since(began)).unwrap_or_default();
+    let left = rows::RESEND.now(clock).unwrap_or_default();
+    Sends { count, spent, left, jitter: jitter(&(write.write_id, count)) }
+}
 
 /// An attempt of an upsert.
 #[derive(Clone, Copy)]
@@ -42,29 +49,33 @@ impl Attempt<'_> {
         let mut rows = rows::resumed(self.write.response.as_ref(), self.records.len());
         // A request of an earlier attempt may have taken effect, although no response said so.
         let mut is_repeated = self.write.attempt > 1;
+        let mut adopted = BTreeMap::new();
         let mut count = 0;
         loop {
             let sent = rows::open(rows.as_deref(), self.records);
             let from = if is_repeated { began } else { now() };
             let result = self.send(&sent, from).await;
             count += 1;
-            let spent = Duration::try_from(now().duration_since(began)).unwrap_or_default();
-            let left = rows::RESEND.now(&self.deps.ledger.clock).unwrap_or_default();
-            let sends = Sends { count, spent, left, jitter: jitter(&(self.write.write_id, count)) };
+            let sends = sends_since(began, count, self.deps, self.write);
             let pause = match result {
                 Ok(outcomes) => {
                     self.require_active_owner(&sent, &outcomes, rows.as_deref())?;
-                    let outcomes = self.classified(outcomes, is_repeated).await;
+                    let outcomes = self.classified(outcomes, is_repeated, &sent, &adopted).await;
                     let merged = rows::merged(rows.take(), &sent, outcomes);
-                    match rows::next_step(&merged, self.upsert.batch.all_or_none, sends) {
-                        Step::Finish => return Ok(Attempted::Completed(self.completed(&merged))),
-                        Step::Defer(retry) => return Ok(partial(&merged, retry)),
-                        Step::SendAgain(pause) => {
-                            rows = Some(merged);
-                            pause
-                        }
+                    let merged = rows.insert(merged);
+                    match self.resolve_duplicates(merged, is_repeated, &mut adopted).await {
+                        Ok(()) => match rows::next_step(merged, self.upsert.batch.all_or_none, sends) {
+                            Step::Finish => return Ok(Attempted::Completed(self.completed(merged))),
+                            Step::Defer(retry) => return Ok(partial(merged, retry)),
+                            Step::SendAgain(pause) => Ok(pause),
+                        },
+                        Err(error) => Err(error),
                     }
                 }
+                Err(error) => Err(error),
+            };
+            let pause = match pause {
+                Ok(pause) => pause,
                 Err(error) => {
                     let pause = match error.retry() {
                         Retry::Unknown(pause) => sends.pause(pause),
@@ -91,10 +102,17 @@ impl Attempt<'_> {
     async fn send(&self, sent: &[usize], from: Timestamp) -> Result<Vec<SaveOutcome>, salesforce::Error> {
         let records: Vec<JsonObject> = sent.iter().filter_map(|index| self.records.get(*index).cloned()).collect();
         let Upsert { object, batch } = self.upsert;
-        let outcomes = self.client.upsert(object, &batch.external_id_field, &records, batch.all_or_none).await?;
-        let effects = Effects { deps: self.deps, route: self.route, write: self.write };
-        effects.publish(object, &origins::from_outcomes(effects.call_since(from), &records, &outcomes)).await;
+        let options = SaveOptions { all_or_none: batch.all_or_none, allow_duplicates: batch.duplicates.allows() };
+        let outcomes = self.client.upsert(object, &batch.external_id_field, &records, options).await?;
+        self.publish(&records, &outcomes, from).await;
         Ok(outcomes)
+    }
+
+    /// Stores the origins of the records that changed, and queues their hints.
+    async fn publish(&self, records: &[JsonObject], outcomes: &[SaveOutcome], from: Timestamp) {
+        let effects = Effects { deps: self.deps, route: self.route, write: self.write };
+        let changed = origins::from_outcomes(effects.call_since(from), records, outcomes);
+        effects.publish(&self.upsert.object, &changed).await;
     }
 
     /// Refuses the write if Salesforce refused the owner that the route names, and no record was written.
@@ -119,46 +137,40 @@ impl Attempt<'_> {
         if any_written { Ok(()) } else { Err(Error::NoRoute(RouteError::RepInactive)) }
     }
 
-    /// Returns the outcomes with what follows from them. If an earlier request may have created a record that Salesforce now
-    /// reports as updated, `created` is false only for a record that is older than the write, or that was named by its id.
-    async fn classified(&self, outcomes: Vec<SaveOutcome>, is_repeated: bool) -> Vec<RowOutcome> {
-        let mut rows = rows::classified(outcomes, self.upsert.batch.all_or_none);
-        let may_create = !is_id(&self.upsert.batch.external_id_field);
-        let is_unsure = |row: &RowOutcome| may_create && is_repeated && row.success && row.created == Some(false);
-        let unsure: Vec<RecordId> = rows.iter().filter(|row| is_unsure(row)).filter_map(|row| row.id).collect();
-        if !unsure.is_empty() {
-            let older = self.older_than_write(&unsure).await;
-            for row in rows.iter_mut().filter(|row| is_unsure(row)) {
-                row.created = row.id.filter(|id| older.contains(id)).map(|_| false);
-            }
+    /// Returns the outcomes of the records at these positions with what follows from them.
+    async fn classified(
+        &self,
+        outcomes: Vec<SaveOutcome>,
+        is_repeated: bool,
+        sent: &[usize],
+        adopted: &BTreeMap<usize, RecordId>,
+    ) -> Vec<RowOutcome> {
+        let rows = rows::classified(outcomes, self.upsert.batch.all_or_none);
+        let mut rows: Vec<RowOutcome> =
+            rows.into_iter().zip(sent).map(|(row, index)| row.adopted_as(adopted.get(index))).collect();
+        if is_repeated && !is_id(&self.upsert.batch.external_id_field) {
+            self.correct_created(&mut rows).await;
         }
         rows
     }
 
-    /// Returns those of the records that existed before the write was requested. After a failed query that is none.
-    async fn older_than_write(&self, records: &[RecordId]) -> Vec<RecordId> {
-        let sets_created_date = |record: &JsonObject| find_field(record, CREATED_DATE.as_str()).is_some();
-        if self.records.iter().any(sets_created_date) {
-            return Vec::new();
+    /// Corrects `created` of the records that Salesforce reports as updated, and that an earlier request may have created: it is
+    /// false only for a record that is older than the write.
+    async fn correct_created(&self, rows: &mut [RowOutcome]) {
+        let unsure: Vec<RecordId> = rows.iter().filter(|row| row.is_update()).filter_map(|row| row.id).collect();
+        if unsure.is_empty() {
+            return;
         }
-        let requested = self.write.created_at - CLOCK_SKEW;
-        let ids: Vec<soql::Literal> = records.iter().map(soql::Literal::from).collect();
-        let query = Soql::select(&[FieldName::ID, CREATED_DATE])
-            .from(&self.upsert.object)
-            .where_(soql::in_(&FieldName::ID, ids));
-        let found = match self.client.query(&query).await {
-            Ok(page) => page.records,
-            Err(error) => {
-                tracing::warn!(org.id = %self.write.org_id, write.id = %self.write.write_id, error = %Chain(&error),
-                    "could not find out which records existed before the write");
-                return Vec::new();
-            }
+        let sets_created_date = |record: &JsonObject| find_field(record, CREATED_DATE.as_str()).is_some();
+        let older = if self.records.iter().any(sets_created_date) {
+            Vec::new()
+        } else {
+            older_than_write(self.client, self.write, &self.upsert.object, &unsure).await
         };
-        let is_older = |record: &Record| {
-            let created = record.text(CREATED_DATE.as_str()).and_then(|text| datetime::parse(text).ok());
-            created.is_some_and(|created| created < requested)
-        };
-        found.iter().filter(|record| is_older(record)).map(|record| record.id).collect()
+        for row in rows.iter_mut().filter(|row| row.is_update()) {
+            let is_older = row.id.is_some_and(|id| older.contains(&id));
+            row.correct_created(is_older, self.upsert.batch.duplicates);
+        }
     }
 
     fn completed(&self, rows: &[RowOutcome]) -> Value {

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use writes::{Defect, unknown_members};
 
+use crate::duplicates::Duplicates;
+
 /// The maximum length of an external-id text field.
 const MAX_EXTERNAL_ID_CHARS: usize = 255;
 
@@ -18,13 +20,14 @@ pub(crate) const PEOPLE: [&str; 2] = ["TaskWhoIds", "EventWhoIds"];
 const MAX_PEOPLE: usize = 50;
 
 /// The expected body, for error texts.
-const SHAPE: &str = "the body must be an object with external_id_field, records and, optionally, all_or_none";
+const SHAPE: &str =
+    "the body must be an object with external_id_field, records and, optionally, all_or_none and duplicates";
 
 /// The members of the body.
-const MEMBERS: [&str; 3] = ["external_id_field", "all_or_none", "records"];
+const MEMBERS: [&str; 4] = ["external_id_field", "all_or_none", "duplicates", "records"];
 
 /// The defect of another member.
-const UNKNOWN_MEMBER: &str = "there is no such member; allowed: external_id_field, all_or_none, records";
+const UNKNOWN_MEMBER: &str = "there is no such member; allowed: external_id_field, all_or_none, duplicates, records";
 
 /// A valid batch: every record has an external id that is unique in the batch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,6 +36,9 @@ pub struct Batch {
     pub external_id_field: FieldName,
     /// `true` if one refused record rolls the others back.
     pub all_or_none: bool,
+    /// The effect of duplicate rules.
+    #[serde(default, skip_serializing_if = "Duplicates::is_default")]
+    pub duplicates: Duplicates,
     /// The records of the request, without `attributes`.
     pub records: Vec<Map<String, Value>>,
 }
@@ -42,6 +48,8 @@ struct Body {
     external_id_field: String,
     #[serde(default)]
     all_or_none: bool,
+    #[serde(default)]
+    duplicates: Option<Value>,
     records: Vec<Value>,
 }
 
@@ -59,6 +67,11 @@ impl Batch {
         let Some(external_id_field) = field_name(&body.external_id_field) else {
             return Err(vec![on_field(None, "external_id_field", "must be the API name of a field")]);
         };
+        let duplicates = Duplicates::parse(body.duplicates).map_err(|defect| vec![defect])?;
+        if duplicates == Duplicates::Adopt && external_id_field.as_str().eq_ignore_ascii_case("id") {
+            let detail = "`adopt` needs an external id, which the record that is there gets";
+            return Err(vec![on_field(None, "duplicates", detail)]);
+        }
         let mut defects = validate_size(body.records.len());
         let mut records = Vec::with_capacity(body.records.len());
         for (index, record) in body.records.into_iter().enumerate() {
@@ -76,7 +89,7 @@ impl Batch {
             return Err(defects);
         }
         let records = records.into_iter().map(|record| with_normalized_key(&external_id_field, record)).collect();
-        Ok(Self { external_id_field, all_or_none: body.all_or_none, records })
+        Ok(Self { external_id_field, all_or_none: body.all_or_none, duplicates, records })
     }
 
     /// Returns whether two records may have the same external id to Salesforce.
@@ -131,7 +144,7 @@ pub(crate) fn find_field<'a>(record: &'a Map<String, Value>, name: &str) -> Opti
 }
 
 /// Parses the name of a field of the record itself; `None` for a field of a related record.
-fn field_name(name: &str) -> Option<FieldName> {
+pub(crate) fn field_name(name: &str) -> Option<FieldName> {
     name.parse().ok().filter(|_| !name.contains('.'))
 }
 
@@ -214,7 +227,7 @@ fn validate_field(key: Option<&FieldName>, name: &str, value: &Value) -> Option<
 
 /// Returns whether a value names a related record by one external id. `attributes` may be beside it: Salesforce needs them
 /// for a relationship to several objects.
-fn is_reference(parent: &Map<String, Value>) -> bool {
+pub(crate) fn is_reference(parent: &Map<String, Value>) -> bool {
     let mut keys = parent.iter().filter(|(name, _)| *name != "attributes");
     let one = keys
         .next()

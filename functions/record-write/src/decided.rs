@@ -108,14 +108,7 @@ pub(crate) fn undone(row: RowOutcome, retry: Option<Retry>) -> Attempted {
 
 /// Returns the result of an attempt at a request about this record that was carried out, with further members of the response.
 pub(crate) fn done(id: RecordId, members: impl IntoIterator<Item = (&'static str, Value)>) -> Attempted {
-    let row = RowOutcome {
-        id: Some(id),
-        success: true,
-        created: Some(false),
-        errors: Vec::new(),
-        retryable: false,
-        next: None,
-    };
+    let row = rows::existing(id, false);
     let mut outcome: Map<String, Value> = members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     outcome.extend(rows::stored(&[row]).as_object().cloned().unwrap_or_default());
     Attempted::Completed(Value::Object(outcome))
@@ -130,6 +123,7 @@ fn refused(errors: Vec<SaveError>, request: &impl Request) -> RowOutcome {
         success: false,
         created: Some(false),
         errors: Vec::new(),
+        adopted: Some(false),
         retryable: false,
         next: None,
     });

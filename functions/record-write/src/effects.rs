@@ -45,7 +45,7 @@ impl Effects<'_> {
 
     /// Queues the changed records to be read into the mirror. A failure is only logged: the mirror then has them when
     /// Salesforce's message arrives, or after the night.
-    async fn queue_hints(self, object: &ObjectName, changed: impl IntoIterator<Item = RecordId>) {
+    pub(crate) async fn queue_hints(self, object: &ObjectName, changed: impl IntoIterator<Item = RecordId>) {
         let now = self.deps.ledger.clock.now();
         let write = (self.write.org_id, self.write.write_id);
         let hints = hints::of_write(write, object, &self.deps.mirrored_objects, changed, now);

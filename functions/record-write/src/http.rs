@@ -14,13 +14,14 @@ use writes::{Error, LedgerView, WriteRequest};
 
 use crate::batch::Batch;
 use crate::create::NewRecords;
-use crate::{Create, Deps, RecordWrite, Upsert};
+use crate::{Create, Deps, Graph, GraphRequest, RecordWrite, Upsert};
 
 mod single;
 
 /// Returns the function's router.
 pub fn router(deps: Deps) -> Router {
     Router::new()
+        .route("/v1/orgs/{org}/records", post(graph))
         .route("/v1/orgs/{org}/records/{object}", post(write))
         .route("/v1/orgs/{org}/writes/{id}", get(show))
         .merge(single::router())
@@ -44,6 +45,22 @@ async fn write(
             }
         };
         let Author { user: platform_user, is_caller: only_as_user } = author;
+        writes::accept(&deps, &org, key, WriteRequest { platform_user, only_as_user, operation }).await
+    };
+    outcome.await.map_or_else(|error| refuse(&error).into_response(), writes::response)
+}
+
+async fn graph(
+    State(deps): State<Deps>,
+    TenantOrg(org): TenantOrg,
+    author: Author,
+    Idempotency(key): Idempotency,
+    JsonBody(body): JsonBody<Value>,
+) -> Response {
+    let outcome = async {
+        let request = GraphRequest::parse(body).map_err(Error::Invalid)?;
+        let Author { user: platform_user, is_caller: only_as_user } = author;
+        let operation = RecordWrite::Graph(Graph(request));
         writes::accept(&deps, &org, key, WriteRequest { platform_user, only_as_user, operation }).await
     };
     outcome.await.map_or_else(|error| refuse(&error).into_response(), writes::response)

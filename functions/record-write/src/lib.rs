@@ -2,17 +2,20 @@
 //!
 //! | | |
 //! |---|---|
-//! | trigger | HTTP API: `POST /v1/orgs/{org}/records/{object}`, `DELETE .../records/{object}/{id}`, `POST .../{id}/undelete` and `.../merge`, `POST /v1/orgs/{org}/leads/{id}/convert`, `GET /v1/orgs/{org}/writes/{id}`; SQS for writes that had to wait |
+//! | trigger | HTTP API: `POST /v1/orgs/{org}/records/{object}` and `POST /v1/orgs/{org}/records`, `DELETE .../records/{object}/{id}`, `POST .../{id}/undelete` and `.../merge`, `POST /v1/orgs/{org}/leads/{id}/convert`, `GET /v1/orgs/{org}/writes/{id}`; SQS for writes that had to wait |
 //! | input | 1 to 200 records with their external ids or client keys, or one record to delete, restore, merge or convert; an `Idempotency-Key`, optionally the acting user (`?as=`) |
 //! | output | each record's outcome; 202 where Salesforce is unavailable or an earlier write of a record is unfinished: the write continues from the queue |
 //! | failures | an RFC 9457 problem; a queued write is tried again until it is finished or failed, which an event tells |
 //!
 //! Four steps: [`batch`] parses and validates, `store::owner_policy` and `ownership` decide which connection writes and who
 //! owns, `upsert` and `attempt`, or [`create`] for records without an external id, call Salesforce (`rows` decides which records
-//! are sent again) and publish what they changed (`effects`), and the ledger (`writes`) stores the outcome. `operation` lists the
-//! operations. Those on single records (`delete`, `merge`, `convert`) are checked by `access`, and sent by `decided`.
+//! are sent again) and publish what they changed (`effects`), and the ledger (`writes`) stores the outcome. `graph` writes records
+//! of several objects, and `duplicates` decides about records that duplicate rules found. Operations on single records (`delete`,
+//! `merge`, `convert`) are checked by `access`, and sent by `decided`. `operation` lists the operations.
 
 mod access;
+mod adoption;
+mod age;
 mod attempt;
 pub mod batch;
 mod config;
@@ -21,7 +24,9 @@ pub mod create;
 mod decided;
 mod delete;
 mod deleted;
+mod duplicates;
 mod effects;
+mod graph;
 mod hints;
 mod http;
 mod merge;
@@ -41,6 +46,8 @@ pub use config::{Config, Deps, Targets};
 pub use convert::ConvertLead;
 pub use create::Create;
 pub use delete::{Delete, Undelete};
+pub use duplicates::Duplicates;
+pub use graph::{Graph, GraphRecord, GraphRequest};
 pub use http::router;
 pub use merge::MergeRecords;
 pub use operation::RecordWrite;

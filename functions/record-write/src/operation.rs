@@ -6,7 +6,7 @@ use store::owner_policy::Route;
 use store::{RecordKey, Write, WriteKind};
 use writes::{Attempted, Error, WriteOperation};
 
-use crate::{ConvertLead, Create, Delete, Deps, MergeRecords, Undelete, Upsert};
+use crate::{ConvertLead, Create, Delete, Deps, Graph, MergeRecords, Undelete, Upsert};
 
 /// A write of records. Its stored form has one member with the operation's name; that of an upsert is the upsert itself, as
 /// version 0.1.0 stored it.
@@ -15,6 +15,8 @@ use crate::{ConvertLead, Create, Delete, Deps, MergeRecords, Undelete, Upsert};
 pub enum RecordWrite {
     /// New records of one object, by client keys.
     Create(Create),
+    /// Records of several objects that refer to each other, all or none.
+    Graph(Graph),
     /// The deletion of a record.
     Delete(Delete),
     /// The restoration of a record from the recycle bin.
@@ -33,6 +35,7 @@ macro_rules! with_operation {
     ($write:ident, $operation:ident => $value:expr) => {
         match $write {
             RecordWrite::Create($operation) => $value,
+            RecordWrite::Graph($operation) => $value,
             RecordWrite::Delete($operation) => $value,
             RecordWrite::Undelete($operation) => $value,
             RecordWrite::Merge($operation) => $value,

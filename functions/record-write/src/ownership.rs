@@ -60,7 +60,7 @@ pub(crate) fn queries(object: &ObjectName, key_type: &ExternalIdType, batch: &Ba
         .filter_map(|record| find_field(record, key.as_str()))
         .flat_map(|value| key_type.literals(value))
         .collect();
-    chunks(values).into_iter().map(|values| query(object, key, soql::in_(key, values))).collect()
+    chunks_of(values).into_iter().map(|values| query(object, key, soql::in_(key, values))).collect()
 }
 
 /// Returns the records to send. New records without an owner get `owner`.
@@ -72,11 +72,20 @@ pub(crate) fn with_owner(
 ) -> Vec<Map<String, Value>> {
     let mut records = batch.records.clone();
     for record in &mut records {
-        if !names_owner(record) && !existing.may_contain(&batch.external_id_field, key_type, record) {
-            record.insert("OwnerId".to_owned(), Value::String(owner.to_string()));
+        if !existing.may_contain(&batch.external_id_field, key_type, record) {
+            add_owner(record, owner);
         }
     }
     records
+}
+
+/// Adds an owner to a record without one. Returns whether it was added.
+pub(crate) fn add_owner(record: &mut Map<String, Value>, owner: RecordId) -> bool {
+    let adds = !names_owner(record);
+    if adds {
+        record.insert("OwnerId".to_owned(), Value::String(owner.to_string()));
+    }
+    adds
 }
 
 /// Returns the records to send of those that are all new: those without an owner get `owner`, if records of the object have one
@@ -88,8 +97,8 @@ pub(crate) fn new_with_owner(
 ) -> Vec<Map<String, Value>> {
     let has_owner = describe.fields.iter().any(|field| field.name.as_str() == "OwnerId" && field.createable);
     let owned = records.into_iter().map(|mut record| {
-        if has_owner && !names_owner(&record) {
-            record.insert("OwnerId".to_owned(), Value::String(owner.to_string()));
+        if has_owner {
+            add_owner(&mut record, owner);
         }
         record
     });
@@ -109,16 +118,16 @@ fn query(object: &ObjectName, key: &FieldName, condition: Condition) -> Soql {
     Soql::select(std::slice::from_ref(key)).from(object).where_(condition)
 }
 
-/// Returns the values in groups, each of which fits into a query.
-pub(crate) fn chunks(values: Vec<Literal>) -> Vec<Vec<Literal>> {
-    let mut chunks: Vec<Vec<Literal>> = Vec::new();
+/// Returns literals or conditions in chunks that each fit into a query.
+pub(crate) fn chunks_of<T: std::fmt::Display>(items: Vec<T>) -> Vec<Vec<T>> {
+    let mut chunks: Vec<Vec<T>> = Vec::new();
     let mut bytes_left = 0;
-    for value in values {
-        let size = value.to_string().len() + 2;
+    for item in items {
+        let size = item.to_string().len() + 2;
         match chunks.last_mut() {
-            Some(chunk) if size <= bytes_left => chunk.push(value),
+            Some(chunk) if size <= bytes_left => chunk.push(item),
             _ => {
-                chunks.push(vec![value]);
+                chunks.push(vec![item]);
                 bytes_left = MAX_QUERY_BYTES;
             }
         }

@@ -17,6 +17,8 @@ use serde_json::{Map, Value, json};
 
 pub(crate) use parents::by_parent;
 
+use crate::duplicates::Duplicates;
+
 /// The maximum number of times that a record is sent in one attempt.
 const MAX_SENDS: u32 = 3;
 /// The time of an attempt after which no record is sent again. A request that waits for a lock takes up to 10 seconds.
@@ -42,12 +44,54 @@ pub(crate) struct RowOutcome {
     pub(crate) created: Option<bool>,
     /// The reasons for which it was not written.
     pub(crate) errors: Vec<SaveError>,
+    /// `true` if the write updated a record that a duplicate rule found, and set its external id; `None` if that is not known: an
+    /// earlier request, whose response was lost, may have done so.
+    #[serde(default = "not_adopted", skip_serializing_if = "is_not_adopted")]
+    pub(crate) adopted: Option<bool>,
     /// `true` if the same record may be written later without a change.
     #[serde(default)]
     pub(crate) retryable: bool,
     /// The remedy for a record that was not written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) next: Option<String>,
+}
+
+fn not_adopted() -> Option<bool> {
+    Some(false)
+}
+
+fn is_not_adopted(adopted: &Option<bool>) -> bool {
+    *adopted == Some(false)
+}
+
+impl RowOutcome {
+    /// Keeps the reasons for which the record was refused before, if it was only rolled back this time: Salesforce stops at the
+    /// first record of a graph that it refuses.
+    pub(crate) fn keep_refusal(&mut self, known: Self) {
+        if decision(self) == Decision::RolledBack && decision(&known) != Decision::RolledBack {
+            (self.errors, self.next) = (known.errors, known.next);
+        }
+    }
+
+    /// Returns whether Salesforce reports an update.
+    pub(crate) fn is_update(&self) -> bool {
+        self.success && self.created == Some(false)
+    }
+
+    /// Returns the outcome of a record of which an update was sent to `target`, because a duplicate rule had found it.
+    pub(crate) fn adopted_as(self, target: Option<&RecordId>) -> Self {
+        let is_adopted = self.success && target.is_some() && self.id.as_ref() == target;
+        Self { adopted: Some(is_adopted), ..self }
+    }
+
+    /// Corrects what Salesforce reports as an update, if an earlier request of the write may have created or adopted the record.
+    /// `is_older` says that the record existed before the write.
+    pub(crate) fn correct_created(&mut self, is_older: bool, duplicates: Duplicates) {
+        self.created = is_older.then_some(false);
+        if is_older && duplicates == Duplicates::Adopt && self.adopted == Some(false) {
+            self.adopted = None;
+        }
+    }
 }
 
 /// Salesforce's decision about one record.
@@ -134,13 +178,35 @@ pub(crate) fn classified(outcomes: Vec<SaveOutcome>, all_or_none: bool) -> Vec<R
 
 /// Returns the outcome of a record that exists. `created` says that this write created it.
 pub(crate) fn existing(id: RecordId, created: bool) -> RowOutcome {
-    RowOutcome { id: Some(id), success: true, created: Some(created), errors: Vec::new(), retryable: false, next: None }
+    RowOutcome {
+        id: Some(id),
+        success: true,
+        created: Some(created),
+        errors: Vec::new(),
+        adopted: Some(false),
+        retryable: false,
+        next: None,
+    }
 }
 
 /// Returns the outcome of a record of which it is not known whether it was created, as it stands if no later attempt decides it.
 pub(crate) fn undecided() -> RowOutcome {
     let next = Some(advice::LATER.to_owned());
-    RowOutcome { id: None, success: false, created: None, errors: Vec::new(), retryable: true, next }
+    RowOutcome {
+        id: None,
+        success: false,
+        created: None,
+        errors: Vec::new(),
+        adopted: Some(false),
+        retryable: true,
+        next,
+    }
+}
+
+/// Returns an outcome that is final by itself.
+pub(crate) fn decided(outcome: SaveOutcome) -> RowOutcome {
+    let row = row(outcome);
+    RowOutcome { next: (!row.success).then(|| advice::next(&row)), ..row }
 }
 
 /// Returns the part of the outcome that the ledger stores.
@@ -174,7 +240,7 @@ fn row(mut outcome: SaveOutcome) -> RowOutcome {
         }
     }
     let SaveOutcome { id, success, created, errors } = outcome;
-    RowOutcome { id, success, created: Some(created), errors, retryable: false, next: None }
+    RowOutcome { id, success, created: Some(created), errors, adopted: not_adopted(), retryable: false, next: None }
 }
 
 fn decision(row: &RowOutcome) -> Decision {

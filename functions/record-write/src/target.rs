@@ -31,7 +31,8 @@ impl Target {
     }
 }
 
-fn is_key(field: &FieldDescribe) -> bool {
+/// Returns whether a field identifies records in an upsert.
+pub(crate) fn is_key(field: &FieldDescribe) -> bool {
     field.external_id || field.id_lookup || field.field_type == "id"
 }
 

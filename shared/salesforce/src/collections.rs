@@ -3,9 +3,10 @@
 use std::fmt;
 
 use http::Method;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::duplicates::DuplicateResult;
 use crate::error::{is_rollback, record_retry};
 use crate::transport::{Request, Response};
 use crate::{Classify, Client, Error, FieldName, JsonObject, ObjectName, Record, RecordId, Retry};
@@ -15,6 +16,22 @@ pub const MAX_RETRIEVE_IDS: usize = 2_000;
 
 /// The maximum number of records of one [`Client::upsert`] or [`Client::create`].
 pub const MAX_UPSERT_RECORDS: usize = 200;
+
+/// The options of a save of several records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SaveOptions {
+    /// One refused record rolls the others back.
+    pub all_or_none: bool,
+    /// Saves records although a duplicate rule alerts. A rule that blocks refuses them nevertheless.
+    pub allow_duplicates: bool,
+}
+
+impl SaveOptions {
+    /// The header that lets a record be saved although a duplicate rule alerts (REST API Developer Guide, "Duplicate Rule
+    /// Header").
+    pub(crate) const ALLOW_DUPLICATES: (&'static str, &'static str) =
+        ("sforce-duplicate-rule-header", "allowSave=true");
+}
 
 /// The outcome of one record of a write.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,26 +51,45 @@ pub struct SaveOutcome {
 
 /// A reason for which a record was not written.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "ReadError")]
 pub struct SaveError {
     /// Salesforce's code, such as `FIELD_CUSTOM_VALIDATION_EXCEPTION`.
-    #[serde(alias = "statusCode", alias = "errorCode")]
     pub code: String,
     /// The message for the user. It may hold record data: never log it.
-    #[serde(default)]
     pub message: String,
     /// API names of the fields concerned.
-    #[serde(default)]
     pub fields: Vec<String>,
     /// The existing records that a duplicate rule found, or that have the same value in a unique field, where Salesforce names
     /// them and the user sees them.
-    #[serde(
-        default,
-        alias = "duplicateResult",
-        alias = "duplicateResut",
-        deserialize_with = "existing_ids",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub existing_ids: Vec<RecordId>,
+    /// The result of the duplicate rule that refused the record, where Salesforce returns it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duplicates: Option<DuplicateResult>,
+}
+
+/// An error as Salesforce returns it, or as [`SaveError`] was stored.
+#[derive(Deserialize)]
+struct ReadError {
+    #[serde(alias = "statusCode", alias = "errorCode")]
+    code: String,
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    fields: Vec<String>,
+    #[serde(default, alias = "duplicateResult", alias = "duplicateResut")]
+    existing_ids: Value,
+    #[serde(default)]
+    duplicates: Option<DuplicateResult>,
+}
+
+impl From<ReadError> for SaveError {
+    fn from(ReadError { code, message, fields, existing_ids: existing, duplicates }: ReadError) -> Self {
+        let duplicates = duplicates.or_else(|| DuplicateResult::read(&existing));
+        let mut existing_ids = Vec::new();
+        collect_ids(&existing, false, &mut existing_ids);
+        Self { code, message, fields, existing_ids, duplicates }.with_duplicate()
+    }
 }
 
 impl SaveError {
@@ -85,14 +121,8 @@ impl Classify for SaveError {
     }
 }
 
-/// Reads a list of ids, or the ids of all matched records in a `DuplicateResult`. Its form in a collection is not documented,
-/// so anything else is no id.
-fn existing_ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<RecordId>, D::Error> {
-    let mut ids = Vec::new();
-    collect_ids(&Value::deserialize(deserializer)?, false, &mut ids);
-    Ok(ids)
-}
-
+/// Adds a list of ids, or the ids of all matched records in a `DuplicateResult`. Its form in a collection is not documented, so
+/// anything else is no id.
 fn collect_ids(value: &Value, is_record: bool, ids: &mut Vec<RecordId>) {
     match value {
         Value::Array(items) => items.iter().for_each(|item| match item {
@@ -194,14 +224,18 @@ impl Client {
         object: &ObjectName,
         external_id: &FieldName,
         records: &[JsonObject],
-        all_or_none: bool,
+        options: SaveOptions,
     ) -> Result<Vec<SaveOutcome>, Error> {
         if records.is_empty() {
             return Ok(Vec::new());
         }
-        let body = upsert_body(object, external_id, records, all_or_none)?;
+        let body = upsert_body(object, external_id, records, options.all_or_none)?;
         let path = self.path(&format!("composite/sobjects/{object}/{external_id}"));
-        let request = Request::send("upsert records", Method::PATCH, path, &body)?.unless_applied();
+        let mut request = Request::send("upsert records", Method::PATCH, path, &body)?.unless_applied();
+        if options.allow_duplicates {
+            let (name, value) = SaveOptions::ALLOW_DUPLICATES;
+            request = request.with_header(name, value);
+        }
         let response = self.send(&request).await?;
         outcomes(&response, records.len()).inspect_err(|_| self.mark_lost_write())
     }
@@ -263,10 +297,7 @@ impl Client {
 
 /// Parses the response to a write of `count` records.
 fn outcomes(response: &Response, count: usize) -> Result<Vec<SaveOutcome>, Error> {
-    let mut outcomes: Vec<SaveOutcome> = response.json()?;
-    for outcome in &mut outcomes {
-        outcome.errors = std::mem::take(&mut outcome.errors).into_iter().map(SaveError::with_duplicate).collect();
-    }
+    let outcomes: Vec<SaveOutcome> = response.json()?;
     if outcomes.len() == count { Ok(outcomes) } else { Err(response.invalid("not one outcome per record")) }
 }
 
@@ -318,6 +349,7 @@ mod tests {
         ]}});
         let error: SaveError = serde_json::from_value(json).unwrap();
         assert_eq!(error.existing_ids, ["001D000000IRFmaIAH".parse().unwrap()]);
+        assert_eq!(error.duplicates.as_ref().unwrap().matches.len(), 1);
         let stored: SaveError = serde_json::from_value(serde_json::to_value(&error).unwrap()).unwrap();
         assert_eq!(stored, error);
         let odd: SaveError = serde_json::from_value(json!({"code": "X", "duplicateResult": "?"})).unwrap();

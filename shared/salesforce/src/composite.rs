@@ -56,10 +56,11 @@ pub struct CompositeResponse {
     pub body: Value,
 }
 
+/// The responses to the parts of a request, in any order.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct CompositeResponses {
-    composite_response: Vec<CompositeResponse>,
+pub(crate) struct CompositeResponses {
+    pub(crate) composite_response: Vec<CompositeResponse>,
 }
 
 impl CompositeRequest {
@@ -88,7 +89,8 @@ impl CompositeRequest {
     }
 }
 
-fn is_reference(name: &str) -> bool {
+/// Returns whether a name has the form of a reference id.
+pub(crate) fn is_reference(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphabetic())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

@@ -203,6 +203,12 @@ fn compare(field: &FieldName, operator: &str, value: impl Into<Literal>) -> Cond
     Condition(format!("{field} {operator} {}", value.into()))
 }
 
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 impl fmt::Display for Literal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -121,7 +121,7 @@ fn a_defect_names_the_place_and_the_change() {
 #[test]
 fn an_unknown_member_is_refused() {
     let body = json!({"external_id_field": "A__c", "records": [{"A__c": "1"}], "upsert": true});
-    let detail = "upsert: there is no such member; allowed: external_id_field, all_or_none, records";
+    let detail = "upsert: there is no such member; allowed: external_id_field, all_or_none, duplicates, records";
     assert_eq!(Batch::parse(body).unwrap_err()[0].to_string(), detail);
 }
 

@@ -6,7 +6,7 @@ use salesforce::{Client, FieldName, JsonObject, ObjectDescribe, ObjectName, Reco
 use store::client_keys::Sent;
 
 use super::matching::{self, Compared};
-use crate::attempt::{CLOCK_SKEW, CREATED_DATE};
+use crate::age::{CLOCK_SKEW, CREATED_DATE};
 use crate::ownership;
 
 const CREATED_BY: FieldName = FieldName::from_static("CreatedById");
@@ -93,7 +93,7 @@ fn conditions(lost: &[Lost<'_>], compared: &[Compared], records: &[&JsonObject])
     let created = || soql::ge(&CREATED_DATE, since).and(soql::in_(&CREATED_BY, users.iter()));
     match compared.iter().find_map(|field| Some((field.path(), field.referred(records)?))) {
         Some((field, referred)) => {
-            let groups = ownership::chunks(referred.iter().map(soql::Literal::from).collect());
+            let groups = ownership::chunks_of(referred.iter().map(soql::Literal::from).collect());
             groups.into_iter().map(|ids| created().and(soql::in_(field, ids))).collect()
         }
         None => vec![created()],

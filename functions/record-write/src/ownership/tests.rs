@@ -121,7 +121,7 @@ proptest! {
     #[test]
     fn each_value_is_in_one_query_that_fits(ids in prop::collection::hash_set("[a-z0-9]{1,255}", 1..50)) {
         let values: Vec<Literal> = ids.iter().map(|id| Literal::Text(id.clone())).collect();
-        let chunks = chunks(values.clone());
+        let chunks = chunks_of(values.clone());
         prop_assert_eq!(chunks.concat(), values);
         for chunk in chunks {
             let bytes: usize = chunk.iter().map(|value| value.to_string().len() + 2).sum();

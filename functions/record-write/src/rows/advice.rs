@@ -1,7 +1,10 @@
 //! Advice about a record that Salesforce refused, by its error code (REST API Developer Guide, "Status Codes and Error
 //! Responses"; Object Reference, `StatusCode`).
 
+use salesforce::SaveError;
+
 use super::RowOutcome;
+use crate::duplicates::{DUPLICATES_DETECTED, NOT_ADOPTED};
 
 /// The end of the advice about a record that has to be changed: its write is over.
 const NEW_KEY: &str = "Then send the record again with a new Idempotency-Key.";
@@ -10,12 +13,25 @@ pub(super) const LATER: &str = "Send the record again later, unchanged, with a n
 
 /// Returns the advice about a record that was not written, in plain English.
 pub(super) fn next(row: &RowOutcome) -> String {
-    let code =
-        row.errors.iter().find(|error| !error.is_rollback()).or(row.errors.first()).map(|error| error.code.as_str());
-    match code.map(change) {
+    let error = row.errors.iter().find(|error| !error.is_rollback()).or(row.errors.first());
+    let code = error.map(|error| error.code.as_str());
+    match error.map(|error| if error.code == DUPLICATES_DETECTED { duplicate(error, row) } else { change(&error.code) })
+    {
         _ if row.retryable && code != Some("ENTITY_IS_LOCKED") => LATER.to_owned(),
         Some(change) => format!("{change} {NEW_KEY}"),
         None => format!("Salesforce named no reason. Look at the record in Salesforce. {NEW_KEY}"),
+    }
+}
+
+/// Returns what to change in a record that a duplicate rule refused.
+fn duplicate(error: &SaveError, row: &RowOutcome) -> &'static str {
+    let blocks = error.duplicates.as_ref().is_some_and(|found| found.allow_save == Some(false));
+    if row.errors.iter().any(|error| error.code == NOT_ADOPTED) {
+        "A duplicate rule of the org found records like this one (`existing_ids`), and none of them was updated instead, for the reason in the `message` of `NOT_ADOPTED`. Update the right one by its id, or have an administrator of the org merge them."
+    } else if blocks {
+        "A duplicate rule of the org found records like this one (`existing_ids`), and blocks it: `allow` does not change that. Update one of those instead (with `duplicates` as `adopt`, the only one is), or have an administrator of the org change the rule."
+    } else {
+        "A duplicate rule of the org found records like this one (`existing_ids`, where Salesforce names them). Update one of those instead (with `duplicates` as `adopt`, the only one is), or write the record nevertheless with `duplicates` as `allow`."
     }
 }
 
@@ -45,9 +61,6 @@ fn change(code: &str) -> &'static str {
         "INSUFFICIENT_ACCESS" | "INSUFFICIENT_ACCESS_OR_READONLY" => {
             "Have an administrator of the org allow the connection's user to change the record."
         }
-        "DUPLICATES_DETECTED" => {
-            "A duplicate rule of the org found records like this one (`existing_ids`, where Salesforce names them). Update one of those instead, or have an administrator of the org change the rule."
-        }
         "DUPLICATE_VALUE" => {
             "Another record (`existing_ids`, where Salesforce names it) has the same value in a unique field. Change the value, or update that record."
         }
@@ -71,6 +84,9 @@ fn change(code: &str) -> &'static str {
         "ALL_OR_NONE_OPERATION_ROLLED_BACK" | "PROCESSING_HALTED" => {
             "Nothing of the request was written, because another of its records was refused. Correct that record."
         }
+        "NOT_FOUND_AGAIN" => {
+            "Look in Salesforce for the record, and change it there; send only this record again, if it is not there."
+        }
         code if code.starts_with("TXN_SECURITY_") => {
             "A transaction security policy of the org blocked the record. Ask an administrator of the org."
         }
@@ -80,13 +96,15 @@ fn change(code: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use salesforce::SaveError;
+    use salesforce::{DuplicateResult, SaveOutcome};
 
+    use super::super::decided;
     use super::*;
 
     fn row(code: &str, retryable: bool) -> RowOutcome {
         let error = SaveError { code: code.to_owned(), ..SaveError::default() };
-        RowOutcome { id: None, success: false, created: Some(false), errors: vec![error], retryable, next: None }
+        let outcome = SaveOutcome { id: None, success: false, created: false, errors: vec![error] };
+        RowOutcome { retryable, ..decided(outcome) }
     }
 
     #[test]
@@ -94,6 +112,19 @@ mod tests {
         let text = next(&row("REQUIRED_FIELD_MISSING", false));
         assert_eq!(text, "Set the fields that `fields` names. Then send the record again with a new Idempotency-Key.");
         assert!(next(&row("SOMETHING_NEW", false)).starts_with("Change what `code` and `message` say."));
+    }
+
+    #[test]
+    fn a_duplicate_is_told_whether_it_can_be_allowed() {
+        let next_of = |allow_save: Option<bool>, reason: Option<&str>| {
+            let mut row = row(DUPLICATES_DETECTED, false);
+            row.errors[0].duplicates = Some(DuplicateResult { allow_save, ..DuplicateResult::default() });
+            row.errors.extend(reason.map(|code| SaveError { code: code.to_owned(), ..SaveError::default() }));
+            next(&row)
+        };
+        assert!(next_of(Some(true), None).contains("nevertheless with `duplicates` as `allow`"));
+        assert!(next_of(Some(false), None).contains("`allow` does not change that"));
+        assert!(next_of(Some(true), Some(NOT_ADOPTED)).contains("for the reason in the `message` of `NOT_ADOPTED`"));
     }
 
     #[test]

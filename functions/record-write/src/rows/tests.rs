@@ -66,6 +66,43 @@ fn all_or_none_is_repeated_only_as_a_whole() {
 }
 
 #[test]
+fn a_refusal_is_kept_where_a_graph_names_only_the_first() {
+    let known = classified(vec![refused("DUPLICATES_DETECTED"), refused("ALL_OR_NONE_OPERATION_ROLLED_BACK")], true);
+    let mut rows = classified(vec![refused("PROCESSING_HALTED"), refused("PROCESSING_HALTED")], true);
+    rows.iter_mut().zip(known).for_each(|(row, known)| row.keep_refusal(known));
+    assert_eq!(rows[0].errors[0].code, "DUPLICATES_DETECTED");
+    assert_eq!(rows[1].errors[0].code, "PROCESSING_HALTED");
+    let mut made = classified(vec![written()], true).remove(0);
+    made.keep_refusal(classified(vec![refused("DUPLICATES_DETECTED")], true).remove(0));
+    assert!(made.success && made.errors.is_empty());
+}
+
+#[test]
+fn an_earlier_request_may_have_adopted_a_record() {
+    let update = || decided(SaveOutcome { created: false, ..written() });
+    let corrected = |row: RowOutcome, is_older: bool, duplicates: Duplicates| {
+        let mut row = row;
+        row.correct_created(is_older, duplicates);
+        (row.created, row.adopted)
+    };
+    assert_eq!(corrected(update(), true, Duplicates::Adopt), (Some(false), None));
+    assert_eq!(corrected(update(), true, Duplicates::Block), (Some(false), Some(false)));
+    assert_eq!(corrected(update(), false, Duplicates::Adopt), (None, Some(false)));
+    let id = update().id;
+    assert_eq!(corrected(update().adopted_as(id.as_ref()), true, Duplicates::Adopt), (Some(false), Some(true)));
+    assert_eq!(update().adopted_as(None).adopted, Some(false));
+    let stored = serde_json::to_value(update()).unwrap();
+    assert_eq!(stored.get("adopted"), None);
+    assert_eq!(serde_json::from_value::<RowOutcome>(stored).unwrap(), update());
+    let unknown = RowOutcome { adopted: None, ..update() };
+    let stored = serde_json::to_value(&unknown).unwrap();
+    assert_eq!(
+        (stored.get("adopted"), serde_json::from_value::<RowOutcome>(stored.clone()).unwrap()),
+        (Some(&Value::Null), unknown)
+    );
+}
+
+#[test]
 fn a_stored_outcome_is_resumed_for_as_many_records() {
     let rows = classified(vec![written(), refused("UNABLE_TO_LOCK_ROW")], false);
     assert_eq!(resumed(Some(&stored(&rows)), 2), Some(rows.clone()));

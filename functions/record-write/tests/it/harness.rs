@@ -101,6 +101,12 @@ impl TestContext {
         self.post(&path, Some(key), json!({ "records": records })).await
     }
 
+    /// Requests a graph.
+    pub(crate) async fn graph(&self, acting: Option<&str>, key: &str, body: Value) -> (StatusCode, Value) {
+        let query = acting.map(|user| format!("?as={user}")).unwrap_or_default();
+        self.post(&format!("/v1/orgs/{}/records{query}", self.org), Some(key), body).await
+    }
+
     /// Posts a body.
     pub(crate) async fn post(&self, path: &str, key: Option<&str>, body: Value) -> (StatusCode, Value) {
         let mut request = Request::post(path).header("content-type", "application/json");

@@ -5,6 +5,8 @@
 mod acting;
 mod created_once;
 mod creates;
+mod duplicates;
+mod graphs;
 mod harness;
 mod order;
 mod origins;

@@ -1,7 +1,7 @@
 //! The client against faults of the org.
 
 use org_simulator::Effect;
-use salesforce::{Classify, Error, JsonObject, NewNote, NoteHtml, NoteUpdate, Retry, Soql};
+use salesforce::{Classify, Error, JsonObject, NewNote, NoteHtml, NoteUpdate, Retry, SaveOptions, Soql};
 use serde_json::json;
 
 use crate::org::{ACCOUNT, KEY, Org, REP, fields};
@@ -36,9 +36,9 @@ async fn an_upsert_with_a_lost_response_is_the_callers_to_repeat() {
     let org = Org::start().await;
     org.fault("composite/sobjects", 1, Effect::ResetAfter);
     let client = org.client(REP);
-    let error = client.upsert(&ACCOUNT, &KEY, &[account()], false).await.unwrap_err();
+    let error = client.upsert(&ACCOUNT, &KEY, &[account()], SaveOptions::default()).await.unwrap_err();
     assert!(matches!(error.retry(), Retry::Unknown(_)), "{error}");
-    let outcomes = client.upsert(&ACCOUNT, &KEY, &[account()], false).await.unwrap();
+    let outcomes = client.upsert(&ACCOUNT, &KEY, &[account()], SaveOptions::default()).await.unwrap();
     assert!(outcomes[0].success && !outcomes[0].created);
     assert_eq!(org.count("Account"), 1);
 }
@@ -78,7 +78,7 @@ async fn a_client_knows_that_a_write_was_not_answered() {
     let org = Org::start().await;
     let note = note(&org);
     let client = org.client(REP);
-    let upsert = async || client.upsert(&ACCOUNT, &KEY, &[account()], false).await;
+    let upsert = async || client.upsert(&ACCOUNT, &KEY, &[account()], SaveOptions::default()).await;
     org.fault("query", 1, Effect::ResetBefore);
     client.count(&Soql::count().from(&ACCOUNT)).await.unwrap();
     org.fault("composite", 1, Effect::UnableToLockRow);
@@ -88,7 +88,7 @@ async fn a_client_knows_that_a_write_was_not_answered() {
     for effect in [Effect::ResetAfter, Effect::MalformedJson, Effect::Unavailable] {
         let client = org.client(REP);
         org.fault("composite", 1, effect.clone());
-        client.upsert(&ACCOUNT, &KEY, &[account()], false).await.unwrap_err();
+        client.upsert(&ACCOUNT, &KEY, &[account()], SaveOptions::default()).await.unwrap_err();
         assert!(client.has_lost_write(), "{effect:?}");
     }
 

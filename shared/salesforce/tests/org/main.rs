@@ -5,6 +5,7 @@
 mod bulk;
 mod faults;
 mod grants;
+mod graphs;
 mod notes;
 mod org;
 mod partner;

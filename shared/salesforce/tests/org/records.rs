@@ -2,11 +2,14 @@
 
 use salesforce::search::{SearchText, SearchedFields};
 use salesforce::{
-    FieldName, LayoutComponent, LayoutItem, LayoutSection, MASTER_RECORD_TYPE, ObjectName, RecordId, Soql, Sosl, soql,
+    FieldName, LayoutComponent, LayoutItem, LayoutSection, MASTER_RECORD_TYPE, ObjectName, RecordId, SaveOptions, Soql,
+    Sosl, soql,
 };
 use serde_json::json;
 
 use crate::org::{ACCOUNT, ADMIN, ID, KEY, NAME, OPPORTUNITY, Org, REP, fields};
+
+const ALL_OR_NONE: SaveOptions = SaveOptions { all_or_none: true, allow_duplicates: false };
 
 fn accounts(numbers: std::ops::Range<u32>) -> Vec<salesforce::JsonObject> {
     let account =
@@ -45,8 +48,8 @@ async fn an_unknown_field_is_rejected() {
 async fn an_upsert_creates_once_and_updates_afterwards() {
     let org = Org::start().await;
     let client = org.client(REP);
-    let first = client.upsert(&ACCOUNT, &KEY, &accounts(0..3), false).await.unwrap();
-    let again = client.upsert(&ACCOUNT, &KEY, &accounts(0..3), false).await.unwrap();
+    let first = client.upsert(&ACCOUNT, &KEY, &accounts(0..3), SaveOptions::default()).await.unwrap();
+    let again = client.upsert(&ACCOUNT, &KEY, &accounts(0..3), SaveOptions::default()).await.unwrap();
     assert!(first.iter().all(|outcome| outcome.success && outcome.created));
     assert!(again.iter().all(|outcome| outcome.success && !outcome.created));
     let ids = |outcomes: &[salesforce::SaveOutcome]| outcomes.iter().map(|outcome| outcome.id).collect::<Vec<_>>();
@@ -60,12 +63,12 @@ async fn a_rejected_record_is_an_outcome() {
     let client = org.client(REP);
     let without_name = fields(json!({"Ferry_External_Id__c": "A-9"}));
     let records = [accounts(0..1), vec![without_name]].concat();
-    let outcomes = client.upsert(&ACCOUNT, &KEY, &records, false).await.unwrap();
+    let outcomes = client.upsert(&ACCOUNT, &KEY, &records, SaveOptions::default()).await.unwrap();
     assert!(outcomes[0].success && outcomes[0].errors.is_empty());
     assert!(!outcomes[1].success && outcomes[1].id.is_none());
     assert_eq!(outcomes[1].errors[0].code, "REQUIRED_FIELD_MISSING");
     let outcomes =
-        client.upsert(&ACCOUNT, &KEY, &[accounts(5..6), records[1..].to_vec()].concat(), true).await.unwrap();
+        client.upsert(&ACCOUNT, &KEY, &[accounts(5..6), records[1..].to_vec()].concat(), ALL_OR_NONE).await.unwrap();
     assert!(outcomes.iter().all(|outcome| !outcome.success));
     assert_eq!(org.count("Account"), 1);
 }
@@ -74,12 +77,12 @@ async fn a_rejected_record_is_an_outcome() {
 async fn a_parent_can_be_given_by_external_id() {
     let org = Org::start().await;
     let client = org.client(REP);
-    client.upsert(&ACCOUNT, &KEY, &accounts(1..2), false).await.unwrap();
+    client.upsert(&ACCOUNT, &KEY, &accounts(1..2), SaveOptions::default()).await.unwrap();
     let opportunity = fields(json!({
         "Ferry_External_Id__c": "O-1", "Name": "Renewal", "StageName": "Prospecting", "CloseDate": "2026-12-31",
         "Account": {"Ferry_External_Id__c": "A-1"},
     }));
-    let outcomes = client.upsert(&OPPORTUNITY, &KEY, &[opportunity], false).await.unwrap();
+    let outcomes = client.upsert(&OPPORTUNITY, &KEY, &[opportunity], SaveOptions::default()).await.unwrap();
     let account = FieldName::from_static("AccountId");
     let rows = client.retrieve(&OPPORTUNITY, &[outcomes[0].id.unwrap()], &[account]).await.unwrap();
     assert!(rows[0].as_ref().unwrap().text("AccountId").unwrap().starts_with("001"));
@@ -89,7 +92,7 @@ async fn a_parent_can_be_given_by_external_id() {
 async fn records_are_retrieved_in_the_order_of_their_ids() {
     let org = Org::start().await;
     let client = org.client(REP);
-    let outcomes = client.upsert(&ACCOUNT, &KEY, &accounts(0..2), false).await.unwrap();
+    let outcomes = client.upsert(&ACCOUNT, &KEY, &accounts(0..2), SaveOptions::default()).await.unwrap();
     let [one, two] = [outcomes[0].id.unwrap(), outcomes[1].id.unwrap()];
     let missing: RecordId = format!("{}999999", &one.short()[..9]).parse().unwrap();
     let rows = client.retrieve(&ACCOUNT, &[two, missing, one], &[ID, NAME]).await.unwrap();
@@ -105,7 +108,7 @@ async fn all_pages_of_a_query_are_read() {
     let org = Org::start().await;
     let client = org.client(ADMIN);
     for start in (0..2_200).step_by(200) {
-        client.upsert(&ACCOUNT, &KEY, &accounts(start..start + 200), true).await.unwrap();
+        client.upsert(&ACCOUNT, &KEY, &accounts(start..start + 200), ALL_OR_NONE).await.unwrap();
     }
     let mut page = client.query(&Soql::select(&[ID, KEY]).from(&ACCOUNT).order_by(&ID)).await.unwrap();
     assert_eq!((page.total_size, page.records.len()), (2_200, 2_000));
@@ -138,7 +141,7 @@ async fn quotes_in_a_value_are_escaped() {
 async fn query_all_finds_deleted_records() {
     let org = Org::start().await;
     let client = org.client(ADMIN);
-    let outcomes = client.upsert(&ACCOUNT, &KEY, &accounts(0..2), false).await.unwrap();
+    let outcomes = client.upsert(&ACCOUNT, &KEY, &accounts(0..2), SaveOptions::default()).await.unwrap();
     org.delete(&ACCOUNT, &outcomes[1].id.unwrap());
 
     let select = || Soql::select(&[ID, "IsDeleted".parse().unwrap()]).from(&ACCOUNT);

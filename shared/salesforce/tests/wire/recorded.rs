@@ -1,6 +1,6 @@
 //! Recorded responses, parsed by the calls that receive them.
 
-use salesforce::{Error, FieldName, JsonObject, MASTER_RECORD_TYPE, ObjectName, RecordId, Soql};
+use salesforce::{Error, FieldName, JsonObject, MASTER_RECORD_TYPE, ObjectName, RecordId, SaveOptions, Soql};
 use serde_json::{Value, json};
 
 use crate::replay::{Replay, recorded};
@@ -96,7 +96,11 @@ async fn recorded_upsert_outcomes_are_parsed() {
         let json = json!({"Ferry_External_Id__c": format!("C-{number}")});
         serde_json::from_value::<JsonObject>(json).unwrap()
     };
-    let outcomes = server.client().upsert(&ACCOUNT, &key, &[record(1), record(2)], true).await.unwrap();
+    let outcomes = server
+        .client()
+        .upsert(&ACCOUNT, &key, &[record(1), record(2)], SaveOptions { all_or_none: true, ..SaveOptions::default() })
+        .await
+        .unwrap();
     assert_eq!(server.requests()[0].header("sforce-auto-assign"), Some("FALSE"));
     assert_eq!(outcomes[0].errors[0].code, "REQUIRED_FIELD_MISSING");
     assert_eq!(outcomes[0].errors[0].fields, ["LastName"]);

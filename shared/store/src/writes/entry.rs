@@ -15,6 +15,8 @@ use crate::owner_policy::WriteRoute;
 pub enum WriteKind {
     /// Records, by external id.
     Records,
+    /// Records of several objects, all or none.
+    RecordGraph,
     /// The deletion of a record.
     Delete,
     /// The restoration of a record from the recycle bin.

@@ -61,6 +61,31 @@ pub(super) const CHECKS: &[Check] = &[
         },
     },
     Check {
+        name: "a node of a graph names the records that a duplicate rule found",
+        source: DUPLICATES,
+        relied_on: "the platform shows which records are alike, and the only one is adopted",
+        run: |org| {
+            let (first, _) = duplicate(org, "in a graph")?;
+            let node = json!({
+                "method": "POST", "url": "/services/data/v66.0/sobjects/Lead", "referenceId": "lead",
+                "body": fields(org, "in a graph"),
+                "httpHeaders": {"Sforce-Duplicate-Rule-Header": "allowSave=false", "Sforce-Auto-Assign": "FALSE"},
+            });
+            let graph = json!({"graphs": [{"graphId": "g", "compositeRequest": [node]}]});
+            let done = strict(org.post("composite/graph", graph)).send()?.has_status(200)?;
+            let part = "/graphs/0/graphResponse/compositeResponse/0/body";
+            if let Some(id) = done.at(&format!("{part}/id")).as_str() {
+                org.own("Lead", id);
+            }
+            let error = done.at(&format!("{part}/0")).clone();
+            holds(
+                error["errorCode"] == "DUPLICATES_DETECTED" && error["duplicateResult"].to_string().contains(&first),
+                "DUPLICATES_DETECTED with the id of the first record",
+                error.to_string(),
+            )
+        },
+    },
+    Check {
         name: "a locked record is UNABLE_TO_LOCK_ROW",
         source: "recording rest/errors/observed-in-the-field.jsonl",
         relied_on: "a write that met a lock is repeated",

@@ -142,6 +142,9 @@ fn body(method: &str, path: &str) -> Value {
         }
         ("POST", "/v1/orgs/{org}/records/{object}/{id}/merge") => json!({ "merged_ids": ["001000000000001AAA"] }),
         ("POST", "/v1/orgs/{org}/leads/{id}/convert") => json!({ "opportunity": null }),
+        ("POST", "/v1/orgs/{org}/records") => {
+            json!({ "records": [{ "object": "Account", "client_key": "a", "fields": { "Name": "Acme" } }] })
+        }
         ("POST", "/v1/orgs/{org}/matches") => json!({ "email": "ingrid@fjordglass.example" }),
         ("POST", "/v1/orgs/{org}/erasures") => json!({ "record_id": "003000000000001AAA" }),
         ("POST", "/v1/orgs/{org}/notes") => json!({ "title": "Call", "text": "Hi", "links": ["001000000000001AAA"] }),

@@ -216,6 +216,60 @@ async fn graphs_fail_one_by_one() {
 }
 
 #[tokio::test]
+async fn a_graph_upserts_and_refers_to_what_it_upserted() {
+    let context = TestContext::new().await;
+    let graph = |last_name: &Value| {
+        let parts = json!([
+            part("PATCH", "sobjects/Account/Ferry_External_Id__c/A%2F1%2Ejson", "acme", &json!({"Name": "Graph"})),
+            part("POST", "sobjects/Contact", "person", &json!({"LastName": last_name, "AccountId": "@{acme.id}"})),
+            part("POST", "sobjects/Contact", "second", &json!({"LastName": "y"})),
+        ]);
+        json!({"graphs": [{"graphId": "1", "compositeRequest": parts}]})
+    };
+
+    let first = context.post("composite/graph", graph(&json!("x"))).await;
+    let again = context.post("composite/graph", graph(&json!("x"))).await;
+    let refused = context.post("composite/graph", graph(&Value::Null)).await;
+
+    let statuses = |body: &Value| -> Vec<Value> {
+        let parts = body["graphs"][0]["graphResponse"]["compositeResponse"].as_array().unwrap();
+        parts.iter().map(|part| part["httpStatusCode"].clone()).collect()
+    };
+    assert_eq!(statuses(&first.body), [201, 201, 201], "{}", first.body);
+    assert_eq!(statuses(&again.body), [200, 201, 201]);
+    let query = "SELECT Account.Ferry_External_Id__c FROM Contact WHERE LastName = 'x'";
+    assert_eq!(context.query(query).await.body["records"][0]["Account"]["Ferry_External_Id__c"], "A/1.json");
+    let parts = &refused.body["graphs"][0]["graphResponse"]["compositeResponse"];
+    let codes: Vec<&Value> = (0..3).map(|part| &parts[part]["body"][0]["errorCode"]).collect();
+    assert_eq!(codes, ["PROCESSING_HALTED", "REQUIRED_FIELD_MISSING", "PROCESSING_HALTED"]);
+}
+
+#[tokio::test]
+async fn a_graph_over_a_limit_is_refused_as_a_whole() {
+    let context = TestContext::new().await;
+    let before = context.org.record_counts();
+    let graph = |parts: Vec<Value>| json!({"graphs": [{"graphId": "1", "compositeRequest": parts}]});
+    let account = |n: usize, body: &Value| part("POST", "sobjects/Account", &format!("n{n}"), body);
+    let chain = |length: usize| -> Vec<Value> {
+        let body = |n: usize| match n {
+            0 => json!({"Name": "x"}),
+            n => json!({"Name": "x", "ParentId": format!("@{{n{}.id}}", n - 1)}),
+        };
+        (0..length).map(|n| account(n, &body(n))).collect()
+    };
+    let kinds = |count: usize| -> Vec<Value> {
+        (0..count).map(|n| part("POST", &format!("sobjects/Object{n}__c"), &format!("n{n}"), &json!({}))).collect()
+    };
+    let many = (0..501).map(|n| account(n, &json!({"Name": "x"}))).collect();
+    for parts in [chain(16), kinds(16), many] {
+        assert_eq!(context.post("composite/graph", graph(parts)).await.code(), "INVALID_INPUT");
+    }
+    assert_eq!(context.org.record_counts(), before);
+    assert_eq!(context.post("composite/graph", graph(kinds(15))).await.status, 200, "their objects do not exist");
+    assert_eq!(context.post("composite/graph", graph(chain(15))).await.body["graphs"][0]["isSuccessful"], true);
+}
+
+#[tokio::test]
 async fn a_part_has_the_headers_of_a_conditional_request() {
     let context = TestContext::new().await;
     let account = format!("sobjects/Account/{}", context.id_of("Account", "Fjordglass Optics").await);

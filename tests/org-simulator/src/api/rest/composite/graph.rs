@@ -96,11 +96,11 @@ fn graphs(call: &Call) -> Result<Vec<Graph>, ApiError> {
     Ok(graphs)
 }
 
-/// Returns the method and the path without the id, by which nodes are counted as different.
-fn kind(part: &Part) -> (String, String) {
+/// Returns the API version and the object, by which nodes are counted as different (REST API guide, composite graph limits).
+fn kind(part: &Part) -> String {
     let path = part.text("url").split('?').next().unwrap_or_default().to_ascii_lowercase();
     let head: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).take(5).collect();
-    (part.text("method").to_ascii_uppercase(), head.join("/"))
+    head.join("/")
 }
 
 /// Returns the length of the longest chain of references.
@@ -123,6 +123,18 @@ mod tests {
     fn part(reference: &str, needs: &str) -> Part {
         let body = [("body".to_owned(), json!({"X": format!("@{{{needs}.id}}")}))];
         Part { reference: reference.to_owned(), request: Map::from_iter(body) }
+    }
+
+    #[test]
+    fn nodes_differ_by_version_and_object() {
+        let kind = |url: &str, method: &str| {
+            let request = [("url".to_owned(), json!(url)), ("method".to_owned(), json!(method))];
+            super::kind(&Part { reference: "a".to_owned(), request: Map::from_iter(request) })
+        };
+        let account = kind("/services/data/v66.0/sobjects/Account", "POST");
+        assert_eq!(kind("/services/data/v66.0/sobjects/account/Key__c/A-1?x=1", "PATCH"), account);
+        assert_ne!(kind("/services/data/v52.0/sobjects/Account", "POST"), account);
+        assert_ne!(kind("/services/data/v66.0/sobjects/Contact", "POST"), account);
     }
 
     #[test]
