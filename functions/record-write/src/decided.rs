@@ -67,10 +67,10 @@ pub(crate) async fn decide<R: Request + Sync>(
         let errors = match request.send().await {
             Ok(Ok(done)) => return Ok(Decided::Done(done)),
             Ok(Err(errors)) => errors,
-            Err(lost) if matches!(lost.retry(), Retry::Unknown(_)) => {
+            Err(error) if may_have_effect(&error) => {
                 return match request.look().await {
                     Ok(Some(done)) => Ok(Decided::Before(done)),
-                    Ok(None) | Err(_) => Err(lost.into()),
+                    Ok(None) | Err(_) => Err(error.into()),
                 };
             }
             Err(error) => return Err(error.into()),
@@ -94,6 +94,16 @@ pub(crate) async fn decide<R: Request + Sync>(
                 };
             }
         }
+    }
+}
+
+/// Returns whether the request may have been carried out. A fault of the SOAP API has the status 500 also where Salesforce failed
+/// after it had saved the records, and then a code that says nothing.
+fn may_have_effect(error: &salesforce::Error) -> bool {
+    match error.retry() {
+        Retry::Unknown(_) => true,
+        Retry::Never | Retry::NeedsHuman => matches!(error, salesforce::Error::Rejected { .. }),
+        Retry::After(_) => false,
     }
 }
 

@@ -66,7 +66,7 @@ impl TestContext {
 
     /// Requests the operation with new records, under a fault of one request. Returns whether the fault was applied.
     async fn attempt(&mut self, operation: Operation, position: u32, effect: &Effect) -> bool {
-        let name = format!("{operation:?} {position} {effect:?}");
+        let name = format!("{operation:?} {position} {effect:?}").replace(' ', "_");
         let objects = ["Account", "Contact", "Opportunity"];
         let [one, two] = ["One", "Two"].map(|suffix| self.account(&format!("{name} {suffix}")));
         let lead = self.lead("Vogt");

@@ -29,10 +29,10 @@ impl TestContext {
         let fields = json!({ "LastName": "Vogt", "Company": "Vogt AG", "OwnerId": self.rep.id });
         let lead = self.create(&self.admin, "Lead", &fields);
         vec![
-            self.delete_account(&format!("{run} d"), &deleted).await,
-            self.undelete_account(&format!("{run} u"), &restored).await,
-            self.merge_accounts(&format!("{run} m"), &stays, json!({ "merged_ids": [merged] })).await,
-            self.convert(&format!("{run} c"), &lead, json!({})).await,
+            self.delete_account(&format!("{run}-d"), &deleted).await,
+            self.undelete_account(&format!("{run}-u"), &restored).await,
+            self.merge_accounts(&format!("{run}-m"), &stays, json!({ "merged_ids": [merged] })).await,
+            self.convert(&format!("{run}-c"), &lead, json!({})).await,
         ]
     }
 }

@@ -66,7 +66,8 @@ async fn merged_records_are_deleted_and_redirected() {
     let done = client.merge(&Merge { object: ACCOUNT, master_id: stays, fields, merged_ids: vec![merged] }).await;
 
     let done = done.unwrap().unwrap();
-    assert_eq!((done.merged_ids, done.updated_related_ids), (vec![merged], vec![contact]));
+    assert_eq!(done.merged_ids, [merged]);
+    assert!(done.updated_related_ids.contains(&contact), "{:?}", done.updated_related_ids);
     assert_eq!(org.0.record("Account", stays.as_str()).unwrap()["Phone"], "1");
 }
 
@@ -79,7 +80,7 @@ async fn deleted_records_are_restored_each_by_itself() {
     let deleted = client.delete(&[live, gone]).await.unwrap();
     assert_eq!((deleted[0].success, deleted[1].errors[0].code.as_str()), (true, "ENTITY_IS_DELETED"));
 
-    let restored = client.undelete(&[gone, "001000000000001AAA".parse().unwrap()]).await.unwrap();
+    let restored = client.undelete(&[gone, "001000000000001".parse().unwrap()]).await.unwrap();
     assert_eq!((restored[0].id, restored[0].success), (Some(gone), true));
     assert_eq!((restored[1].success, restored[1].errors.len()), (false, 1));
 }
@@ -90,7 +91,7 @@ async fn a_fault_is_an_error_of_the_same_kind_as_in_rest() {
     let client = org.client(REP);
     let call = async |code: &str| {
         fault(&org, Effect::Error { status: 500, code: code.to_owned(), message: "text".to_owned() });
-        client.convert_lead(&conversion("00Q000000000001AAA".parse().unwrap())).await.unwrap_err()
+        client.convert_lead(&conversion("00Q000000000001".parse().unwrap())).await.unwrap_err()
     };
     assert!(matches!(call("INVALID_SESSION_ID").await, Error::SessionRefused { .. }));
     assert!(matches!(call("REQUEST_LIMIT_EXCEEDED").await, Error::DailyLimit { .. }));
