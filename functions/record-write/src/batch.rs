@@ -58,9 +58,7 @@ impl Batch {
         for (index, record) in body.records.into_iter().enumerate() {
             match record {
                 Value::Object(fields) => records.push(fields),
-                _ => {
-                    defects.push(Defect { record: Some(index), field: None, detail: "a record must be a JSON object" })
-                }
+                _ => defects.push(Defect::record(index, "a record must be a JSON object")),
             }
         }
         if defects.is_empty() {
@@ -206,7 +204,7 @@ fn is_reference(parent: &Map<String, Value>) -> bool {
 }
 
 fn on_field(record: Option<usize>, field: &str, detail: &'static str) -> Defect {
-    Defect { record, field: Some(field.to_owned()), detail }
+    Defect { record, ..Defect::field(field, detail) }
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! Configuration and dependencies.
 
-use runtime::{Aws, Cache, DEFAULT_MIRRORED_OBJECTS, Env, EnvError};
-use salesforce::{Clock, ObjectName, OrgId};
+use runtime::{Aws, DEFAULT_MIRRORED_OBJECTS, Env, EnvError};
+use salesforce::ObjectName;
 use store::{ChangeHint, Origins, Queue};
 
-use crate::WritableObjects;
-use crate::target::Target;
+use crate::{Metadata, WritableObjects};
 
 /// The function's configuration, from environment variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,20 +51,8 @@ pub struct Deps {
     pub mirrored_objects: Vec<ObjectName>,
     /// The objects whose records the platform may write.
     pub writable_objects: WritableObjects,
-    /// The described objects.
-    pub targets: Targets,
-}
-
-/// The objects as the teams' connections see them, for a time.
-#[derive(Clone, Debug)]
-pub struct Targets(pub(crate) Cache<(OrgId, ObjectName), Target>);
-
-impl Targets {
-    /// Creates it without any object.
-    #[must_use]
-    pub fn new(clock: Clock) -> Self {
-        Self(Cache::new(clock))
-    }
+    /// The objects as the connections' users see them, for a time.
+    pub metadata: Metadata,
 }
 
 impl AsRef<writes::Deps> for Deps {
@@ -86,7 +73,7 @@ impl Deps {
             hints: Queue::new(aws.sqs(), config.record_upsert_queue_url, aws.clock()),
             mirrored_objects: config.mirrored_objects,
             writable_objects: config.writable_objects,
-            targets: Targets::new(aws.clock()),
+            metadata: Metadata::new(aws.clock()),
         })
     }
 }

@@ -4,8 +4,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use runtime::http::{Author, Idempotency, JsonBody, NoQuery, PathOf};
-use runtime::problem::refuse;
+use runtime::http::{Author, JsonBody, NoQuery, PathOf, WriteMode, WriteQuery};
+use runtime::problem::{refuse, respond};
 use runtime::{Caller, TenantOrg};
 use salesforce::{ObjectName, OrgId};
 use serde_json::Value;
@@ -26,17 +26,26 @@ pub fn router(deps: Deps) -> Router {
 async fn upsert(
     State(deps): State<Deps>,
     (TenantOrg(org), PathOf((_, object))): (TenantOrg, PathOf<(OrgId, ObjectName)>),
-    author: Author,
-    Idempotency(key): Idempotency,
+    WriteQuery { author, mode }: WriteQuery,
     JsonBody(body): JsonBody<Value>,
 ) -> Response {
-    let outcome = async {
-        let batch = Batch::parse(body).map_err(Error::Invalid)?;
-        let Author { user: platform_user, is_caller: only_as_user } = author;
-        let operation = RecordWrite::Upsert(Upsert { object, batch });
-        writes::accept(&deps, &org, key, WriteRequest { platform_user, only_as_user, operation }).await
+    let Author { user: platform_user, is_caller: only_as_user } = author;
+    let batch = match Batch::parse(body).map_err(Error::Invalid) {
+        Ok(batch) => batch,
+        Err(error) => return refuse(&error).into_response(),
     };
-    outcome.await.map_or_else(|error| refuse(&error).into_response(), writes::response)
+    let upsert = Upsert { object, batch };
+    match mode {
+        WriteMode::DryRun => {
+            let request = WriteRequest { platform_user, only_as_user, operation: upsert };
+            respond(writes::dry_run(&deps, &org, &request).await)
+        }
+        WriteMode::Write(key) => {
+            let request = WriteRequest { platform_user, only_as_user, operation: RecordWrite::Upsert(upsert) };
+            let written = writes::accept(&deps, &org, key, request).await;
+            written.map_or_else(|error| refuse(&error).into_response(), writes::response)
+        }
+    }
 }
 
 async fn show(

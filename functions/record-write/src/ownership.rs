@@ -9,6 +9,7 @@ use salesforce::{ExternalIdType, FieldName, ObjectName, Record, RecordId, Soql};
 use serde_json::{Map, Value};
 
 use crate::batch::{Batch, find_field};
+use crate::check::Action;
 
 /// The maximum number of bytes of values in one query, so that the encoded query fits into a URL (16,384 bytes).
 const MAX_QUERY_BYTES: usize = 3_000;
@@ -49,6 +50,20 @@ impl Existing {
     }
 }
 
+impl Existing {
+    /// Returns what the upsert does with a record of the request. It is known only of one whose owner the request does not name,
+    /// since only those are looked for.
+    pub(crate) fn action(&self, key: &FieldName, key_type: &ExternalIdType, record: &Map<String, Value>) -> Action {
+        let is_found = |value: &Value| self.values.iter().any(|known| key_type.is_same(value, known));
+        match find_field(record, key.as_str()) {
+            _ if names_owner(record) => Action::Upsert,
+            _ if !self.may_contain(key, key_type, record) => Action::Create,
+            Some(value) if !self.unclear && is_found(value) => Action::Update,
+            _ => Action::Upsert,
+        }
+    }
+}
+
 /// Returns the queries that find those existing records whose owner the request does not name.
 pub(crate) fn queries(object: &ObjectName, key_type: &ExternalIdType, batch: &Batch) -> Vec<Soql> {
     let key = &batch.external_id_field;
@@ -76,7 +91,8 @@ pub(crate) fn with_owner(
     records
 }
 
-fn names_owner(record: &Map<String, Value>) -> bool {
+/// Returns whether the request itself names the owner of the record.
+pub(crate) fn names_owner(record: &Map<String, Value>) -> bool {
     find_field(record, "OwnerId").is_some() || find_field(record, "Owner").is_some()
 }
 
@@ -84,7 +100,8 @@ fn query(object: &ObjectName, key: &FieldName, condition: Condition) -> Soql {
     Soql::select(std::slice::from_ref(key)).from(object).where_(condition)
 }
 
-fn chunks(values: Vec<Literal>) -> Vec<Vec<Literal>> {
+/// Divides the values so that each query fits into a URL.
+pub(crate) fn chunks(values: Vec<Literal>) -> Vec<Vec<Literal>> {
     let mut chunks: Vec<Vec<Literal>> = Vec::new();
     let mut bytes_left = 0;
     for value in values {

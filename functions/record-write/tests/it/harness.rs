@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use axum::body::Body;
 use http::{Request, StatusCode};
-use record_write::{Deps, Targets, handle, router};
+use record_write::{Deps, Metadata, handle, router};
 use salesforce::ObjectName;
 use serde_json::{Map, Value, json};
 use store::owner_policy::OwnerPolicy;
@@ -50,10 +50,10 @@ impl TestContext {
         let ledger = context.writes(QUEUE, owner_policy);
         let origins = Origins::new(context.dynamodb(), context.table("origins"));
         let writable_objects = "Account,Contact,Lead,Opportunity,Invoice__c".parse().unwrap();
-        let targets = Targets::new(context.clock.clone());
+        let metadata = Metadata::new(context.clock.clone());
         let hints = Queue::new(context.sqs(), context.queue_url("RecordUpsertQueue"), context.clock.clone());
         let mirrored_objects = ["Account", "Contact", "Lead", "Opportunity"].map(ObjectName::from_static).to_vec();
-        Self { context, deps: Deps { ledger, origins, hints, mirrored_objects, writable_objects, targets } }
+        Self { context, deps: Deps { ledger, origins, hints, mirrored_objects, writable_objects, metadata } }
     }
 
     /// Requests an upsert by the package's external id.

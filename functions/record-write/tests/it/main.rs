@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod acting;
+mod checks;
+mod dry_run;
 mod harness;
 mod order;
 mod origins;
