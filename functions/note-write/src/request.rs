@@ -155,12 +155,10 @@ fn validate_links(links: &[String], defects: &mut Vec<Defect>) -> Vec<RecordId> 
     for (index, link) in links.iter().enumerate() {
         let name = || format!("links[{index}]");
         match link.parse() {
-            Err(_) => defects.push(Defect { record: None, field: Some(name()), detail: "must be a record id" }),
-            Ok(id) if ids.contains(&id) => defects.push(Defect {
-                record: None,
-                field: Some(name()),
-                detail: "the record is linked more than once",
-            }),
+            Err(_) => defects.push(Defect::field(name(), "must be a record id")),
+            Ok(id) if ids.contains(&id) => {
+                defects.push(Defect::field(name(), "the record is linked more than once"));
+            }
             Ok(id) => ids.push(id),
         }
     }

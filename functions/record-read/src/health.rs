@@ -4,11 +4,12 @@
 //! `infra/openapi.yaml`, with which every response of a test is compared.
 
 use jiff::Timestamp;
+use runtime::BudgetView;
 use salesforce::OrgId;
 use store::{Cursor, CursorName, Org, Pipeline, PlatformUser};
 
 use crate::changes::ChangesView;
-use crate::views::{BudgetView, CopyView, HealthView, LicenseView, PipelinesHealth, SyncView};
+use crate::views::{CopyView, HealthView, LicenseView, PipelinesHealth, SyncView};
 use crate::{Deps, Error, connections};
 
 /// Builds the health view from four reads of Ferry's own tables and the app registrations, without a call to Salesforce. Of the

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Serializer;
 
 pub(crate) use connection::ConnectionView;
-pub(crate) use health::{BudgetView, HealthView, PipelinesHealth, SyncView};
+pub(crate) use health::{HealthView, PipelinesHealth, SyncView};
 pub(crate) use org::{CopyView, LicenseView, OrgView};
 pub(crate) use record::{Freshness, OwnerView, RecordView, Source};
 

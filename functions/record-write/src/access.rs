@@ -54,14 +54,14 @@ pub(crate) async fn require(
     let key = (write.org_id, &route.write_route.connection_id);
     let objects: Vec<ObjectName> = rights.iter().map(|(object, _)| object).chain(also).cloned().collect();
     let now = deps.ledger.clock.now();
-    let (known, unknown) = deps.schemas.get(key, &objects, now);
+    let (known, unknown) = deps.metadata.schemas.get(key, &objects, now);
     if unknown.is_empty() {
         if check(&known, rights).is_ok() {
             return Ok(known);
         }
-        deps.schemas.forget(key, &objects);
+        deps.metadata.schemas.forget(key, &objects);
     }
-    let (schema, failed) = deps.schemas.load(client, key, &objects, now).await?;
+    let (schema, failed) = deps.metadata.schemas.load(client, key, &objects, now).await?;
     let is_needed = |object: &ObjectName| rights.iter().any(|(needed, _)| needed == object);
     match failed.into_iter().find(|(object, _)| is_needed(object)) {
         Some((_, error)) => Err(error.into()),

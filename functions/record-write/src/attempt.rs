@@ -88,13 +88,18 @@ impl Attempt<'_> {
                         }
                         // What is decided is kept.
                         (None, Some(rows)) => return Ok(partial(rows, error.retry())),
-                        (None, None) => return Err(self.upsert.explain(self.client, error).await),
+                        (None, None) => return Err(self.explain(error).await),
                     }
                 }
             };
             tracing::info!(org.id = %self.write.org_id, sends = count, "sending records again");
             tokio::time::sleep(pause).await;
         }
+    }
+
+    async fn explain(&self, error: salesforce::Error) -> Error {
+        let mut reader = self.upsert.reader(self.deps, self.client, self.route, self.write.org_id);
+        self.upsert.explain(&mut reader, self.client, error).await
     }
 
     /// Sends the records at these positions, and stores which of them changed. `from` is the time before the first request

@@ -77,9 +77,7 @@ impl Batch {
         for (index, record) in body.records.into_iter().enumerate() {
             match record {
                 Value::Object(fields) => records.push(fields),
-                _ => {
-                    defects.push(Defect { record: Some(index), field: None, detail: "a record must be a JSON object" })
-                }
+                _ => defects.push(Defect::record(index, "a record must be a JSON object")),
             }
         }
         if defects.is_empty() {
@@ -241,7 +239,7 @@ pub(crate) fn is_id(key: &FieldName) -> bool {
 }
 
 pub(crate) fn on_field(record: Option<usize>, field: &str, detail: &'static str) -> Defect {
-    Defect { record, field: Some(field.to_owned()), detail }
+    Defect { record, ..Defect::field(field, detail) }
 }
 
 #[cfg(test)]

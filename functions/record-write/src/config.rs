@@ -1,11 +1,10 @@
 //! Configuration and dependencies.
 
-use runtime::{Aws, Cache, DEFAULT_MIRRORED_OBJECTS, Env, EnvError, Schemas};
-use salesforce::{Clock, ObjectName, OrgId};
+use runtime::{Aws, DEFAULT_MIRRORED_OBJECTS, Env, EnvError};
+use salesforce::ObjectName;
 use store::{ChangeHint, ClientKeys, Origins, Queue};
 
-use crate::WritableObjects;
-use crate::target::Target;
+use crate::{Metadata, WritableObjects};
 
 /// The function's configuration, from environment variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,24 +51,10 @@ pub struct Deps {
     pub mirrored_objects: Vec<ObjectName>,
     /// The objects whose records the platform may write.
     pub writable_objects: WritableObjects,
-    /// The described objects.
-    pub targets: Targets,
-    /// The objects as the users of the connections see them.
-    pub schemas: Schemas,
     /// The client keys of records without an external id.
     pub client_keys: ClientKeys,
-}
-
-/// The objects as the teams' connections see them, for a time.
-#[derive(Clone, Debug)]
-pub struct Targets(pub(crate) Cache<(OrgId, ObjectName), Target>);
-
-impl Targets {
-    /// Creates it without any object.
-    #[must_use]
-    pub fn new(clock: Clock) -> Self {
-        Self(Cache::new(clock))
-    }
+    /// The objects as the connections' users see them, for a time.
+    pub metadata: Metadata,
 }
 
 impl AsRef<writes::Deps> for Deps {
@@ -92,9 +77,8 @@ impl Deps {
             hints: Queue::new(aws.sqs(), config.record_upsert_queue_url, aws.clock()),
             mirrored_objects: config.mirrored_objects,
             writable_objects: config.writable_objects,
-            targets: Targets::new(aws.clock()),
-            schemas: Schemas::default(),
             client_keys,
+            metadata: Metadata::new(aws.clock()),
         })
     }
 }

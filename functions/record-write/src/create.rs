@@ -18,6 +18,8 @@ use writes::{Attempted, Error, Hidden, WriteOperation};
 
 pub use request::{NewRecord, NewRecords};
 
+use crate::check::{Action, Row};
+use crate::metadata::MetadataReader;
 use crate::{Deps, ownership};
 use attempt::Attempt;
 
@@ -59,6 +61,12 @@ impl WriteOperation for Create {
     }
 
     async fn execute(&self, deps: &Deps, client: &Client, route: &Route, write: &Write) -> Result<Attempted, Error> {
+        // What an earlier request may have created is looked for, whatever the user may do by now.
+        if !write.may_be_sent() {
+            let connection = (write.org_id, &route.write_route.connection_id);
+            let fields: Vec<JsonObject> = self.new.records.iter().map(|record| record.fields.clone()).collect();
+            MetadataReader::new(&deps.metadata, client, connection).check(&self.rows(&fields)).await?;
+        }
         let records = self.owned_records(deps, client, route, write).await?;
         Attempt::new(self, deps, (client, route), write, records).run().await
     }
@@ -72,6 +80,11 @@ impl Create {
     fn client_keys(&self) -> Vec<ClientKey> {
         let key = |record: &NewRecord| ClientKey::new(self.bound_at, &self.object, &record.client_key);
         self.new.records.iter().map(key).collect()
+    }
+
+    /// Returns the rows of a check of these records.
+    fn rows<'a>(&'a self, records: &'a [JsonObject]) -> Vec<Row<'a>> {
+        records.iter().map(|fields| Row { object: &self.object, fields, action: Action::Create, key: None }).collect()
     }
 
     /// Returns the records to send, with the owner that the route names, if it names one. That costs a describe, unless it is
@@ -88,7 +101,7 @@ impl Create {
         let objects = std::slice::from_ref(&self.object);
         let connection = (write.org_id, &route.write_route.connection_id);
         let now = deps.ledger.clock.now();
-        let (schema, failed) = deps.schemas.load(client, connection, objects, now).await?;
+        let (schema, failed) = deps.metadata.schemas.load(client, connection, objects, now).await?;
         if let Some((_, error)) = failed.into_iter().next() {
             return Err(error.into());
         }

@@ -6,19 +6,23 @@ mod look;
 mod plan;
 mod request;
 
-use salesforce::{Client, ObjectName};
+use salesforce::{Client, JsonObject, ObjectName};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use store::owner_policy::Route;
 use store::{RecordKey, Write, WriteKind};
-use writes::{Attempted, Error, Hidden, WriteOperation};
+use writes::{Attempted, Defect, Error, Hidden, WriteOperation};
 
 use crate::Deps;
 use crate::batch::Batch;
+use crate::check::{Action, Row};
 use crate::duplicates::Duplicates;
+use crate::metadata::MetadataReader;
 use crate::ownership::{self, Existing};
 use crate::target::Target;
 use attempt::Attempt;
 use plan::Plan;
+use request::CLIENT_KEY;
 pub use request::{GraphRecord, GraphRequest};
 
 /// The request, as the ledger stores it.
@@ -57,8 +61,12 @@ impl WriteOperation for Graph {
         objects.sort_unstable_by_key(|object| object.as_str().to_ascii_lowercase());
         objects.dedup();
         let connection = (write.org_id, &route.write_route.connection_id);
+        // What an earlier request may have created is looked for, whatever the user may do by now.
+        if !self.needs_lookup(write) {
+            self.check(&mut MetadataReader::new(&deps.metadata, client, connection)).await?;
+        }
         let now = deps.ledger.clock.now();
-        let (schema, failed) = deps.schemas.load(client, connection, &objects, now).await?;
+        let (schema, failed) = deps.metadata.schemas.load(client, connection, &objects, now).await?;
         if let Some((_, error)) = failed.into_iter().next() {
             return Err(error.into());
         }
@@ -79,7 +87,31 @@ impl GraphRequest {
     }
 }
 
+impl GraphRecord {
+    /// Returns the row of a check of these fields of the record.
+    fn row<'a>(&'a self, fields: &'a JsonObject) -> Row<'a> {
+        let action = if self.client_key.is_some() { Action::Create } else { Action::Upsert };
+        Row { object: &self.object, fields, action, key: self.external_id_field.as_ref() }
+    }
+}
+
 impl Graph {
+    /// Checks the records against their objects as the connection's user sees them.
+    async fn check(&self, reader: &mut MetadataReader<'_>) -> Result<(), Error> {
+        let records = &self.0.records;
+        // A record that the request creates is named by its client key, which is no field of its object.
+        let is_created = |value: &Value| value.get(CLIENT_KEY).is_some();
+        let fields: Vec<JsonObject> = records
+            .iter()
+            .map(|record| record.fields.clone().into_iter().filter(|(_, value)| !is_created(value)).collect())
+            .collect();
+        let rows: Vec<Row<'_>> = records.iter().zip(&fields).map(|(record, fields)| record.row(fields)).collect();
+        match reader.check(&rows).await {
+            Err(Error::Refused(defects)) => Err(Error::Refused(defects.into_iter().map(in_fields).collect())),
+            checked => checked.map(drop),
+        }
+    }
+
     /// Adds the owner that the route names to the new records whose object has an owner, and whose request names none. An
     /// existing record keeps its owner.
     async fn add_owner(
@@ -118,6 +150,11 @@ impl Graph {
         }
         Ok(())
     }
+}
+
+/// Names the place of a defect of a field as the request has it.
+fn in_fields(defect: Defect) -> Defect {
+    Defect { field: defect.field.map(|field| format!("fields.{field}")), ..defect }
 }
 
 /// Returns the records by object and external-id field, with their positions; those that are created without a batch.

@@ -4,12 +4,12 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use runtime::http::{Author, Idempotency, JsonBody, NoQuery, PathOf};
-use runtime::problem::refuse;
+use runtime::http::{Author, JsonBody, NoQuery, PathOf, WriteMode, WriteQuery};
+use runtime::problem::{refuse, respond};
 use runtime::{Caller, TenantOrg};
 use salesforce::{ObjectName, OrgId};
 use serde_json::Value;
-use store::WriteId;
+use store::{Org, WriteId};
 use writes::{Error, LedgerView, WriteRequest};
 
 use crate::batch::Batch;
@@ -32,38 +32,55 @@ pub fn router(deps: Deps) -> Router {
 async fn write(
     State(deps): State<Deps>,
     (TenantOrg(org), PathOf((_, object))): (TenantOrg, PathOf<(OrgId, ObjectName)>),
-    author: Author,
-    Idempotency(key): Idempotency,
+    WriteQuery { author, mode }: WriteQuery,
     JsonBody(body): JsonBody<Value>,
 ) -> Response {
-    let outcome = async {
-        let operation = match body.get("external_id_field") {
-            Some(_) => RecordWrite::Upsert(Upsert { object, batch: Batch::parse(body).map_err(Error::Invalid)? }),
-            None => {
-                let new = NewRecords::parse(body).map_err(Error::Invalid)?;
-                RecordWrite::Create(Create { object, bound_at: org.bound_at, new })
-            }
-        };
-        let Author { user: platform_user, is_caller: only_as_user } = author;
-        writes::accept(&deps, &org, key, WriteRequest { platform_user, only_as_user, operation }).await
+    let operation = match operation(&org, object, body) {
+        Ok(operation) => operation,
+        Err(error) => return refuse(&error).into_response(),
     };
-    outcome.await.map_or_else(|error| refuse(&error).into_response(), writes::response)
+    carry_out(&deps, &org, author, mode, operation).await
 }
 
+/// Returns the operation of a body about one object.
+fn operation(org: &Org, object: ObjectName, body: Value) -> Result<RecordWrite, Error> {
+    Ok(match body.get("external_id_field") {
+        Some(_) => RecordWrite::Upsert(Upsert { object, batch: Batch::parse(body).map_err(Error::Invalid)? }),
+        None => {
+            let new = NewRecords::parse(body).map_err(Error::Invalid)?;
+            RecordWrite::Create(Create { object, bound_at: org.bound_at, new })
+        }
+    })
+}
+
+/// Writes records of several objects, all or none.
 async fn graph(
     State(deps): State<Deps>,
     TenantOrg(org): TenantOrg,
-    author: Author,
-    Idempotency(key): Idempotency,
+    WriteQuery { author, mode }: WriteQuery,
     JsonBody(body): JsonBody<Value>,
 ) -> Response {
-    let outcome = async {
-        let request = GraphRequest::parse(body).map_err(Error::Invalid)?;
-        let Author { user: platform_user, is_caller: only_as_user } = author;
-        let operation = RecordWrite::Graph(Graph(request));
-        writes::accept(&deps, &org, key, WriteRequest { platform_user, only_as_user, operation }).await
-    };
-    outcome.await.map_or_else(|error| refuse(&error).into_response(), writes::response)
+    match GraphRequest::parse(body).map_err(Error::Invalid) {
+        Ok(request) => carry_out(&deps, &org, author, mode, RecordWrite::Graph(Graph(request))).await,
+        Err(error) => refuse(&error).into_response(),
+    }
+}
+
+async fn carry_out(deps: &Deps, org: &Org, author: Author, mode: WriteMode, operation: RecordWrite) -> Response {
+    let Author { user: platform_user, is_caller: only_as_user } = author;
+    match mode {
+        WriteMode::DryRun => match operation {
+            RecordWrite::Upsert(operation) => {
+                respond(writes::dry_run(deps, org, &WriteRequest { platform_user, only_as_user, operation }).await)
+            }
+            _ => todo!(),
+        },
+        WriteMode::Write(key) => {
+            let request = WriteRequest { platform_user, only_as_user, operation };
+            let written = writes::accept(deps, org, key, request).await;
+            written.map_or_else(|error| refuse(&error).into_response(), writes::response)
+        }
+    }
 }
 
 async fn show(

@@ -9,6 +9,7 @@ use salesforce::{ExternalIdType, FieldName, ObjectDescribe, ObjectName, Record, 
 use serde_json::{Map, Value};
 
 use crate::batch::{Batch, find_field};
+use crate::check::Action;
 
 /// The maximum number of bytes of values in one query, so that the encoded query fits into a URL (16,384 bytes).
 const MAX_QUERY_BYTES: usize = 3_000;
@@ -49,6 +50,20 @@ impl Existing {
         self.unclear
             || key_type.literals(value).is_empty()
             || self.values.iter().any(|known| key_type.is_same(value, known))
+    }
+}
+
+impl Existing {
+    /// Returns what the upsert does with a record of the request. It is known only of one whose owner the request does not name,
+    /// since only those are looked for.
+    pub(crate) fn action(&self, key: &FieldName, key_type: &ExternalIdType, record: &Map<String, Value>) -> Action {
+        let is_found = |value: &Value| self.values.iter().any(|known| key_type.is_same(value, known));
+        match find_field(record, key.as_str()) {
+            _ if names_owner(record) => Action::Upsert,
+            _ if !self.may_contain(key, key_type, record) => Action::Create,
+            Some(value) if !self.unclear && is_found(value) => Action::Update,
+            _ => Action::Upsert,
+        }
     }
 }
 
@@ -110,7 +125,8 @@ pub(crate) fn is_inactive(errors: &[SaveError]) -> bool {
     errors.iter().any(|error| INACTIVE_OWNER.contains(&error.code.as_str()))
 }
 
-fn names_owner(record: &Map<String, Value>) -> bool {
+/// Returns whether the request itself names the owner of the record.
+pub(crate) fn names_owner(record: &Map<String, Value>) -> bool {
     find_field(record, "OwnerId").is_some() || find_field(record, "Owner").is_some()
 }
 

@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use salesforce::Clock;
 
-/// The maximum number of entries.
+/// The maximum number of entries, unless the cache has one of its own.
 const MAX_ENTRIES: usize = 1_000;
 
 /// A cache whose entries expire. Clones share the entries.
 #[derive(Clone, Debug)]
 pub struct Cache<K, V> {
     entries: Arc<Mutex<HashMap<K, Entry<V>>>>,
+    max_entries: usize,
     clock: Clock,
 }
 
@@ -27,7 +28,13 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> {
     /// Creates an empty cache.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
-        Self { entries: Arc::default(), clock }
+        Self { entries: Arc::default(), max_entries: MAX_ENTRIES, clock }
+    }
+
+    /// Sets the maximum number of entries, for large values.
+    #[must_use]
+    pub fn with_max_entries(self, max_entries: usize) -> Self {
+        Self { max_entries, ..self }
     }
 
     /// Returns the value, unless it has expired.
@@ -41,10 +48,10 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> {
     pub fn put(&self, key: K, value: V, ttl: SignedDuration) {
         let now = self.clock.now();
         let mut entries = self.entries();
-        if entries.len() >= MAX_ENTRIES {
+        if entries.len() >= self.max_entries {
             entries.retain(|_, entry| now < entry.expires_at);
         }
-        if entries.len() >= MAX_ENTRIES {
+        if entries.len() >= self.max_entries {
             entries.clear();
         }
         entries.insert(key, Entry { value, expires_at: now.saturating_add(ttl).unwrap_or(now) });
@@ -80,11 +87,12 @@ mod tests {
 
     #[test]
     fn the_number_of_entries_is_bounded() {
-        let cache = cache();
-        for key in 0..10 * MAX_ENTRIES {
-            cache.put(key, "value", SignedDuration::from_secs(30));
-            assert!(cache.entries().len() <= MAX_ENTRIES);
-            assert_eq!(cache.get(&key), Some("value"));
+        for (cache, max) in [(cache(), MAX_ENTRIES), (cache().with_max_entries(3), 3)] {
+            for key in 0..10 * max {
+                cache.put(key, "value", SignedDuration::from_secs(30));
+                assert!(cache.entries().len() <= max);
+                assert_eq!(cache.get(&key), Some("value"));
+            }
         }
     }
 

@@ -140,6 +140,49 @@ impl<S: Send + Sync> FromRequestParts<S> for Author {
     }
 }
 
+/// The query of a write that can be planned: `?as=` and `?dry_run=`. A write has an `Idempotency-Key`; a dry run needs none.
+#[derive(Clone, Debug)]
+pub struct WriteQuery {
+    /// The author.
+    pub author: Author,
+    /// The purpose of the request.
+    pub mode: WriteMode,
+}
+
+/// The purpose of a request to write.
+#[derive(Clone, Debug)]
+pub enum WriteMode {
+    /// The write is made.
+    Write(IdempotencyKey),
+    /// The write is only planned.
+    DryRun,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for WriteQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Parameters {
+            #[serde(rename = "as")]
+            user: Option<PlatformUser>,
+            #[serde(default)]
+            dry_run: bool,
+        }
+        let QueryOf(Parameters { user, dry_run }) = QueryOf::from_request_parts(parts, state).await?;
+        let caller = Caller::from_request_parts(parts, state).await?;
+        let author = Author { is_caller: caller.user.is_some(), user: caller.acting_user(user)? };
+        let mode = if dry_run {
+            WriteMode::DryRun
+        } else {
+            let Idempotency(key) = Idempotency::from_request_parts(parts, state).await?;
+            WriteMode::Write(key)
+        };
+        Ok(Self { author, mode })
+    }
+}
+
 /// Describes the fault of a body. Leaves out the value that the parser quotes, because it may be a customer's data.
 fn describe(error: &serde_json::Error) -> String {
     let text = error.to_string();

@@ -18,6 +18,7 @@
 
 mod api_calls;
 mod aws;
+mod budget_view;
 mod cache;
 pub mod caller;
 mod chain;
@@ -46,6 +47,7 @@ mod users;
 
 pub use api_calls::record_api_calls;
 pub use aws::Aws;
+pub use budget_view::BudgetView;
 pub use cache::Cache;
 pub use caller::{Caller, CallerRules};
 pub use chain::Chain;
@@ -54,7 +56,7 @@ pub use env::{DEFAULT_MIRRORED_OBJECTS, Days, Env, EnvError};
 pub use error::Error;
 pub use guard::{Guard, GuardedRouter, TenantOrg};
 pub use http_event::ClientCertificate;
-pub use problem::{Problem, ProblemCode};
+pub use problem::{Defect, DefectCode, Problem, ProblemCode};
 pub use report::{Outcome, Report};
 pub use salesforce_access::{Salesforce, SalesforceConfig, host_policy};
 pub use schema::{Schema, Schemas};

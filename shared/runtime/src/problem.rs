@@ -12,9 +12,11 @@ use serde::{Deserialize, Serialize, Serializer};
 use store::OrgState;
 
 mod code;
+mod defect;
 mod mapping;
 
 pub use code::ProblemCode;
+pub use defect::{Defect, DefectCode, MAX_ALLOWED};
 
 /// A problem. Its `type` is `urn:ferry:problem:{code}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +28,9 @@ pub struct Problem {
     /// The remedy: what a person or a program can do, in a sentence.
     pub next: Cow<'static, str>,
     /// Salesforce's reasons, where Salesforce refused the request.
-    pub salesforce: Option<SalesforceReasons>,
+    pub salesforce: Option<Box<SalesforceReasons>>,
+    /// The defects of the request, for programs.
+    pub defects: Vec<Defect>,
     /// The pause before the request may be sent again.
     pub retry_after: Option<Duration>,
 }
@@ -44,7 +48,7 @@ impl Problem {
     /// Creates a problem with the remedy of its code.
     #[must_use]
     pub fn new(code: ProblemCode) -> Self {
-        Self { code, detail: None, next: code.next().into(), salesforce: None, retry_after: None }
+        Self { code, detail: None, next: code.next().into(), salesforce: None, defects: Vec::new(), retry_after: None }
     }
 
     /// Sets the detail.
@@ -78,6 +82,12 @@ impl Problem {
     /// Creates an `invalid_request`.
     pub fn invalid(detail: impl Into<String>) -> Self {
         Self::new(ProblemCode::InvalidRequest).detail(detail)
+    }
+
+    /// Lists the first defects of the request. The detail names the very first.
+    #[must_use]
+    pub fn defects(self, defects: Vec<Defect>) -> Self {
+        Self { detail: Some(defect::text(&defects)), defects: defect::listed(defects), ..self }
     }
 
     /// Creates an `org_not_active` with the remedy for the org's state.
@@ -117,6 +127,8 @@ impl Serialize for Problem {
             next: &'a str,
             #[serde(skip_serializing_if = "Option::is_none")]
             salesforce: Option<&'a SalesforceReasons>,
+            #[serde(skip_serializing_if = "<[Defect]>::is_empty")]
+            defects: &'a [Defect],
         }
         let body = Body {
             kind: self.code.urn(),
@@ -124,7 +136,8 @@ impl Serialize for Problem {
             status: self.status().as_u16(),
             detail: self.detail.as_deref(),
             next: &self.next,
-            salesforce: self.salesforce.as_ref(),
+            salesforce: self.salesforce.as_deref(),
+            defects: &self.defects,
         };
         body.serialize(serializer)
     }

@@ -27,6 +27,11 @@ impl Schema {
         self.objects.get(object)?.as_deref()
     }
 
+    /// Returns whether the object does not exist or is hidden from the user.
+    pub fn is_hidden(&self, object: &ObjectName) -> bool {
+        self.objects.get(object).is_some_and(Option::is_none)
+    }
+
     /// Returns whether Salesforce did not describe the object, though it may be visible.
     pub fn is_unanswered(&self, object: &ObjectName) -> bool {
         self.unanswered.contains(object)

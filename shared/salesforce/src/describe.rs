@@ -130,6 +130,9 @@ pub struct FieldDescribe {
     /// `true` if Salesforce accepts only the listed picklist values.
     #[serde(default)]
     pub restricted_picklist: bool,
+    /// `true` if values contain HTML.
+    #[serde(default, skip_serializing)]
+    pub html_formatted: bool,
     /// The target objects of a reference.
     #[serde(default)]
     pub reference_to: Vec<ObjectName>,

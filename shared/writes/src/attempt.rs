@@ -11,7 +11,7 @@ use crate::{Attempted, Deps, Error, WriteOperation, WriteRequest};
 /// The maximum number of tries of one attempt. The session of a connection can be refused twice although its grant is
 /// alive or has ended: this process and the token broker may both hold a session that Salesforce has ended. The third try
 /// finds a new session, or a connection whose state says that its grant has ended.
-const MAX_TRIES: usize = 3;
+pub(crate) const MAX_TRIES: usize = 3;
 
 /// The result of an attempt, and the connection that it was made through.
 pub(crate) struct Made {
@@ -37,7 +37,7 @@ pub(crate) async fn attempt<O: WriteOperation>(
 }
 
 /// Returns whether another connection may have to make the write that failed with this one.
-fn is_for_another_route(error: &Error, owner_choice: Option<OwnerChoice>) -> bool {
+pub(crate) fn is_for_another_route(error: &Error, owner_choice: Option<OwnerChoice>) -> bool {
     let may_be_teams = error.blocked_by().is_some_and(team_may_write_despite);
     error.is_dead_session() || (owner_choice == Some(OwnerChoice::Rep) && may_be_teams)
 }
@@ -49,14 +49,18 @@ async fn try_once<O: WriteOperation>(
     request: &WriteRequest<O>,
     owner_choice: &mut Option<OwnerChoice>,
 ) -> Result<Made, Error> {
-    let route = find_route(deps.as_ref(), write.org_id, request).await?;
-    let route = if request.operation.names_owner() { route } else { route.without_owner() };
+    let (route, _) = find_route(deps.as_ref(), write.org_id, request).await?;
     *owner_choice = Some(route.write_route.owner_choice);
     write_through(deps, &route, write, request).await
 }
 
-/// Applies the owner policy. The team's connection looks up the rep's Salesforce user where the policy needs it.
-async fn find_route<O>(deps: &Deps, org: OrgId, request: &WriteRequest<O>) -> Result<Route, Error> {
+/// Applies the owner policy. The team's connection looks up the rep's Salesforce user where the policy needs it: the
+/// second value says so.
+pub(crate) async fn find_route<O: WriteOperation>(
+    deps: &Deps,
+    org: OrgId,
+    request: &WriteRequest<O>,
+) -> Result<(Route, bool), Error> {
     let policy = if request.only_as_user { OwnerPolicy::RepOnly } else { deps.owner_policy };
     let connected =
         Connected::load(&deps.connections, &deps.user_mappings, org, request.platform_user.as_ref()).await?;
@@ -64,7 +68,9 @@ async fn find_route<O>(deps: &Deps, org: OrgId, request: &WriteRequest<O>) -> Re
         Some(key) => Some(look_up(deps, org, key).await?),
         None => None,
     };
-    connected.route(policy, found).map_err(Error::NoRoute)
+    let looks_up = found.is_some();
+    let route = connected.route(policy, found).map_err(Error::NoRoute)?;
+    Ok((if request.operation.names_owner() { route } else { route.without_owner() }, looks_up))
 }
 
 async fn look_up(deps: &Deps, org: OrgId, key: UserKey) -> Result<FoundUser, Error> {

@@ -2,23 +2,23 @@
 
 use std::time::Duration;
 
-use runtime::{Problem, ProblemCode};
+use runtime::{Defect, DefectCode, Problem, ProblemCode};
 use salesforce::{Classify, Condition, ObjectName, RecordId, Retry};
 use store::OrgState;
 use store::deferral::MAX_DELAY;
 use store::owner_policy::RouteError;
 use store::writes::order::MAX_PLACES;
 
-use crate::{Defect, Hidden};
+use crate::Hidden;
 
-/// The number of defects of a request that its problem lists.
-const MAX_LISTED_DEFECTS: usize = 20;
 /// The pause before the outcome of a write is looked up: longer than Salesforce takes to commit or to roll back.
 const LOOKUP_PAUSE: Duration = Duration::from_secs(30);
 /// The pause before a request may be sent again behind too many writes.
 const TOO_MANY_PAUSE: Duration = Duration::from_mins(1);
 /// The pause before a request for a write that is being carried out may be sent again.
 const IN_PROGRESS_PAUSE: Duration = Duration::from_secs(5);
+/// The remedy if permissions are all that is missing.
+const GRANT: &str = "Ask an administrator of the org to grant the connection's user what `defects` lists, in a permission set or the user's profile, or leave those fields out. Then send the request again.";
 
 /// An error of a write, or of a read of a note or a write.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +27,10 @@ pub enum Error {
     /// The request is invalid; nothing was done.
     #[error("could not accept the write: the request is invalid (defects: {})", .0.len())]
     Invalid(Vec<Defect>),
+    /// The org does not accept the records, as the describes of its objects show; nothing was written. The same request works
+    /// once the org has changed.
+    #[error("could not write the records: the org does not accept them as they are (defects: {})", .0.len())]
+    Refused(Vec<Defect>),
     /// The org does not exist.
     #[error("could not load the org: it does not exist")]
     UnknownOrg,
@@ -112,9 +116,11 @@ impl Classify for Error {
             | Self::NotInRecycleBin
             | Self::NotAConvertedStatus { .. }
             | Self::StoredRequest(_) => Retry::Never,
-            Self::OrgNotActive(_) | Self::NotWritable { .. } | Self::Hidden(_) | Self::MissingPermission { .. } => {
-                Retry::NeedsHuman
-            }
+            Self::OrgNotActive(_)
+            | Self::NotWritable { .. }
+            | Self::Refused(_)
+            | Self::Hidden(_)
+            | Self::MissingPermission { .. } => Retry::NeedsHuman,
             Self::InProgress => Retry::After(IN_PROGRESS_PAUSE),
             Self::TooManyWaiting => Retry::After(TOO_MANY_PAUSE),
             Self::OutcomeUnknown(_) => Retry::Unknown(LOOKUP_PAUSE),
@@ -134,6 +140,7 @@ impl Error {
     pub(crate) fn retry_of_accepted(&self) -> Retry {
         match self {
             Self::OrgNotActive(OrgState::Disconnected | OrgState::Uninstalled)
+            | Self::Refused(_)
             | Self::Hidden(_)
             | Self::MissingPermission { .. }
             | Self::NotWritable { .. }
@@ -180,10 +187,8 @@ impl Error {
 impl From<&Error> for Problem {
     fn from(error: &Error) -> Self {
         match error {
-            Error::Invalid(defects) => {
-                let listed: Vec<String> = defects.iter().take(MAX_LISTED_DEFECTS).map(Defect::to_string).collect();
-                Self::invalid(listed.join("; "))
-            }
+            Error::Invalid(defects) => Self::new(ProblemCode::InvalidRequest).defects(defects.clone()),
+            Error::Refused(defects) => refused(defects),
             Error::UnknownOrg => Self::not_found("org"),
             Error::OrgNotActive(state) => Self::org_not_active(*state),
             Error::NotFound(resource) => Self::not_found(resource),
@@ -223,6 +228,19 @@ impl From<&Error> for Problem {
     }
 }
 
+/// Returns the problem of defects that the org decides. Its code says whether a permission removes all of them.
+fn refused(defects: &[Defect]) -> Problem {
+    let all = |is: fn(DefectCode) -> bool| defects.iter().all(|defect| is(defect.code));
+    let problem = if all(|code| code == DefectCode::FieldNotVisible) {
+        Problem::new(ProblemCode::FieldNotVisible)
+    } else if all(DefectCode::is_permission) {
+        Problem::new(ProblemCode::SalesforceForbidden).next(GRANT)
+    } else {
+        Problem::new(ProblemCode::InvalidRecords)
+    };
+    problem.defects(defects.to_vec())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -254,10 +272,24 @@ mod tests {
 
     #[test]
     fn only_the_first_defects_are_listed() {
-        let defect = |n| Defect { record: Some(n), field: None, detail: "wrong" };
+        let defect = |n| Defect::record(n, "wrong");
         let problem = Problem::from(&Error::Invalid((0..200).map(defect).collect()));
         let detail = problem.detail.unwrap();
         assert!(detail.starts_with("records[0]: wrong; records[1]: wrong"), "{detail}");
         assert!(!detail.contains("records[20]"), "{detail}");
+        assert_eq!(problem.defects.len(), 100);
+    }
+
+    #[test]
+    fn a_refusal_says_if_permissions_are_missing() {
+        use DefectCode::{FieldNotVisible, FieldReadOnly, ObjectReadOnly, TooLong};
+        let code = |codes: &[DefectCode]| {
+            let defects = codes.iter().map(|code| Defect::record(0, "wrong").code(*code)).collect();
+            Problem::from(&Error::Refused(defects)).code
+        };
+        assert_eq!(code(&[FieldNotVisible, FieldNotVisible]), ProblemCode::FieldNotVisible);
+        assert_eq!(code(&[FieldNotVisible, FieldReadOnly]), ProblemCode::SalesforceForbidden);
+        assert_eq!(code(&[ObjectReadOnly]), ProblemCode::SalesforceForbidden);
+        assert_eq!(code(&[ObjectReadOnly, TooLong]), ProblemCode::InvalidRecords);
     }
 }

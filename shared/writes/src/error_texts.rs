@@ -11,6 +11,7 @@ use crate::{Defect, Error, Hidden};
 fn error_texts_read_as_sentences() {
     let texts = error_texts!(Error {
         Error::Invalid(_) => Error::Invalid(vec![Defect::whole("must be an object")]),
+        Error::Refused(_) => Error::Refused(vec![Defect::record(0, "must be shorter")]),
         Error::UnknownOrg => Error::UnknownOrg,
         Error::OrgNotActive(_) => Error::OrgNotActive(OrgState::Claimed),
         Error::NotFound(_) => Error::NotFound("note"),

@@ -1,11 +1,11 @@
-//! Objects and fields that do not exist or are hidden from the connection's user. Salesforce does not distinguish the two.
+//! Objects and external-id fields that do not exist or are hidden from the connection's user. Salesforce does not distinguish the two.
 
 use std::fmt;
 
 use runtime::{Problem, ProblemCode};
 use salesforce::{FieldName, ObjectName};
 
-/// An object or fields that the connection's user cannot write, as the describe of the object shows.
+/// An object or an external-id field that the connection's user cannot use, as the describe of the object shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hidden {
     /// The object.
@@ -14,8 +14,6 @@ pub enum Hidden {
     Key(ObjectName, FieldName),
     /// The field is visible, but does not identify records.
     NotAKey(ObjectName, FieldName),
-    /// Fields of the records, as the request spells them.
-    Fields(ObjectName, Vec<String>),
 }
 
 impl fmt::Display for Hidden {
@@ -31,10 +29,6 @@ impl fmt::Display for Hidden {
                 )
             }
             Self::NotAKey(object, field) => write!(f, "the field {field} of {object} is not an external id"),
-            Self::Fields(object, fields) => {
-                let fields = fields.join(", ");
-                write!(f, "the fields {fields} of {object} do not exist or are hidden from the connection's user")
-            }
         }
     }
 }
@@ -43,7 +37,7 @@ impl From<&Hidden> for Problem {
     fn from(hidden: &Hidden) -> Self {
         let code = match hidden {
             Hidden::Object(_) => ProblemCode::ObjectNotVisible,
-            Hidden::Key(..) | Hidden::Fields(..) => ProblemCode::FieldNotVisible,
+            Hidden::Key(..) => ProblemCode::FieldNotVisible,
             Hidden::NotAKey(..) => ProblemCode::InvalidRequest,
         };
         Self::new(code).detail(hidden.to_string())

@@ -10,6 +10,7 @@ mod config;
 mod counts;
 pub mod creation;
 mod defect;
+mod dry_run;
 mod error;
 #[cfg(test)]
 mod error_texts;
@@ -23,9 +24,11 @@ mod samples;
 mod settle;
 
 pub use config::{Config, Deps};
-pub use defect::{Defect, unknown_members};
+pub use defect::unknown_members;
+pub use dry_run::{Plan, Planned, PlannedOperation, dry_run};
 pub use error::Error;
 pub use hidden::Hidden;
 pub use ledger::{accept, handle, load, require_active};
 pub use operation::{Attempted, WriteOperation, WriteRequest};
 pub use response::{LedgerView, response};
+pub use runtime::{Defect, DefectCode};

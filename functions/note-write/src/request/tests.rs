@@ -38,10 +38,7 @@ fn text_and_html_together_are_refused() {
 #[test]
 fn the_same_record_in_its_short_and_long_form_is_one_record() {
     let defects = create(json!({"title": "T", "text": "a", "links": [ACCOUNT, &ACCOUNT[..15]]})).unwrap_err();
-    assert_eq!(
-        defects,
-        [Defect { record: None, field: Some("links[1]".to_owned()), detail: "the record is linked more than once" }]
-    );
+    assert_eq!(defects, [Defect::field("links[1]", "the record is linked more than once")]);
 }
 
 #[test]

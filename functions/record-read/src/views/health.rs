@@ -1,13 +1,12 @@
 //! The health of an org.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
+use runtime::BudgetView;
 use salesforce::OrgId;
 use serde::Serialize;
-use store::{Budget, Cursor, CursorName, Lane, OrgState};
+use store::{Cursor, CursorName, OrgState};
 
-use super::{ConnectionView, CopyView, LicenseView, millis, millis_option};
+use super::{ConnectionView, CopyView, LicenseView, millis_option};
 use crate::changes::ChangesView;
 
 /// The position of one of the org's scans.
@@ -24,17 +23,6 @@ pub(crate) struct SyncView {
     failure: Option<String>,
     #[serde(serialize_with = "millis_option", skip_serializing_if = "Option::is_none")]
     failing_since: Option<Timestamp>,
-}
-
-/// The org's API calls today.
-#[derive(Debug, Serialize)]
-pub(crate) struct BudgetView {
-    day: String,
-    used: u64,
-    max: u64,
-    #[serde(serialize_with = "millis")]
-    observed_at: Timestamp,
-    calls: BTreeMap<Lane, u64>,
 }
 
 /// The state of the org's pipelines.
@@ -77,18 +65,6 @@ impl From<Cursor> for SyncView {
             running: cursor.checkpoint.is_some(),
             failure: cursor.failure,
             failing_since: cursor.failing_since,
-        }
-    }
-}
-
-impl From<Budget> for BudgetView {
-    fn from(budget: Budget) -> Self {
-        Self {
-            day: budget.day,
-            used: budget.used,
-            max: budget.max,
-            observed_at: budget.observed_at,
-            calls: budget.calls,
         }
     }
 }

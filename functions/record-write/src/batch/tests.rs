@@ -31,7 +31,7 @@ fn records_keep_their_order_fields_and_references() {
 #[test]
 fn a_record_without_its_external_id_is_named() {
     let defect = only_defect(json!([{KEY: "1"}, {"Name": "B"}]));
-    assert_eq!(defect, Defect { record: Some(1), field: Some(KEY.to_owned()), detail: "the external id is missing" });
+    assert_eq!(defect, Defect::field(KEY, "the external id is missing").of_record(1));
 }
 
 #[test]

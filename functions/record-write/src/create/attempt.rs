@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use runtime::Schema;
 use salesforce::{Classify, Client, JsonObject, RecordId, Retry, SaveError, SaveOutcome};
 use store::client_keys::{Claimed, Sent};
 use store::deferral::jitter;
@@ -17,10 +18,11 @@ use writes::{Attempted, Error, Hidden};
 
 use super::search::{self, Found, Lost};
 use super::{Create, matching};
+use crate::check::{Picklists, check};
 use crate::effects::Effects;
 use crate::origins::Call;
 use crate::rows::{self, RowOutcome, Sends};
-use crate::{Deps, origins, ownership, target};
+use crate::{Deps, origins, ownership};
 
 /// The pause while another write sends a request with the same client key.
 const CLAIMED_PAUSE: Duration = Duration::from_mins(1);
@@ -304,7 +306,7 @@ impl<'a> Attempt<'a> {
         match self.search_with(true).await {
             Err(error) if error.has_code("INVALID_FIELD") => {
                 let (connection, object) = (&self.route.write_route.connection_id, &self.create.object);
-                self.deps.schemas.forget((self.write.org_id, connection), std::slice::from_ref(object));
+                self.deps.metadata.schemas.forget((self.write.org_id, connection), std::slice::from_ref(object));
                 self.search_with(false).await
             }
             found => found,
@@ -315,7 +317,7 @@ impl<'a> Attempt<'a> {
         let object = &self.create.object;
         let connection = (self.write.org_id, &self.route.write_route.connection_id);
         let (schema, failed) =
-            self.deps.schemas.load(self.client, connection, std::slice::from_ref(object), self.now()).await?;
+            self.deps.metadata.schemas.load(self.client, connection, std::slice::from_ref(object), self.now()).await?;
         if let Some((_, error)) = failed.into_iter().next() {
             return Err(error);
         }
@@ -369,10 +371,10 @@ impl<'a> Attempt<'a> {
         let object = &self.create.object;
         match self.client.find_object(object).await {
             Ok(None) => Error::Hidden(Hidden::Object(object.clone())),
-            Ok(Some(describe)) => match target::hidden_fields(&describe, object, &self.records) {
-                Some(hidden) => Error::Hidden(hidden),
-                None => error.into(),
-            },
+            Ok(Some(describe)) => {
+                let defects = check(&Schema::of([describe]), &Picklists::default(), &self.create.rows(&self.records));
+                if defects.is_empty() { error.into() } else { Error::Refused(defects) }
+            }
             Err(_) => error.into(),
         }
     }

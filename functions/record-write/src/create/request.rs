@@ -63,7 +63,7 @@ impl NewRecords {
         let (mut records, mut seen) = (Vec::with_capacity(body.records.len()), HashSet::new());
         for (index, record) in body.records.into_iter().enumerate() {
             let Value::Object(mut fields) = record else {
-                defects.push(Defect { record: Some(index), field: None, detail: "a record must be a JSON object" });
+                defects.push(Defect::record(index, "a record must be a JSON object"));
                 continue;
             };
             let key = client_key(fields.remove(CLIENT_KEY.as_str()));

@@ -13,8 +13,8 @@ use writes::{Defect, Error, Hidden};
 
 use super::request::{GraphRecord, named_client_key};
 use crate::batch::find_field;
+use crate::check::is_key;
 use crate::rows::by_parent;
-use crate::target::is_key;
 
 /// A record as it is sent.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +40,6 @@ impl Plan {
     /// are one to Salesforce, and for references that lead nowhere, to several records or in a circle.
     pub(crate) fn new(records: &[GraphRecord], schema: &Schema) -> Result<Self, Error> {
         let keys = records.iter().map(|record| key_type(record, schema)).collect::<Result<Vec<_>, _>>()?;
-        require_visible(records, schema)?;
         let known = Known { records, schema, identities: identities(records, &keys)? };
         let mut defects = Vec::new();
         let mut parents = Vec::new();
@@ -94,23 +93,6 @@ fn key_type(record: &GraphRecord, schema: &Schema) -> Result<Option<ExternalIdTy
     }
 }
 
-/// Checks that the user sees each field that the records set, of the first object where that is not so.
-fn require_visible(records: &[GraphRecord], schema: &Schema) -> Result<(), Error> {
-    for GraphRecord { object, .. } in records {
-        let mut hidden: Vec<String> = Vec::new();
-        for name in records.iter().filter(|record| record.object == *object).flat_map(|record| record.fields.keys()) {
-            let is_visible = schema.field(object, name).is_some() || lookup(schema, object, name).is_some();
-            if !is_visible && !hidden.contains(name) {
-                hidden.push(name.clone());
-            }
-        }
-        if !hidden.is_empty() {
-            return Err(Error::Hidden(Hidden::Fields(object.clone(), hidden)));
-        }
-    }
-    Ok(())
-}
-
 /// Returns the field of a relationship.
 pub(super) fn lookup<'a>(schema: &'a Schema, object: &ObjectName, relationship: &str) -> Option<&'a FieldDescribe> {
     let is_of = |name: &String| name.eq_ignore_ascii_case(relationship);
@@ -138,7 +120,7 @@ fn identities(records: &[GraphRecord], keys: &[Option<ExternalIdType>]) -> Resul
 }
 
 fn on(record: usize, field: &str, detail: &'static str) -> Defect {
-    Defect { record: Some(record), field: Some(format!("fields.{field}")), detail }
+    Defect::field(&format!("fields.{field}"), detail).of_record(record)
 }
 
 impl Known<'_> {
@@ -207,11 +189,7 @@ fn order(records: &[GraphRecord], parents: &[Vec<Parent>]) -> Result<Vec<usize>,
         let level =
             parents[index].iter().filter_map(|parent| levels.get(&parent.index)).max().map_or(1, |level| level + 1);
         if level > MAX_DEPTH {
-            return Err(vec![Defect {
-                record: Some(index),
-                field: None,
-                detail: "the record is more than 15 levels deep",
-            }]);
+            return Err(vec![Defect::record(index, "the record is more than 15 levels deep")]);
         }
         levels.insert(index, level);
         order.push(index);

@@ -101,20 +101,16 @@ struct Found<'a> {
 
 impl Found<'_> {
     fn add(&mut self, field: &str, detail: &'static str) {
-        self.defects.push(Defect { record: Some(self.record), field: Some(field.to_owned()), detail });
+        self.defects.push(Defect::field(field, detail).of_record(self.record));
     }
 
     fn record(&mut self, value: Value, duplicates: Duplicates) -> Option<GraphRecord> {
         let detail = "there is no such member; allowed: object, external_id_field, client_key, fields";
         for unknown in unknown_members(&value, &RECORD_MEMBERS, detail) {
-            self.defects.push(Defect { record: Some(self.record), ..unknown });
+            self.defects.push(unknown.of_record(self.record));
         }
         let Value::Object(mut members) = value else {
-            self.defects.push(Defect {
-                record: Some(self.record),
-                field: None,
-                detail: "a record must be a JSON object",
-            });
+            self.defects.push(Defect::record(self.record, "a record must be a JSON object"));
             return None;
         };
         let object = members.get("object").and_then(Value::as_str).and_then(|name| name.parse().ok());
@@ -229,18 +225,18 @@ fn common_defects(records: &[GraphRecord]) -> Vec<Defect> {
     let (mut ids, mut keys, mut objects) = (HashSet::new(), HashSet::new(), HashSet::new());
     for (index, record) in records.iter().enumerate() {
         let object = record.object.as_str().to_ascii_lowercase();
-        let at = |field: String, detail| Defect { record: Some(index), field: Some(field), detail };
+        let at = |field: &str, detail| Defect::field(field, detail).of_record(index);
         if let Some((field, value)) = record.external_id() {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             if !ids.insert((object.clone(), field.as_str().to_ascii_lowercase(), text)) {
                 let detail = "another record of this request has the same external id";
-                defects.push(at(format!("fields.{field}"), detail));
+                defects.push(at(&format!("fields.{field}"), detail));
             }
         }
         if let Some(key) = &record.client_key
             && !keys.insert(key)
         {
-            defects.push(at(CLIENT_KEY.to_owned(), "another record of this request has the same client_key"));
+            defects.push(at(CLIENT_KEY, "another record of this request has the same client_key"));
         }
         objects.insert(object);
     }

@@ -63,7 +63,7 @@ async fn end(context: &TestContext, idempotency_key: &str) -> Value {
 #[test]
 fn any_fault_of_any_request_leaves_each_record_once() {
     run(async {
-        let context = TestContext::new().await;
+        let mut context = TestContext::new().await;
         for (number, effect) in faults().into_iter().enumerate() {
             // The creation alone; the creation and then the search for what it created; the creation and the describe.
             for (other, path) in [None, Some("query"), Some("sobjects/Task/describe")].into_iter().enumerate() {
@@ -71,10 +71,7 @@ fn any_fault_of_any_request_leaves_each_record_once() {
                 let name = format!("{number}-{other}");
                 context.simulator.fault(on("composite/sobjects", 1, effect.clone()));
                 if let Some(path) = path {
-                    context
-                        .deps
-                        .schemas
-                        .forget((context.org, &context.reps().connection_id()), &["Task".parse().unwrap()]);
+                    context.forget();
                     context.simulator.fault(on(path, 2, effect.clone()));
                 }
                 // Two of them are equal.

@@ -4,9 +4,8 @@ use std::ops::Deref;
 
 use axum::body::Body;
 use http::{Request, StatusCode};
-use org_simulator::Features;
-use record_write::{Deps, Targets, handle, router};
-use runtime::Schemas;
+use org_simulator::{Features, ObjectPermissions};
+use record_write::{Deps, Metadata, handle, router};
 use salesforce::{FieldName, ObjectName, Soql, soql};
 use serde_json::{Map, Value, json};
 use store::owner_policy::OwnerPolicy;
@@ -17,6 +16,8 @@ pub(crate) use harness::{REP, run};
 /// The external id field that the package adds.
 pub(crate) const KEY: &str = "Ferry_External_Id__c";
 const OBJECTS: &str = "Account,Contact,Lead,Opportunity,OpportunityContactRole,Task,Event,CampaignMember,Invoice__c,Visit__c,Visit_Note__c";
+/// The profile of the rep.
+const PROFILE: &str = "Standard User";
 const QUEUE: &str = "RecordWriteQueue";
 
 /// The context of a test: the function with its dependencies.
@@ -58,20 +59,11 @@ impl TestContext {
         let ledger = context.writes(QUEUE, owner_policy);
         let origins = Origins::new(context.dynamodb(), context.table("origins"));
         let writable_objects = OBJECTS.parse().unwrap();
-        let targets = Targets::new(context.clock.clone());
         let hints = Queue::new(context.sqs(), context.queue_url("RecordUpsertQueue"), context.clock.clone());
         let mirrored_objects = ["Account", "Contact", "Lead", "Opportunity"].map(ObjectName::from_static).to_vec();
         let client_keys = ClientKeys::new(context.dynamodb(), context.table("write_order"));
-        let deps = Deps {
-            ledger,
-            origins,
-            hints,
-            mirrored_objects,
-            writable_objects,
-            targets,
-            schemas: Schemas::default(),
-            client_keys,
-        };
+        let metadata = Metadata::new(context.clock.clone());
+        let deps = Deps { ledger, origins, hints, mirrored_objects, writable_objects, client_keys, metadata };
         Self { context, deps }
     }
 
@@ -99,6 +91,16 @@ impl TestContext {
         let query = acting.map(|user| format!("?as={user}")).unwrap_or_default();
         let path = format!("/v1/orgs/{}/records/{object}{query}", self.org);
         self.post(&path, Some(key), json!({ "records": records })).await
+    }
+
+    /// Sets what the rep's profile permits on an object.
+    pub(crate) fn permit(&self, object: &str, permissions: &ObjectPermissions) {
+        self.simulator.limit_profile(PROFILE, object, permissions).unwrap();
+    }
+
+    /// Forgets what is known of the objects, as a new execution environment does not know it.
+    pub(crate) fn forget(&mut self) {
+        self.deps.metadata = Metadata::new(self.clock.clone());
     }
 
     /// Requests a graph.

@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod acting;
+mod checks;
 mod created_once;
 mod creates;
+mod dry_run;
 mod duplicates;
 mod graphs;
 mod harness;

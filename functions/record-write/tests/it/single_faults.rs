@@ -74,7 +74,7 @@ impl TestContext {
             self.delete("Account", &one);
         }
         let before = objects.map(|object| self.count_in_org(object));
-        self.deps.schemas = runtime::Schemas::default();
+        self.forget();
         self.fail_request(position, effect.clone());
         let response = match operation {
             Operation::Delete => self.delete_account(&name, &one).await,

@@ -3,22 +3,19 @@
 
 use http::StatusCode;
 use org_simulator::{Effect, Fault, ObjectPermissions};
-use runtime::Schemas;
 use serde_json::{Value, json};
 
 use crate::harness::{TestContext, run};
 
-/// The profile of the rep.
-const PROFILE: &str = "Standard User";
 const OBJECTS: [&str; 4] = ["Account", "Contact", "Lead", "Opportunity"];
 
 impl TestContext {
     /// Sets what the rep's profile permits on the objects, and forgets what is known of them.
-    fn permit(&mut self, permissions: &ObjectPermissions) {
+    fn permit_all(&mut self, permissions: &ObjectPermissions) {
         for object in OBJECTS {
-            self.simulator.limit_profile(PROFILE, object, permissions).unwrap();
+            self.permit(object, permissions);
         }
-        self.deps.schemas = Schemas::default();
+        self.forget();
     }
 
     /// Carries out the four operations with new records, and returns their responses.
@@ -56,14 +53,14 @@ fn who_may_write_the_records_does() {
             ("Lead", ["Phone", "ConvertedOpportunityId"]),
         ] {
             let hidden = ObjectPermissions { hidden_fields: fields.map(str::to_owned).to_vec(), ..Default::default() };
-            context.simulator.limit_profile(PROFILE, object, &hidden).unwrap();
+            context.permit(object, &hidden);
         }
-        context.deps.schemas = Schemas::default();
+        context.forget();
         assert_written(&context.all_four("hidden").await, "two fields hidden");
 
         let admin = context.admin.clone();
         context.connect_rep_as(&admin);
-        context.permit(&ObjectPermissions::default());
+        context.permit_all(&ObjectPermissions::default());
         assert_written(&context.all_four("admin").await, "administrator");
     });
 }
@@ -73,7 +70,7 @@ fn who_only_reads_is_refused_before_a_writing_call() {
     run(async {
         let mut context = TestContext::new().await;
         let read_only = ObjectPermissions { no_create: true, no_edit: true, no_delete: true, ..Default::default() };
-        context.permit(&read_only);
+        context.permit_all(&read_only);
 
         let responses = context.all_four("k").await;
 
@@ -98,9 +95,9 @@ fn a_permission_that_is_granted_meanwhile_counts() {
     run(async {
         let mut context = TestContext::new().await;
         let account = context.account("Acme");
-        context.permit(&ObjectPermissions { no_delete: true, ..ObjectPermissions::default() });
+        context.permit_all(&ObjectPermissions { no_delete: true, ..ObjectPermissions::default() });
         assert_eq!(context.delete_account("k", &account).await.0, StatusCode::FORBIDDEN);
-        context.simulator.limit_profile(PROFILE, "Account", &ObjectPermissions::default()).unwrap();
+        context.permit("Account", &ObjectPermissions::default());
 
         let (status, deleted) = context.delete_account("k", &account).await;
 
@@ -113,7 +110,7 @@ fn a_hidden_object_is_named() {
     run(async {
         let mut context = TestContext::new().await;
         let account = context.account("Acme");
-        context.permit(&ObjectPermissions { hidden: true, ..ObjectPermissions::default() });
+        context.permit_all(&ObjectPermissions { hidden: true, ..ObjectPermissions::default() });
 
         let (status, problem) = context.delete_account("k", &account).await;
 

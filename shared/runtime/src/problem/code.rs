@@ -143,6 +143,9 @@ problem_codes! {
     /// The idempotency key was used for another request.
     IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "The idempotency key belongs to another request",
         "Send the request again with a new Idempotency-Key.";
+    /// The org does not accept a record as it is. `defects` lists what has to change.
+    InvalidRecords = "invalid_records", UNPROCESSABLE_ENTITY, "The org does not accept the records as they are",
+        "Change what `defects` lists, and send the request again.";
     /// Salesforce rejected the request. `salesforce` holds its codes and the fields concerned.
     SalesforceRejected = "salesforce_rejected", UNPROCESSABLE_ENTITY, "Salesforce rejected the request",
         "Change the request as the codes and fields say, and send it again.";

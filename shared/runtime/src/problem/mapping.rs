@@ -163,7 +163,8 @@ fn with_reasons<'a>(
     let codes: BTreeSet<&str> = codes.into_iter().collect();
     let fields: BTreeSet<&str> = fields.into_iter().collect();
     let owned = |texts: BTreeSet<&str>| texts.into_iter().map(str::to_owned).collect();
-    Problem { salesforce: Some(SalesforceReasons { codes: owned(codes), fields: owned(fields) }), ..problem }
+    let reasons = SalesforceReasons { codes: owned(codes), fields: owned(fields) };
+    Problem { salesforce: Some(Box::new(reasons)), ..problem }
 }
 
 #[cfg(test)]

@@ -178,9 +178,8 @@ fn writing(context: &harness::TestContext) -> record_write::Deps {
         hints: Queue::new(context.sqs(), context.queue_url(HINTS), context.clock.clone()),
         mirrored_objects: vec![ObjectName::from_static("Opportunity")],
         writable_objects: record_write::WritableObjects::default(),
-        targets: record_write::Targets::new(context.clock.clone()),
-        schemas: runtime::Schemas::default(),
         client_keys: ClientKeys::new(context.dynamodb(), context.table("write_order")),
+        metadata: record_write::Metadata::new(context.clock.clone()),
     }
 }
 
