@@ -36,7 +36,11 @@ impl Queues {
     pub(crate) fn of_writes(&self, kind: WriteKind) -> &Queue<WriteTask> {
         match kind {
             WriteKind::Records => &self.record_writes,
-            WriteKind::Note | WriteKind::NoteUpdate => &self.note_writes,
+            WriteKind::Note
+            | WriteKind::NoteUpdate
+            | WriteKind::NoteDeletion
+            | WriteKind::NoteLink
+            | WriteKind::NoteLinkRemoval => &self.note_writes,
         }
     }
 

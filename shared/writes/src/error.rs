@@ -9,7 +9,7 @@ use store::deferral::MAX_DELAY;
 use store::owner_policy::RouteError;
 use store::writes::order::MAX_PLACES;
 
-use crate::{Defect, Hidden};
+use crate::{Defect, Hidden, NoteError};
 
 /// The number of defects of a request that its problem lists.
 const MAX_LISTED_DEFECTS: usize = 20;
@@ -53,6 +53,9 @@ pub enum Error {
     /// Salesforce does not know the object or a field, or hides it from the connection's user. Nothing was written.
     #[error("could not write the records: {0}")]
     Hidden(Hidden),
+    /// A note is not there, or may not be written so.
+    #[error(transparent)]
+    Note(#[from] NoteError),
     /// No connection may be used until a person has acted.
     #[error("could not choose a connection")]
     NoRoute(#[source] RouteError),
@@ -86,6 +89,7 @@ impl Classify for Error {
             Self::TooManyWaiting => Retry::After(TOO_MANY_PAUSE),
             Self::OutcomeUnknown(_) => Retry::Unknown(LOOKUP_PAUSE),
             Self::MayTakeEffect { pause } => Retry::Unknown(*pause),
+            Self::Note(error) => error.retry(),
             Self::NoRoute(error) => error.retry(),
             Self::Salesforce(error) => error.retry(),
             Self::Store(error) => error.retry(),
@@ -102,6 +106,7 @@ impl Error {
         match self {
             Self::OrgNotActive(OrgState::Disconnected | OrgState::Uninstalled)
             | Self::Hidden(_)
+            | Self::Note(NoteError::Disabled | NoteError::NotPermitted(_) | NoteError::NotShared)
             | Self::NotWritable { .. }
             | Self::NoRoute(
                 RouteError::RepMustConnect
@@ -110,7 +115,9 @@ impl Error {
                 | RouteError::RepDisconnected
                 | RouteError::RepInactive,
             ) => Retry::Never,
-            Self::Salesforce(salesforce::Error::Rejected { .. }) if self.retry() == Retry::NeedsHuman => {
+            Self::Salesforce(salesforce::Error::Rejected { .. }) | Self::Note(NoteError::Link { .. })
+                if self.retry() == Retry::NeedsHuman =>
+            {
                 Retry::After(MAX_DELAY)
             }
             _ => self.retry(),
@@ -164,6 +171,7 @@ impl From<&Error> for Problem {
                 .detail(format!("{object} decides who may do what in the org, and is never written"))
                 .next("Ask an administrator of the org to make the change in Salesforce."),
             Error::Hidden(hidden) => Self::from(hidden),
+            Error::Note(error) => Self::from(error),
             Error::NoRoute(error) => Self::from(error),
             Error::Salesforce(error) | Error::OutcomeUnknown(error) => Self::from(error),
             Error::MayTakeEffect { .. } => Self::new(ProblemCode::SalesforceUnavailable).retry_after(error.retry()),

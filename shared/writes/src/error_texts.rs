@@ -5,7 +5,7 @@ use salesforce::ObjectName;
 use store::OrgState;
 use store::owner_policy::RouteError;
 
-use crate::{Defect, Error, Hidden};
+use crate::{Defect, Error, Hidden, NoteError};
 
 #[test]
 fn error_texts_read_as_sentences() {
@@ -18,6 +18,7 @@ fn error_texts_read_as_sentences() {
         Error::TooManyWaiting => Error::TooManyWaiting,
         Error::NotWritable { .. } => Error::NotWritable { object: ObjectName::from_static("Case"), never: false },
         Error::Hidden(_) => Error::Hidden(Hidden::Object(ObjectName::from_static("Case"))),
+        Error::Note(_) => Error::Note(NoteError::NotPermitted("create notes")),
         Error::NoRoute(_) => Error::NoRoute(RouteError::RepMustConnect),
         Error::Salesforce(_) => Error::Salesforce(salesforce::Error::DailyLimit { operation: "create the note" }),
         Error::OutcomeUnknown(_) => Error::OutcomeUnknown(salesforce::Error::DailyLimit { operation: "create the note" }),

@@ -92,6 +92,11 @@ impl Request {
         })
     }
 
+    /// Creates a deletion. A second one of the same record changes nothing.
+    pub(crate) fn delete(operation: &'static str, path: String) -> Self {
+        Self { method: Method::DELETE, ..Self::get(operation, path) }
+    }
+
     /// Creates a form for an OAuth endpoint.
     pub(crate) fn form(operation: &'static str, path: String, form: Vec<u8>) -> Self {
         Self {

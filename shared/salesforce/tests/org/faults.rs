@@ -12,7 +12,7 @@ fn account() -> JsonObject {
 
 fn note(org: &Org) -> NewNote {
     let account = org.create(REP, &ACCOUNT, &account());
-    NewNote { title: "Call".to_owned(), html: NoteHtml::from_text("x"), links: vec![account], mark: None }
+    NewNote { title: "Call".to_owned(), html: NoteHtml::from_text("x").html, links: vec![account], mark: None }
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ fn records(org: &Org) -> [RecordId; 2] {
 fn note(title: &str, links: &[RecordId]) -> NewNote {
     NewNote {
         title: title.to_owned(),
-        html: NoteHtml::from_text("Called <Ann> & Bob\nNext: 100 % \"yes\""),
+        html: NoteHtml::from_text("Called <Ann> & Bob\nNext: 100 % \"yes\"").html,
         links: links.to_vec(),
         mark: Some(format!("Ferry write {title}")),
     }
@@ -55,7 +55,7 @@ async fn a_note_is_updated_in_place() {
     let id = client.create_note(&note("Call", &links)).await.unwrap();
     let update = NoteUpdate {
         title: Some("Call, corrected".to_owned()),
-        html: Some(NoteHtml::sanitized("<p>New <b>text</b></p>")),
+        html: Some(NoteHtml::from_html("<p>New <b>text</b></p>").html),
     };
     client.update_note(&id, &update).await.unwrap();
     let read = client.fetch_note(&id).await.unwrap().unwrap();
@@ -99,7 +99,7 @@ async fn a_mark_outlives_a_change_of_title_and_content() {
     let client = org.client(REP);
     let [account, _] = records(&org);
     let id = client.create_note(&note("Call", &[account])).await.unwrap();
-    let update = NoteUpdate { title: Some("Renamed".to_owned()), html: Some(NoteHtml::from_text("New")) };
+    let update = NoteUpdate { title: Some("Renamed".to_owned()), html: Some(NoteHtml::from_text("New").html) };
     client.update_note(&id, &update).await.unwrap();
     let since = org.0.clock().now() - SignedDuration::from_mins(5);
     assert_eq!(client.find_notes(&account, since).await.unwrap()[0].marks, ["Ferry write Call"]);
