@@ -60,12 +60,12 @@ fn created_with_faults(links: usize) {
         let path = format!("/v1/orgs/{}/notes?as={REP}", context.org);
         let body = json!({ "title": "Call", "text": "Hi", "links": records });
         let mut notes = 0;
-        for effect in effects() {
+        for (kind, effect) in effects().into_iter().enumerate() {
             for number in 0.. {
                 // The describe of the notes is remembered for 15 minutes.
                 context.pass(SignedDuration::from_mins(16));
                 fault_at(&context, number, &effect);
-                let outcome = to_the_end(&context, "POST", &path, &format!("{effect:?}-{number}"), &body).await;
+                let outcome = to_the_end(&context, "POST", &path, &format!("{kind}-{number}"), &body).await;
                 let was_spent = was_spent(&context);
                 notes += 1;
                 assert_eq!(context.notes(), notes, "{effect:?} at request {number}");
@@ -125,13 +125,13 @@ fn a_change_a_link_and_a_deletion_happen_once() {
     run(async {
         let context = TestContext::new().await;
         let record = context.accounts(1).remove(0);
-        for effect in effects() {
+        for (kind, effect) in effects().into_iter().enumerate() {
             for number in 0.. {
-                let (_, written) = context.create_note(None, &format!("{effect:?}-{number}"), "Old").await;
+                let (_, written) = context.create_note(None, &format!("{kind}-{number}"), "Old").await;
                 let id = written["note_id"].as_str().unwrap();
                 let path = format!("/v1/orgs/{}/notes/{id}", context.org);
                 let link = format!("{path}/links/{record}");
-                let key = |operation: &str| format!("{operation}-{effect:?}-{number}");
+                let key = |operation: &str| format!("{operation}-{kind}-{number}");
                 let mut is_any_spent = false;
 
                 fault_at(&context, number, &effect);

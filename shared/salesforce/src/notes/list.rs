@@ -100,7 +100,7 @@ impl Client {
             listed.extend(rows.iter().take(usize::try_from(limit).unwrap_or(usize::MAX)).filter_map(read));
         }
         self.add_previews(&mut listed).await?;
-        listed.sort_by(|one, other| (other.last_modified, other.id).cmp(&(one.last_modified, one.id)));
+        listed.sort_by_key(|note| std::cmp::Reverse((note.last_modified, note.id)));
         Ok((listed, has_more))
     }
 
