@@ -8,8 +8,6 @@ use super::tokens::{Token, tokens};
 pub(super) struct Line {
     /// The enclosing list items, outermost first.
     pub(super) items: Vec<Item>,
-    /// The line is the first of its innermost item.
-    pub(super) begins_item: bool,
     /// The line is the first of a paragraph or another block, and does not follow a line break.
     pub(super) begins_block: bool,
     pub(super) runs: Vec<Run>,
@@ -21,6 +19,8 @@ pub(super) struct Item {
     pub(super) marker: Marker,
     /// The number of its list in the note, by which two lists in succession are told apart.
     pub(super) list: usize,
+    /// The line is the first of the item.
+    pub(super) begins: bool,
 }
 
 /// The marker of a list item.
@@ -92,15 +92,15 @@ pub(super) fn text(lines: &[Line]) -> String {
 }
 
 impl Line {
-    /// Returns the markers of the line, or the spaces of their width.
+    /// Returns the markers of the items that begin on the line, and spaces of the width of the others.
     pub(super) fn indentation(&self) -> String {
-        let (last, outer) = self.items.split_last().map_or((None, &[][..]), |(last, outer)| (Some(last), outer));
-        let mut text: String = outer.iter().map(|item| " ".repeat(item.marker.text().len())).collect();
-        if let Some(last) = last {
-            let marker = last.marker.text();
-            text.push_str(&if self.begins_item { marker } else { " ".repeat(marker.len()) });
-        }
-        text
+        let width = |item: &Item| " ".repeat(item.marker.text().len());
+        self.items.iter().map(|item| if item.begins { item.marker.text() } else { width(item) }).collect()
+    }
+
+    /// Returns the outermost item that begins on the line.
+    pub(super) fn first_item(&self) -> Option<&Item> {
+        self.items.iter().find(|item| item.begins)
     }
 
     /// Returns the indentation of the line's list, if that follows another list of the line before, of which Markdown would make
@@ -132,8 +132,6 @@ struct Reader {
     /// The number of lists so far.
     list_count: usize,
     items: Vec<Item>,
-    /// An item began that has no line yet.
-    begins_item: bool,
     /// A block began that has no line yet.
     begins_block: bool,
     marks: Vec<Role>,
@@ -187,8 +185,7 @@ impl Reader {
             }
             None => Marker::Bullet,
         };
-        self.items.push(Item { marker, list: self.lists.last().map_or(0, |list| list.number) });
-        self.begins_item = true;
+        self.items.push(Item { marker, list: self.lists.last().map_or(0, |list| list.number), begins: true });
     }
 
     fn end(&mut self, role: Role) {
@@ -199,10 +196,7 @@ impl Reader {
                 self.end_block();
                 match tag {
                     "ul" | "ol" => drop(self.lists.pop()),
-                    "li" => {
-                        self.items.pop();
-                        self.begins_item = false;
-                    }
+                    "li" => drop(self.items.pop()),
                     _ => {}
                 }
             }
@@ -221,7 +215,9 @@ impl Reader {
     fn end_line(&mut self) {
         let mut line = std::mem::take(&mut self.line);
         line.items = self.items.clone();
-        line.begins_item = std::mem::take(&mut self.begins_item);
+        for item in &mut self.items {
+            item.begins = false;
+        }
         line.begins_block = std::mem::take(&mut self.begins_block);
         self.lines.push(line);
     }

@@ -3,7 +3,7 @@
 use pulldown_cmark::{Event, Options, Parser};
 
 use super::escape;
-use super::lines::{Line, Marks, Run};
+use super::lines::{Item, Line, Marker, Marks, Run};
 
 /// Returns the HTML of CommonMark with tables, strikethrough and task lists. It may have any tags: it is mapped afterwards.
 pub(super) fn to_html(markdown: &str) -> String {
@@ -28,13 +28,13 @@ pub(super) fn from_lines(lines: &[Line]) -> String {
             is_block_due = true;
             continue;
         }
-        let begins_block = line.begins_block || is_block_due || line.begins_item;
+        let begins_block = line.begins_block || is_block_due || line.first_item().is_some();
         if let Some(before) = before {
             if let Some(indentation) = line.begins_next_list(before) {
                 markdown.push_str(&format!("\n\n{indentation}<!-- -->"));
                 is_block_due = true;
             }
-            let is_tight = line.begins_item && !before.items.is_empty() && !is_block_due;
+            let is_tight = !is_block_due && line.first_item().is_some_and(|item| may_follow(item, before));
             markdown.push_str(match (begins_block, is_tight) {
                 (false, _) => "\\\n",
                 (true, true) => "\n",
@@ -46,6 +46,13 @@ pub(super) fn from_lines(lines: &[Line]) -> String {
         (before, is_block_due) = (Some(line), false);
     }
     markdown
+}
+
+/// Returns whether an item can be on the line after another one, without an empty line between. A list that begins with another
+/// number than 1 does not end a paragraph.
+fn may_follow(item: &Item, before: &Line) -> bool {
+    let is_of_same_list = before.items.iter().any(|other| other.list == item.list);
+    !before.items.is_empty() && (is_of_same_list || matches!(item.marker, Marker::Bullet | Marker::Number(1)))
 }
 
 /// Returns the runs of a line.
