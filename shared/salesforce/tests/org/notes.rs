@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 use org_simulator::ObjectPermissions;
+use salesforce::notes::{NoteLink, ShareType};
 use salesforce::{NewNote, NoteHtml, NoteUpdate, RecordId};
 use serde_json::json;
 
@@ -18,7 +19,7 @@ fn note(title: &str, links: &[RecordId]) -> NewNote {
     NewNote {
         title: title.to_owned(),
         html: NoteHtml::from_text("Called <Ann> & Bob\nNext: 100 % \"yes\"").html,
-        links: links.to_vec(),
+        links: links.iter().map(|record| NoteLink { record: *record, share_type: ShareType::Viewer }).collect(),
         mark: Some(format!("Ferry write {title}")),
     }
 }
@@ -43,7 +44,8 @@ async fn a_note_that_cannot_be_linked_is_not_created() {
     let [account, _] = records(&org);
     let missing: RecordId = format!("{}999999", &account.short()[..9]).parse().unwrap();
     let error = client.create_note(&note("Call", &[account, missing])).await.unwrap_err();
-    assert!(!error.problems().is_empty() && !error.has_code("PROCESSING_HALTED"), "{error}");
+    assert!(!error.error.problems().is_empty() && !error.error.has_code("PROCESSING_HALTED"), "{error}");
+    assert_eq!(error.link, Some(missing));
     assert_eq!((org.count("ContentNote"), org.count("ContentDocument")), (0, 0));
 }
 

@@ -16,6 +16,15 @@ fn html(html: &str) -> String {
     NoteHtml::from_html(html).html.0
 }
 
+/// Does the work, and fails if it takes so long that its time is no multiple of the size of what was given.
+#[expect(clippy::disallowed_methods, reason = "it measures the work of the test, which runs in no frozen environment")]
+fn within_a_minute<T>(given: &str, work: impl FnOnce() -> T) -> T {
+    let begun = Instant::now();
+    let done = work();
+    assert!(begun.elapsed() < Duration::from_secs(60), "{}: {:?}", &given[..20], begun.elapsed());
+    done
+}
+
 #[test]
 fn text_is_escaped_and_lines_are_broken() {
     assert_eq!(text("a & b < c > \"d\" 'e'"), "a &amp; b &lt; c &gt; &quot;d&quot; &#39;e&#39;");

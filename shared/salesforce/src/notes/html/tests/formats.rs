@@ -68,9 +68,7 @@ fn hostile_markdown_takes_bounded_time() {
         "<a ".repeat(33_000),
     ];
     for given in hostile {
-        let begun = Instant::now();
-        NoteHtml::from_markdown(&given);
-        assert!(begun.elapsed() < Duration::from_secs(60), "{}: {:?}", &given[..20], begun.elapsed());
+        within_a_minute(&given, || NoteHtml::from_markdown(&given));
     }
 }
 
