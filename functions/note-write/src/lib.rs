@@ -2,14 +2,17 @@
 //!
 //! | | |
 //! |---|---|
-//! | trigger | HTTP API: `POST /v1/orgs/{org}/notes`, `GET` and `PATCH /v1/orgs/{org}/notes/{id}`; SQS for writes that had to wait |
-//! | input | a title, a text or HTML, the records to link; an `Idempotency-Key`, optionally the acting user (`?as=`) |
+//! | trigger | HTTP API: notes, their links and versions, and the notes of a record; SQS for writes that had to wait |
+//! | input | a title, a text, HTML or Markdown, the records to link; an `Idempotency-Key`, optionally the acting user (`?as=`) |
 //! | output | the note's id; 202 where Salesforce is unavailable: the write continues from the queue |
 //! | failures | an RFC 9457 problem; a queued write is tried again until it is finished or failed, which an event tells |
 //!
 //! Notes have no external id, so Salesforce does not prevent a second copy. [`writes::creation`] does: an attempt that follows another
 //! one searches for the earlier note by its mark ([`matching`]), and creates one only when no earlier request can take effect.
 
+mod change;
+mod config;
+mod create;
 mod http;
 pub mod matching;
 mod note;
@@ -20,9 +23,10 @@ use aws_lambda_events::sqs::SqsEvent;
 use runtime::sqs::BatchReport;
 use writes::Error;
 
+pub use config::Deps;
 pub use http::router;
 pub use note::{NoteWrite, Operation};
-pub use writes::{Config, Deps};
+pub use writes::Config;
 
 /// Carries out queued writes of notes, one after the other. Those that have to wait longer are queued again.
 ///

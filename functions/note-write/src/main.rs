@@ -7,7 +7,7 @@ use runtime::{BoxError, CallerRules, Env, Guard};
 async fn main() -> Result<(), BoxError> {
     let aws = runtime::start("note-write").await?;
     let deps = Deps::new(&aws, Config::from_env(&Env::process())?)?;
-    let guard = Guard::new(deps.orgs.clone(), CallerRules::from_env(&Env::process())?);
+    let guard = Guard::new(deps.ledger.orgs.clone(), CallerRules::from_env(&Env::process())?);
     let router = guard.protect(router(deps.clone()));
     runtime::serve_both(aws.clock(), router, |event| Box::pin(handle(&deps, event))).await
 }

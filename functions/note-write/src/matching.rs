@@ -39,10 +39,11 @@ pub fn by_mark(marks: &[String], own: &str) -> Candidate {
     }
 }
 
-/// Returns whether `found` is the requested note. It may have more links: its owner's, or one that a user added since.
+/// Returns whether `found` is the requested note. It may have more links: its owner's, or one that a user added since; and lack
+/// those that are made after the note.
 pub fn is_same(found: &Note, wanted: &NewNote) -> bool {
     found.title == wanted.title
-        && wanted.links.iter().all(|link| found.links.contains(link))
+        && wanted.first_links().iter().all(|link| found.links.contains(&link.record))
         && visible_text(&found.html) == visible_text(wanted.html.as_str())
 }
 

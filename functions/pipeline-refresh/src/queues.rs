@@ -41,7 +41,11 @@ impl Queues {
             | WriteKind::Undelete
             | WriteKind::Merge
             | WriteKind::ConvertLead => &self.record_writes,
-            WriteKind::Note | WriteKind::NoteUpdate => &self.note_writes,
+            WriteKind::Note
+            | WriteKind::NoteUpdate
+            | WriteKind::NoteDeletion
+            | WriteKind::NoteLink
+            | WriteKind::NoteLinkRemoval => &self.note_writes,
         }
     }
 

@@ -262,7 +262,7 @@ impl Client {
     ///
     /// [`Error::Rejected`] if the job has not ended.
     pub async fn delete_query_job(&self, id: &JobId) -> Result<(), Error> {
-        let request = Request { method: Method::DELETE, ..Request::get("delete the query job", self.job_path(id)) };
+        let request = Request::delete("delete the query job", self.job_path(id));
         match self.send(&request).await {
             Err(error) if error.is_not_found() => Ok(()),
             deleted => deleted.map(drop),

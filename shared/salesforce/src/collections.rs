@@ -296,7 +296,7 @@ impl Client {
 }
 
 /// Parses the response to a write of `count` records.
-fn outcomes(response: &Response, count: usize) -> Result<Vec<SaveOutcome>, Error> {
+pub(crate) fn outcomes(response: &Response, count: usize) -> Result<Vec<SaveOutcome>, Error> {
     let outcomes: Vec<SaveOutcome> = response.json()?;
     if outcomes.len() == count { Ok(outcomes) } else { Err(response.invalid("not one outcome per record")) }
 }

@@ -9,7 +9,7 @@ use store::deferral::MAX_DELAY;
 use store::owner_policy::RouteError;
 use store::writes::order::MAX_PLACES;
 
-use crate::Hidden;
+use crate::{Hidden, NoteError};
 
 /// The pause before the outcome of a write is looked up: longer than Salesforce takes to commit or to roll back.
 const LOOKUP_PAUSE: Duration = Duration::from_secs(30);
@@ -82,6 +82,9 @@ pub enum Error {
         /// The statuses of converted leads.
         valid: Vec<String>,
     },
+    /// A note is not there, or may not be written so.
+    #[error(transparent)]
+    Note(#[from] NoteError),
     /// No connection may be used until a person has acted.
     #[error("could not choose a connection")]
     NoRoute(#[source] RouteError),
@@ -125,6 +128,7 @@ impl Classify for Error {
             Self::TooManyWaiting => Retry::After(TOO_MANY_PAUSE),
             Self::OutcomeUnknown(_) => Retry::Unknown(LOOKUP_PAUSE),
             Self::MayTakeEffect { pause } => Retry::Unknown(*pause),
+            Self::Note(error) => error.retry(),
             Self::NoRoute(error) => error.retry(),
             Self::Salesforce(error) => error.retry(),
             Self::Store(error) => error.retry(),
@@ -143,6 +147,7 @@ impl Error {
             | Self::Refused(_)
             | Self::Hidden(_)
             | Self::MissingPermission { .. }
+            | Self::Note(NoteError::Disabled | NoteError::NotPermitted(_) | NoteError::NotShared)
             | Self::NotWritable { .. }
             | Self::NoRoute(
                 RouteError::RepMustConnect
@@ -151,7 +156,9 @@ impl Error {
                 | RouteError::RepDisconnected
                 | RouteError::RepInactive,
             ) => Retry::Never,
-            Self::Salesforce(salesforce::Error::Rejected { .. }) if self.retry() == Retry::NeedsHuman => {
+            Self::Salesforce(salesforce::Error::Rejected { .. }) | Self::Note(NoteError::Link { .. })
+                if self.retry() == Retry::NeedsHuman =>
+            {
                 Retry::After(MAX_DELAY)
             }
             _ => self.retry(),
@@ -219,6 +226,7 @@ impl From<&Error> for Problem {
                 [] => "status: the org has no status for converted leads".to_owned(),
                 valid => format!("status: must be one of {}", valid.join(", ")),
             }),
+            Error::Note(error) => Self::from(error),
             Error::NoRoute(error) => Self::from(error),
             Error::Salesforce(error) | Error::OutcomeUnknown(error) => Self::from(error),
             Error::MayTakeEffect { .. } => Self::new(ProblemCode::SalesforceUnavailable).retry_after(error.retry()),

@@ -5,7 +5,7 @@ use salesforce::ObjectName;
 use store::OrgState;
 use store::owner_policy::RouteError;
 
-use crate::{Defect, Error, Hidden};
+use crate::{Defect, Error, Hidden, NoteError};
 
 #[test]
 fn error_texts_read_as_sentences() {
@@ -23,6 +23,7 @@ fn error_texts_read_as_sentences() {
         Error::Gone { .. } => Error::Gone { what: "lead", merged_into: None },
         Error::NotInRecycleBin => Error::NotInRecycleBin,
         Error::NotAConvertedStatus { .. } => Error::NotAConvertedStatus { valid: Vec::new() },
+        Error::Note(_) => Error::Note(NoteError::NotPermitted("create notes")),
         Error::NoRoute(_) => Error::NoRoute(RouteError::RepMustConnect),
         Error::Salesforce(_) => Error::Salesforce(salesforce::Error::DailyLimit { operation: "create the note" }),
         Error::OutcomeUnknown(_) => Error::OutcomeUnknown(salesforce::Error::DailyLimit { operation: "create the note" }),

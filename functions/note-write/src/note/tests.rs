@@ -8,8 +8,8 @@ use writes::creation::{
     Step, after_creating, after_looking_for_earlier, after_looking_for_lost, begin, no_effect_from,
 };
 
-use super::Timestamp;
 use crate::matching::{Candidate, by_mark};
+use jiff::Timestamp;
 
 const MINUTE: i64 = 60;
 /// The longest time between a request and its effect, in seconds.

@@ -50,7 +50,7 @@ impl TestContext {
     }
 
     fn from(context: harness::TestContext, owner_policy: OwnerPolicy) -> Self {
-        let deps = context.writes(QUEUE, owner_policy);
+        let deps = Deps::from(context.writes(QUEUE, owner_policy));
         let account = context.create(&context.rep, "Account", &json!({ "Name": "Acme" }));
         let deal =
             json!({ "Name": "Deal", "AccountId": account, "StageName": "Prospecting", "CloseDate": "2026-12-31" });
@@ -91,7 +91,7 @@ impl TestContext {
     /// Loads a write from the ledger.
     pub(crate) async fn ledger(&self, write_id: &Value) -> Write {
         let id = write_id.as_str().unwrap().parse().unwrap();
-        self.deps.writes.load(self.org, id).await.unwrap().unwrap()
+        self.deps.ledger.writes.load(self.org, id).await.unwrap().unwrap()
     }
 
     /// Delivers the message of a queued write to the function. Returns `false` if SQS has to deliver it again.
@@ -105,9 +105,30 @@ impl TestContext {
         visible + delayed
     }
 
+    /// Creates this number of accounts, and returns their ids.
+    pub(crate) fn accounts(&self, count: usize) -> Vec<String> {
+        (0..count)
+            .map(|number| self.create(&self.rep, "Account", &json!({ "Name": format!("Acme {number}") })))
+            .collect()
+    }
+
+    /// Returns the records that a note is linked to.
+    pub(crate) async fn links_of(&self, note: &Value) -> Vec<String> {
+        let team = self.deps.ledger.salesforce.client(self.org, &ConnectionId::team());
+        let links = team.note_links(&note.as_str().unwrap().parse().unwrap(), None).await.unwrap();
+        links.iter().map(|(_, link)| link.record.to_string()).collect()
+    }
+
+    /// Returns the share type of a note's link to a record.
+    pub(crate) async fn share_type(&self, note: &Value, record: &str) -> Option<&'static str> {
+        let team = self.deps.ledger.salesforce.client(self.org, &ConnectionId::team());
+        let links = team.note_links(&note.as_str().unwrap().parse().unwrap(), Some(&record.parse().unwrap())).await;
+        links.unwrap().first().map(|(_, link)| link.share_type.code())
+    }
+
     /// Returns the only note in the org.
     pub(crate) async fn only_note(&self) -> FoundNote {
-        let team = self.deps.salesforce.client(self.org, &ConnectionId::team());
+        let team = self.deps.ledger.salesforce.client(self.org, &ConnectionId::team());
         let since = self.clock.now() - SignedDuration::from_hours(1);
         let mut found = team.find_notes(&self.account.parse().unwrap(), since).await.unwrap();
         assert_eq!((found.len(), self.notes()), (1, 1));

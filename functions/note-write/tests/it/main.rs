@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
+mod faults;
 mod harness;
+mod links;
+mod lists;
 mod notes;
 mod once;
 mod upgrade;

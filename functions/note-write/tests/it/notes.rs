@@ -106,7 +106,11 @@ fn a_change_of_a_deleted_note_is_refused_and_not_repeated() {
 
         let (status, problem) = context.change(&written["note_id"], None, json!({ "text": "New" })).await;
 
-        assert_eq!((status, &problem["type"]), (StatusCode::NOT_FOUND, &json!("urn:ferry:problem:not_found")));
+        assert_eq!(
+            (status, &problem["type"]),
+            (StatusCode::GONE, &json!("urn:ferry:problem:record_deleted")),
+            "{problem}"
+        );
     });
 }
 
@@ -190,7 +194,8 @@ fn every_defect_of_a_request_is_named() {
         let (status, problem) = context.send("POST", &path, Some("k"), json!({ "title": "", "links": ["x"] })).await;
 
         assert_eq!(status, StatusCode::BAD_REQUEST);
-        let defects = "title: the title is empty; text: text or html is required; links[0]: must be a record id";
+        let defects =
+            "title: the title is empty; text: text, html or markdown is required; links[0]: must be a record id";
         assert_eq!(problem["detail"], defects);
         assert_eq!(context.simulator.api_calls(), 0);
     });

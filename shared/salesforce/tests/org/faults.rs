@@ -1,6 +1,7 @@
 //! The client against faults of the org.
 
 use org_simulator::Effect;
+use salesforce::notes::{NoteLink, ShareType};
 use salesforce::{Classify, Error, JsonObject, NewNote, NoteHtml, NoteUpdate, Retry, SaveOptions, Soql};
 use serde_json::json;
 
@@ -12,7 +13,8 @@ fn account() -> JsonObject {
 
 fn note(org: &Org) -> NewNote {
     let account = org.create(REP, &ACCOUNT, &account());
-    NewNote { title: "Call".to_owned(), html: NoteHtml::from_text("x"), links: vec![account], mark: None }
+    let link = NoteLink { record: account, share_type: ShareType::Viewer };
+    NewNote { title: "Call".to_owned(), html: NoteHtml::from_text("x").html, links: vec![link], mark: None }
 }
 
 #[tokio::test]
@@ -53,7 +55,7 @@ async fn a_note_with_a_lost_response_can_be_found() {
     let error = client.create_note(&note).await.unwrap_err();
     assert!(matches!(error.retry(), Retry::Unknown(_)), "{error}");
     let since = since - jiff::SignedDuration::from_secs(1);
-    assert_eq!(client.find_notes(&note.links[0], since).await.unwrap().len(), 1);
+    assert_eq!(client.find_notes(&note.links[0].record, since).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

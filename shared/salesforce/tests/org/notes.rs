@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 use org_simulator::ObjectPermissions;
+use salesforce::notes::{NoteLink, ShareType};
 use salesforce::{NewNote, NoteHtml, NoteUpdate, RecordId};
 use serde_json::json;
 
@@ -17,8 +18,8 @@ fn records(org: &Org) -> [RecordId; 2] {
 fn note(title: &str, links: &[RecordId]) -> NewNote {
     NewNote {
         title: title.to_owned(),
-        html: NoteHtml::from_text("Called <Ann> & Bob\nNext: 100 % \"yes\""),
-        links: links.to_vec(),
+        html: NoteHtml::from_text("Called <Ann> & Bob\nNext: 100 % \"yes\"").html,
+        links: links.iter().map(|record| NoteLink { record: *record, share_type: ShareType::Viewer }).collect(),
         mark: Some(format!("Ferry write {title}")),
     }
 }
@@ -43,7 +44,8 @@ async fn a_note_that_cannot_be_linked_is_not_created() {
     let [account, _] = records(&org);
     let missing: RecordId = format!("{}999999", &account.short()[..9]).parse().unwrap();
     let error = client.create_note(&note("Call", &[account, missing])).await.unwrap_err();
-    assert!(!error.problems().is_empty() && !error.has_code("PROCESSING_HALTED"), "{error}");
+    assert!(!error.error.problems().is_empty() && !error.error.has_code("PROCESSING_HALTED"), "{error}");
+    assert_eq!(error.link, Some(missing));
     assert_eq!((org.count("ContentNote"), org.count("ContentDocument")), (0, 0));
 }
 
@@ -55,7 +57,7 @@ async fn a_note_is_updated_in_place() {
     let id = client.create_note(&note("Call", &links)).await.unwrap();
     let update = NoteUpdate {
         title: Some("Call, corrected".to_owned()),
-        html: Some(NoteHtml::sanitized("<p>New <b>text</b></p>")),
+        html: Some(NoteHtml::from_html("<p>New <b>text</b></p>").html),
     };
     client.update_note(&id, &update).await.unwrap();
     let read = client.fetch_note(&id).await.unwrap().unwrap();
@@ -99,7 +101,7 @@ async fn a_mark_outlives_a_change_of_title_and_content() {
     let client = org.client(REP);
     let [account, _] = records(&org);
     let id = client.create_note(&note("Call", &[account])).await.unwrap();
-    let update = NoteUpdate { title: Some("Renamed".to_owned()), html: Some(NoteHtml::from_text("New")) };
+    let update = NoteUpdate { title: Some("Renamed".to_owned()), html: Some(NoteHtml::from_text("New").html) };
     client.update_note(&id, &update).await.unwrap();
     let since = org.0.clock().now() - SignedDuration::from_mins(5);
     assert_eq!(client.find_notes(&account, since).await.unwrap()[0].marks, ["Ferry write Call"]);

@@ -29,6 +29,12 @@ pub enum WriteKind {
     Note,
     /// The new text of a note.
     NoteUpdate,
+    /// The deletion of a note.
+    NoteDeletion,
+    /// A link of a note to a record.
+    NoteLink,
+    /// The removal of a link of a note.
+    NoteLinkRemoval,
 }
 
 /// The state of a write.

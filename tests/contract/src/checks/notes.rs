@@ -242,6 +242,39 @@ pub(super) const CHECKS: &[Check] = &[
             same("FileType", &json!("SNOTE"), version.at("/FileType"))
         },
     },
+    Check {
+        name: "links of a note are made by one collection, each with its outcome",
+        source: LINK,
+        relied_on: "the links of a note that do not fit into the request that creates it are made by one more",
+        run: |org| {
+            let id = note(org, "collection", "<p>x</p>")?;
+            let account = org.create("Account", json!({"Name": org.name("collection")}))?;
+            let link = json!({"attributes": {"type": "ContentDocumentLink"}, "ContentDocumentId": id,
+                "LinkedEntityId": account, "ShareType": "V", "Visibility": "InternalUsers"});
+            let body = json!({"allOrNone": false, "records": [link, link]});
+            let linked = org.post("composite/sobjects", body).send()?;
+            linked.is(
+                200,
+                &json!([{"success": true}, {"success": false, "errors": [{"statusCode": "DUPLICATE_VALUE"}]}]),
+            )?;
+            Ok(())
+        },
+    },
+    Check {
+        name: "the share type of a link to a record can be updated",
+        source: LINK,
+        relied_on: "a link that is requested with another share type gets it",
+        run: |org| {
+            let id = note(org, "share type", "<p>x</p>")?;
+            let account = org.create("Account", json!({"Name": org.name("share type")}))?;
+            let link = json!({"ContentDocumentId": id, "LinkedEntityId": account, "ShareType": "V"});
+            let link = org.post("sobjects/ContentDocumentLink", link).send()?.has_status(201)?.text("/id")?;
+            let changed =
+                org.patch(&format!("sobjects/ContentDocumentLink/{link}"), json!({"ShareType": "I"})).send()?;
+            changed.has_status(204)?;
+            Ok(())
+        },
+    },
 ];
 
 /// Ends the check as not applicable unless the org has enhanced notes.

@@ -85,6 +85,7 @@ impl Gateway {
                 ("{platform_user}", _) => "rep-2".to_owned(),
                 ("{field}", _) => "Ferry_External_Id__c".to_owned(),
                 ("{id}", _) => "006000000000001AAA".to_owned(),
+                ("{record}", _) => "001000000000001AAA".to_owned(),
                 (literal, _) => {
                     assert!(!literal.contains('{'), "the test has no value for {literal} of {template}");
                     literal.to_owned()
@@ -149,6 +150,7 @@ fn body(method: &str, path: &str) -> Value {
         ("POST", "/v1/orgs/{org}/erasures") => json!({ "record_id": "003000000000001AAA" }),
         ("POST", "/v1/orgs/{org}/notes") => json!({ "title": "Call", "text": "Hi", "links": ["001000000000001AAA"] }),
         ("PATCH", "/v1/orgs/{org}/notes/{id}") => json!({ "title": "Call" }),
+        ("PUT", "/v1/orgs/{org}/notes/{id}/links/{record}") => json!({ "share_type": "viewer" }),
         ("PUT", "/v1/orgs/{org}/users/{platform_user}") => json!({ "user_id": "005000000000001AAA" }),
         _ => panic!("the test has no body for {method} {path}"),
     }
