@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod acting;
+mod budget;
 mod harness;
 mod order;
 mod origins;
