@@ -4,22 +4,25 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use runtime::http::{Author, Idempotency, JsonBody, NoQuery, PathOf};
+use runtime::http::{Author, Idempotency, JsonBody, NoQuery, PathOf, QueryOf};
 use runtime::problem::refuse;
-use runtime::{Caller, TenantOrg};
+use runtime::{Caller, Problem, TenantOrg};
 use salesforce::{ObjectName, OrgId};
 use serde_json::Value;
 use store::WriteId;
 use writes::{Error, LedgerView, WriteRequest};
 
 use crate::batch::Batch;
+use crate::list::{ListQuery, ListRequest};
 use crate::{Deps, RecordWrite, Upsert};
 
 /// Returns the function's router.
 pub fn router(deps: Deps) -> Router {
     Router::new()
         .route("/v1/orgs/{org}/records/{object}", post(upsert))
+        .route("/v1/orgs/{org}/writes", get(list))
         .route("/v1/orgs/{org}/writes/{id}", get(show))
+        .route("/v1/orgs/{org}/writes/{id}/retry", post(retry))
         .with_state(deps)
 }
 
@@ -37,6 +40,28 @@ async fn upsert(
         writes::accept(&deps, &org, key, WriteRequest { platform_user, only_as_user, operation }).await
     };
     outcome.await.map_or_else(|error| refuse(&error).into_response(), writes::response)
+}
+
+async fn list(
+    State(deps): State<Deps>,
+    TenantOrg(org): TenantOrg,
+    caller: Caller,
+    QueryOf(query): QueryOf<ListQuery>,
+) -> Response {
+    let page = async { ListRequest::parse(org.org_id, query)?.page(&deps.ledger, &org, &caller).await };
+    page.await.map_or_else(|problem: Problem| problem.into_response(), |page| Json(page).into_response())
+}
+
+async fn retry(
+    State(deps): State<Deps>,
+    TenantOrg(org): TenantOrg,
+    PathOf((_, id)): PathOf<(OrgId, WriteId)>,
+    caller: Caller,
+    Idempotency(key): Idempotency,
+    NoQuery {}: NoQuery,
+) -> Response {
+    let outcome = writes::retry::<RecordWrite>(&deps, &org, id, key, &caller).await;
+    outcome.map_or_else(|error| refuse(&error).into_response(), writes::response)
 }
 
 async fn show(

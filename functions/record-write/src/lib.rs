@@ -2,7 +2,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | trigger | HTTP API: `POST /v1/orgs/{org}/records/{object}`, `GET /v1/orgs/{org}/writes/{id}`; SQS for writes that had to wait |
+//! | trigger | HTTP API: `POST /v1/orgs/{org}/records/{object}`, `GET /v1/orgs/{org}/writes`, `GET /v1/orgs/{org}/writes/{id}`, `POST /v1/orgs/{org}/writes/{id}/retry`; SQS for writes that had to wait |
 //! | input | 1 to 200 records with their external ids, an `Idempotency-Key`, optionally the acting user (`?as=`) |
 //! | output | each record's outcome; 202 where Salesforce is unavailable or an earlier write of a record is unfinished: the write continues from the queue |
 //! | failures | an RFC 9457 problem; a queued write is tried again until it is finished or failed, which an event tells |
@@ -17,6 +17,7 @@ mod config;
 mod effects;
 mod hints;
 mod http;
+mod list;
 mod operation;
 mod origins;
 mod ownership;

@@ -2,6 +2,7 @@
 
 use salesforce::{Client, ObjectName};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use store::owner_policy::Route;
 use store::{RecordKey, Write, WriteKind};
 use writes::{Attempted, Error, WriteOperation};
@@ -54,6 +55,12 @@ impl WriteOperation for RecordWrite {
     async fn execute(&self, deps: &Deps, client: &Client, route: &Route, write: &Write) -> Result<Attempted, Error> {
         match self {
             Self::Upsert(upsert) => upsert.execute(deps, client, route, write).await,
+        }
+    }
+
+    fn remaining(&self, outcome: &Value) -> Option<Self> {
+        match self {
+            Self::Upsert(upsert) => upsert.remaining(outcome).map(Self::Upsert),
         }
     }
 

@@ -12,6 +12,7 @@ use crate::Deps;
 use crate::attempt::Attempt;
 use crate::batch::Batch;
 use crate::ownership::{self, Existing};
+use crate::rows;
 use crate::target::{self, Target};
 use crate::writable::Permission;
 
@@ -56,6 +57,21 @@ impl WriteOperation for Upsert {
         self.require_distinct(deps, client, write.org_id).await?;
         let records = self.owned_records(deps, client, route, write.org_id).await?;
         Attempt { upsert: self, deps, client, route, write, records: &records }.run().await
+    }
+
+    /// The records of an upsert that were not written are upserted again, if one of them may be written without a change.
+    fn remaining(&self, outcome: &Value) -> Option<Self> {
+        if outcome.get("records").is_none() {
+            return Some(self.clone());
+        }
+        let rows = rows::resumed(Some(outcome), self.batch.records.len())?;
+        if !rows.iter().any(|row| row.retryable) {
+            return None;
+        }
+        let mut rest = self.clone();
+        let mut written = rows.iter().map(|row| row.success);
+        rest.batch.records.retain(|_| written.next() == Some(false));
+        Some(rest)
     }
 
     fn needs_lookup(&self, _: &Write) -> bool {

@@ -47,8 +47,8 @@ impl Scope {
     }
 }
 
-/// The resources of an org that a caller with the scope `write` may create or change.
-const WRITABLE: [&str; 2] = ["records", "notes"];
+/// The resources of an org that a caller with the scope `write` may create, change or repeat.
+const WRITABLE: [&str; 3] = ["records", "notes", "writes"];
 
 /// Returns the scope that a route requires. `route` is the path of the route with its parameters in braces.
 #[must_use]

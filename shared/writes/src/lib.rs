@@ -17,6 +17,7 @@ mod ledger;
 mod operation;
 mod order;
 mod response;
+mod retry;
 #[cfg(test)]
 mod samples;
 mod settle;
@@ -25,6 +26,7 @@ pub use config::{Config, Deps};
 pub use defect::{Defect, unknown_members};
 pub use error::Error;
 pub use hidden::Hidden;
-pub use ledger::{accept, handle, load, require_active};
+pub use ledger::{accept, handle, list, load, require_active};
 pub use operation::{Attempted, WriteOperation, WriteRequest};
-pub use response::{LedgerView, response};
+pub use response::{LedgerView, ListedWrite, response};
+pub use retry::{NotRetryable, retry};

@@ -5,6 +5,7 @@
 mod acting;
 mod budget;
 mod harness;
+mod lists;
 mod order;
 mod origins;
 mod outages;
@@ -12,5 +13,6 @@ mod owners;
 mod partial;
 mod refusals;
 mod replays;
+mod retries;
 mod rows;
 mod upgrade;

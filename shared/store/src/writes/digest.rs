@@ -34,7 +34,10 @@ fn with_doubles(value: Value) -> Value {
 fn whole(write: &NewWrite) -> Value {
     let object = write.object.as_ref().map(ObjectName::as_str);
     let user = write.platform_user.as_ref().map(PlatformUser::as_str);
-    json!([write.kind, object, user, write.request])
+    match write.retry_of {
+        None => json!([write.kind, object, user, write.request]),
+        Some(retried) => json!([write.kind, object, user, write.request, retried]),
+    }
 }
 
 /// Writes JSON with the members of objects in the order of their names, and with numbers in one form.
