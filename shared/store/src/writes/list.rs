@@ -64,7 +64,6 @@ struct Indexed {
     failed_records: Option<u64>,
 }
 
-const INDEX: &str = "by_created";
 const LIST: &str = "list the writes";
 /// The number of entries that one query reads.
 const ENTRIES: i32 = 1_000;
@@ -131,7 +130,8 @@ impl Writes {
         since: Option<Timestamp>,
         after: Option<Item>,
     ) -> Result<(Vec<Indexed>, Option<Item>), Error> {
-        let query = self.table.query_partition(("org_id", org.as_str())).index_name(INDEX).scan_index_forward(false);
+        let query =
+            self.table.query_partition(("org_id", org.as_str())).index_name("by_created").scan_index_forward(false);
         let query = query
             .key_condition_expression("#partition = :partition AND #created_at >= :since")
             .expression_attribute_names("#created_at", "created_at")

@@ -57,12 +57,6 @@ impl TestContext {
         }
     }
 
-    /// Publishes events with the values before and after.
-    pub(crate) fn with_values(mut self) -> Self {
-        self.publishing.values = EventValues::Values;
-        self
-    }
-
     /// Writes an Opportunity through Ferry for the rep. Returns the ids of the record and of the write.
     pub(crate) async fn write(&self, key: &str, record: Value) -> (RecordId, Value) {
         let body = json!({ "external_id_field": KEY, "records": [record] });
