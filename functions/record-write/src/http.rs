@@ -54,9 +54,7 @@ async fn list(
 
 async fn retry(
     State(deps): State<Deps>,
-    TenantOrg(org): TenantOrg,
-    PathOf((_, id)): PathOf<(OrgId, WriteId)>,
-    caller: Caller,
+    (TenantOrg(org), PathOf((_, id)), caller): (TenantOrg, PathOf<(OrgId, WriteId)>, Caller),
     Idempotency(key): Idempotency,
     NoQuery {}: NoQuery,
 ) -> Response {

@@ -97,7 +97,7 @@ mod tests {
 
     fn parse(query: ListQuery) -> Result<ListRequest, String> {
         let org = "00D5e000000KQ2eEAG".parse().unwrap();
-        ListRequest::parse(org, query).map_err(|problem| problem.detail.unwrap_or_default().into())
+        ListRequest::parse(org, query).map_err(|problem| problem.detail.unwrap_or_default())
     }
 
     #[test]

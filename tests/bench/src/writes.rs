@@ -100,7 +100,7 @@ impl Writes {
         let record = |n: usize| json!({ KEY: format!("C-{n}"), "LastName": format!("Moe {n}"), "Department": format!("Run {run}") });
         let body = json!({ "external_id_field": KEY, "records": (0..self.records).map(record).collect::<Vec<_>>() });
         let calls = self.org.api_calls();
-        self.aws.take_counts();
+        drop(self.aws.take_counts());
         let result = self.function.invoke(&self.event(&format!("run-{run}"), &body)).await?;
         let Outcome::Response(response) = &result.outcome else {
             anyhow::bail!("{:?}; its log: {:?}", result.outcome, self.function.logs())
