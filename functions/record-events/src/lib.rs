@@ -23,7 +23,7 @@ pub mod write;
 
 use std::collections::HashMap;
 
-use aws_lambda_events::dynamodb::Event;
+use aws_lambda_events::dynamodb::EventRecord;
 use connecting::connect_links::{ConnectLink, EVENT_LINK_TTL, Ticket, expiry};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use runtime::Chain;
@@ -41,25 +41,45 @@ pub use stream_tables::StreamTables;
 
 /// The input of the function.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(try_from = "Members")]
 pub enum Input {
     /// Rows of the mirror whose state is published again.
     Replay {
         /// The rows, at most as many as fit into an invocation.
         mirror_rows: Vec<MirrorRecord>,
         /// `true` for the reason of a failure in the response.
-        #[serde(default)]
         with_reason: bool,
     },
     /// A batch of a stream, from Lambda or replayed from the bucket of failed events.
     Stream {
-        /// The event of the stream.
-        #[serde(flatten)]
-        event: Event,
+        /// The records of the stream.
+        records: Vec<EventRecord>,
         /// `true` for the reason of a failure in the response. Lambda does not send it, and expects no reason.
-        #[serde(default)]
         with_reason: bool,
     },
+}
+
+/// The members of the input. An untagged or flattened type would not read the fractions in a stream's times, because
+/// `serde_json` keeps the digits of numbers.
+#[derive(Deserialize)]
+struct Members {
+    mirror_rows: Option<Vec<MirrorRecord>>,
+    #[serde(rename = "Records")]
+    records: Option<Vec<EventRecord>>,
+    #[serde(default)]
+    with_reason: bool,
+}
+
+impl TryFrom<Members> for Input {
+    type Error = &'static str;
+
+    fn try_from(Members { mirror_rows, records, with_reason }: Members) -> Result<Self, Self::Error> {
+        match (mirror_rows, records) {
+            (Some(mirror_rows), _) => Ok(Self::Replay { mirror_rows, with_reason }),
+            (None, Some(records)) => Ok(Self::Stream { records, with_reason }),
+            (None, None) => Err("expected mirror_rows or Records"),
+        }
+    }
 }
 
 /// Publishes the events of a batch and returns the place from which to retry, if any.
@@ -69,9 +89,7 @@ pub enum Input {
 pub async fn handle(deps: &Deps, input: Input) -> Result<BatchReport, Error> {
     let (mut batch, with_reason) = match input {
         Input::Replay { mirror_rows, with_reason } => (Batch::replay(mirror_rows), with_reason),
-        Input::Stream { event, with_reason } => {
-            (Batch::parse(event.records, &deps.stream_tables).isolate()?, with_reason)
-        }
+        Input::Stream { records, with_reason } => (Batch::parse(records, &deps.stream_tables).isolate()?, with_reason),
     };
     let (published, failure) = match tenants(deps, &batch).await {
         Ok(tenants) => {
@@ -225,11 +243,11 @@ mod tests {
             },
             "eventSourceARN": "arn:aws:dynamodb:us-east-2:123456789012:table/t/stream/2024-06-10T19:26:16.525",
         });
-        let Some(Input::Stream { event, with_reason: false }) = parse(&json!({ "Records": [record] })) else {
+        let Some(Input::Stream { records, with_reason: false }) = parse(&json!({ "Records": [record] })) else {
             panic!("no batch")
         };
-        assert_eq!(event.records[0].change.sequence_number.as_deref(), Some("4421584500000000017450439091"));
-        assert_eq!(event.records[0].change.new_image.len(), 3);
+        assert_eq!(records[0].change.sequence_number.as_deref(), Some("4421584500000000017450439091"));
+        assert_eq!(records[0].change.new_image.len(), 3);
 
         assert!(parse(&json!({ "kind": "nightly" })).is_none());
     }

@@ -115,6 +115,7 @@ mod tests {
             object: Some("Account".parse().unwrap()),
             platform_user: Some("rep-1".parse().unwrap()),
             request: json!({}),
+            retry_of: None,
             now: "2026-11-22T10:15:30Z".parse().unwrap(),
             claim_ttl: SignedDuration::from_mins(1),
         };

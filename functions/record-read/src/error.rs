@@ -1,7 +1,7 @@
 //! Errors of reads.
 
 use jiff::Timestamp;
-use runtime::{Problem, ProblemCode};
+use runtime::{InvalidCursor, Problem, ProblemCode};
 use salesforce::{FieldName, ObjectName, RecordId};
 use store::OrgState;
 use store::owner_policy::RouteError;
@@ -77,6 +77,17 @@ pub enum Error {
     /// Ferry's own state could not be read.
     #[error(transparent)]
     Store(#[from] store::Error),
+}
+
+impl From<InvalidCursor> for Error {
+    fn from(invalid: InvalidCursor) -> Self {
+        Self::Invalid(match invalid {
+            InvalidCursor::OfAnotherList => {
+                "after is the cursor of another list: send it with the same filters and sort"
+            }
+            InvalidCursor::NotACursor => "after must be the value of next in the previous page",
+        })
+    }
 }
 
 impl From<&Error> for Problem {

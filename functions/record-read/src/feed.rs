@@ -11,14 +11,13 @@ use std::collections::BTreeMap;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
-use runtime::Caller;
+use runtime::{Caller, ListId};
 use salesforce::{ObjectName, OrgId, RecordId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use store::records::SETTLING_TIME;
 use store::{ChangeKey, ChangesFrom, MirrorRecord, Org, OrgState};
 
-use crate::cursor::ListId;
 use crate::lists::within_bytes;
 use crate::{Deps, Error, http};
 

@@ -15,7 +15,6 @@
 mod changes;
 mod config;
 mod connections;
-mod cursor;
 mod error;
 #[cfg(test)]
 mod error_texts;

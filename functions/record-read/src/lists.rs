@@ -1,12 +1,12 @@
 //! Lists of records: of Salesforce through the rep's connection, of the mirror, or of Salesforce through the team's for an
 //! object that is not mirrored.
 
+use runtime::ListId;
 use salesforce::{FieldName, ObjectName, OrgId, Record, RecordId};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use store::{MirrorRecord, Org};
 
-use crate::cursor::ListId;
 use crate::live::LiveReader;
 use crate::views::{Freshness, RecordView, Source};
 use crate::{Deps, Error, http};

@@ -20,7 +20,7 @@ pub use request::{NewRecord, NewRecords};
 
 use crate::check::{Action, Row};
 use crate::metadata::MetadataReader;
-use crate::{Deps, ownership};
+use crate::{Deps, ownership, rows};
 use attempt::Attempt;
 
 /// The member of a record that holds its client key. No field of Salesforce has this name.
@@ -69,6 +69,13 @@ impl WriteOperation for Create {
         }
         let records = self.owned_records(deps, client, route, write).await?;
         Attempt::new(self, deps, (client, route), write, records).run().await
+    }
+
+    /// A retry has other claims, but the same client keys: what an earlier request may have created is looked for.
+    fn remaining(&self, outcome: &Value) -> Option<Self> {
+        let mut rest = self.clone();
+        rows::retain_open(&mut rest.new.records, outcome)?;
+        Some(rest)
     }
 
     fn needs_lookup(&self, write: &Write) -> bool {

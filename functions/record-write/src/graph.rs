@@ -82,7 +82,7 @@ impl WriteOperation for Graph {
 
 impl GraphRequest {
     /// Returns whether a record is created, which must not be done twice.
-    fn creates(&self) -> bool {
+    pub(crate) fn creates(&self) -> bool {
         self.records.iter().any(|record| record.client_key.is_some())
     }
 }

@@ -4,9 +4,9 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use runtime::http::{Author, JsonBody, NoQuery, PathOf, WriteMode, WriteQuery};
+use runtime::http::{Author, Idempotency, JsonBody, NoQuery, PathOf, QueryOf, WriteMode, WriteQuery};
 use runtime::problem::{refuse, respond};
-use runtime::{Caller, TenantOrg};
+use runtime::{Caller, Problem, TenantOrg};
 use salesforce::{ObjectName, OrgId};
 use serde_json::Value;
 use store::{Org, WriteId};
@@ -14,6 +14,7 @@ use writes::{Error, LedgerView, WriteRequest};
 
 use crate::batch::Batch;
 use crate::create::NewRecords;
+use crate::list::{ListQuery, ListRequest};
 use crate::{Create, Deps, Graph, GraphRequest, RecordWrite, Upsert};
 
 mod single;
@@ -23,7 +24,9 @@ pub fn router(deps: Deps) -> Router {
     Router::new()
         .route("/v1/orgs/{org}/records", post(graph))
         .route("/v1/orgs/{org}/records/{object}", post(write))
+        .route("/v1/orgs/{org}/writes", get(list))
         .route("/v1/orgs/{org}/writes/{id}", get(show))
+        .route("/v1/orgs/{org}/writes/{id}/retry", post(retry))
         .merge(single::router())
         .with_state(deps)
 }
@@ -81,6 +84,26 @@ async fn carry_out(deps: &Deps, org: &Org, author: Author, mode: WriteMode, oper
             written.map_or_else(|error| refuse(&error).into_response(), writes::response)
         }
     }
+}
+
+async fn list(
+    State(deps): State<Deps>,
+    TenantOrg(org): TenantOrg,
+    caller: Caller,
+    QueryOf(query): QueryOf<ListQuery>,
+) -> Response {
+    let page = async { ListRequest::parse(org.org_id, query)?.page(&deps.ledger, &org, &caller).await };
+    page.await.map_or_else(|problem: Problem| problem.into_response(), |page| Json(page).into_response())
+}
+
+async fn retry(
+    State(deps): State<Deps>,
+    (TenantOrg(org), PathOf((_, id)), caller): (TenantOrg, PathOf<(OrgId, WriteId)>, Caller),
+    Idempotency(key): Idempotency,
+    NoQuery {}: NoQuery,
+) -> Response {
+    let outcome = writes::retry::<RecordWrite>(&deps, &org, id, key, &caller).await;
+    outcome.map_or_else(|error| refuse(&error).into_response(), writes::response)
 }
 
 async fn show(

@@ -2,7 +2,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | trigger | HTTP API: `POST /v1/orgs/{org}/records/{object}` and `POST /v1/orgs/{org}/records`, `DELETE .../records/{object}/{id}`, `POST .../{id}/undelete` and `.../merge`, `POST /v1/orgs/{org}/leads/{id}/convert`, `GET /v1/orgs/{org}/writes/{id}`; SQS for writes that had to wait |
+//! | trigger | HTTP API: `POST /v1/orgs/{org}/records/{object}` and `POST /v1/orgs/{org}/records`, `DELETE .../records/{object}/{id}`, `POST .../{id}/undelete` and `.../merge`, `POST /v1/orgs/{org}/leads/{id}/convert`, `GET /v1/orgs/{org}/writes` and `.../writes/{id}`, `POST .../writes/{id}/retry`; SQS for writes that had to wait |
 //! | input | 1 to 200 records with their external ids or client keys, or one record to delete, restore, merge or convert; an `Idempotency-Key`, optionally the acting user (`?as=`) |
 //! | output | each record's outcome; 202 where Salesforce is unavailable or an earlier write of a record is unfinished: the write continues from the queue |
 //! | failures | an RFC 9457 problem; a queued write is tried again until it is finished or failed, which an event tells |
@@ -32,6 +32,7 @@ mod effects;
 mod graph;
 mod hints;
 mod http;
+mod list;
 mod merge;
 mod metadata;
 mod operation;

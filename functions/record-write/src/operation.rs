@@ -2,10 +2,12 @@
 
 use salesforce::{Client, ObjectName};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use store::owner_policy::Route;
 use store::{RecordKey, Write, WriteKind};
 use writes::{Attempted, Error, WriteOperation};
 
+use crate::rows;
 use crate::{ConvertLead, Create, Delete, Deps, Graph, MergeRecords, Undelete, Upsert};
 
 /// A write of records. Its stored form has one member with the operation's name; that of an upsert is the upsert itself, as
@@ -70,6 +72,18 @@ impl WriteOperation for RecordWrite {
 
     async fn execute(&self, deps: &Deps, client: &Client, route: &Route, write: &Write) -> Result<Attempted, Error> {
         with_operation!(self, operation => operation.execute(deps, client, route, write).await)
+    }
+
+    fn remaining(&self, outcome: &Value) -> Option<Self> {
+        match self {
+            Self::Upsert(upsert) => upsert.remaining(outcome).map(Self::Upsert),
+            Self::Create(create) => create.remaining(outcome).map(Self::Create),
+            // What a graph creates has no key that would tell it from the records of an earlier request.
+            Self::Graph(graph) => rows::is_open(outcome).then(|| self.clone()).filter(|_| !graph.0.creates()),
+            Self::Delete(_) | Self::Undelete(_) | Self::Merge(_) | Self::ConvertLead(_) => {
+                rows::is_open(outcome).then(|| self.clone())
+            }
+        }
     }
 
     fn needs_lookup(&self, write: &Write) -> bool {

@@ -214,6 +214,24 @@ pub(crate) fn stored(rows: &[RowOutcome]) -> Value {
     json!({ "records": rows })
 }
 
+/// Returns whether a retry of a write with this outcome may succeed: it failed as a whole, or a record may be written later.
+pub(crate) fn is_open(outcome: &Value) -> bool {
+    let rows = outcome.get("records").and_then(|rows| Vec::<RowOutcome>::deserialize(rows).ok());
+    rows.is_none_or(|rows| rows.iter().any(|row| row.retryable))
+}
+
+/// Keeps those of the records of a write that were not written; `None` if none of them may be written later.
+pub(crate) fn retain_open<T>(records: &mut Vec<T>, outcome: &Value) -> Option<()> {
+    if !is_open(outcome) {
+        return None;
+    }
+    if let Some(rows) = resumed(Some(outcome), records.len()) {
+        let mut written = rows.iter().map(|row| row.success);
+        records.retain(|_| written.next() == Some(false));
+    }
+    Some(())
+}
+
 /// Returns the outcomes that an earlier attempt stored; `None` if there are none for each of `count` records.
 pub(crate) fn resumed(stored: Option<&Value>, count: usize) -> Option<Vec<RowOutcome>> {
     let rows = Vec::<RowOutcome>::deserialize(stored?.get("records")?).ok()?;

@@ -3,6 +3,7 @@
 use runtime::Schema;
 use salesforce::{Client, ExternalIdType, JsonObject, ObjectDescribe, ObjectName, OrgId, RecordId};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use store::owner_policy::Route;
 use store::{RecordKey, Write, WriteKind};
 use writes::{Attempted, Error, Hidden, WriteOperation};
@@ -13,6 +14,7 @@ use crate::batch::Batch;
 use crate::check::{Action, Row, check, find, is_key};
 use crate::metadata::MetadataReader;
 use crate::ownership::{self, Existing};
+use crate::rows;
 
 /// The request, as the ledger stores it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,6 +49,13 @@ impl WriteOperation for Upsert {
         let mut reader = self.reader(deps, client, route, write.org_id);
         let records = self.examine(&mut reader, client, route.owner_id).await?;
         Attempt { upsert: self, deps, client, route, write, records: &records }.run().await
+    }
+
+    /// The records of an upsert that were not written are upserted again, if one of them may be written without a change.
+    fn remaining(&self, outcome: &Value) -> Option<Self> {
+        let mut rest = self.clone();
+        rows::retain_open(&mut rest.batch.records, outcome)?;
+        Some(rest)
     }
 
     fn needs_lookup(&self, _: &Write) -> bool {

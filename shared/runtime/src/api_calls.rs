@@ -1,6 +1,6 @@
 //! Records API calls in the org's budget.
 
-use salesforce::{Client, Clock, OrgId};
+use salesforce::{Client, Clock, MeterReading, OrgId};
 use store::{Budgets, Lane, Observation};
 
 use crate::Chain;
@@ -9,9 +9,18 @@ use crate::Chain;
 ///
 /// A failure is logged and does not undo the work of the calls.
 pub async fn record_api_calls(budgets: &Budgets, org: OrgId, lane: Lane, client: &Client, clock: &Clock) {
-    let Some(reading) = client.read_meter() else { return };
-    let observation = Observation { used: reading.usage.used, max: reading.usage.max, lane, calls: reading.calls };
-    if let Err(error) = budgets.observe(org, observation, clock.now()).await {
+    let recorded = match client.read_meter() {
+        Some(MeterReading { usage, calls }) => {
+            let observation = Observation { used: usage.used, max: usage.max, lane, calls };
+            budgets.observe(org, observation, clock.now()).await
+        }
+        // No call was answered, but Salesforce may have counted them.
+        None => match client.take_calls() {
+            0 => return,
+            calls => budgets.count(org, lane, calls, clock.now()).await,
+        },
+    };
+    if let Err(error) = recorded {
         tracing::warn!(org.id = %org, error = %Chain(&error), "could not update the org's budget");
     }
 }

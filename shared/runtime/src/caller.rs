@@ -47,8 +47,8 @@ impl Scope {
     }
 }
 
-/// The resources of an org that a caller with the scope `write` may create or change.
-const WRITABLE: [&str; 3] = ["leads", "records", "notes"];
+/// The resources of an org that a caller with the scope `write` may create, change or repeat.
+const WRITABLE: [&str; 4] = ["leads", "records", "notes", "writes"];
 
 /// The route of a record, which a caller with the scope `write` may delete.
 const RECORD: &str = "/v1/orgs/{org}/records/{object}/{id}";

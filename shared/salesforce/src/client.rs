@@ -75,6 +75,12 @@ impl Client {
         self.inner.meter.read()
     }
 
+    /// Returns the calls since the previous reading of the meter, and counts them as read: for a client to which Salesforce has
+    /// reported no usage, because none of its calls was answered.
+    pub fn take_calls(&self) -> u64 {
+        self.inner.meter.take()
+    }
+
     /// Returns the path of a resource of the REST API.
     pub(crate) fn path(&self, resource: &str) -> String {
         format!("/services/data/v{}/{resource}", self.inner.version)

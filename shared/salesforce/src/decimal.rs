@@ -46,6 +46,22 @@ impl Decimal {
         self == other || double(self) == double(other)
     }
 
+    /// Returns the sum; `None` if it does not fit into 38 digits.
+    #[must_use]
+    pub fn checked_add(&self, other: &Self) -> Option<Self> {
+        let scale = self.scale().max(other.scale());
+        let sum = self.units(scale)?.checked_add(other.units(scale)?)?;
+        let digits = format!("{:0>1$}", sum.unsigned_abs(), scale + 1);
+        let (whole, fraction) = digits.split_at(digits.len() - scale);
+        Some(Self::new(sum < 0, whole, fraction))
+    }
+
+    /// Returns the number as a multiple of the unit with this many digits after the decimal point.
+    fn units(&self, scale: usize) -> Option<i128> {
+        let sign = if self.negative { "-" } else { "" };
+        format!("{sign}0{}{:0<scale$}", self.whole, self.fraction).parse().ok()
+    }
+
     fn new(negative: bool, whole: &str, fraction: &str) -> Self {
         let (whole, fraction) = (whole.trim_start_matches('0'), fraction.trim_end_matches('0'));
         let negative = negative && !(whole.is_empty() && fraction.is_empty());
@@ -174,6 +190,20 @@ mod tests {
         ] {
             assert_eq!(number(text).rounded(scale), number(rounded), "{text}");
         }
+    }
+
+    #[test]
+    fn a_sum_keeps_every_digit() {
+        for (one, other, sum) in [
+            ("1234567890123456.78", "0.02", "1234567890123456.8"),
+            ("0.1", "0.2", "0.3"),
+            ("-0.75", "0.5", "-0.25"),
+            ("-5", "5.00", "0"),
+            ("999999999999999999", "1", "1000000000000000000"),
+        ] {
+            assert_eq!(number(one).checked_add(&number(other)).unwrap().to_string(), sum, "{one} + {other}");
+        }
+        assert_eq!(number(&"9".repeat(40)).checked_add(&number("1")), None);
     }
 
     proptest! {

@@ -78,10 +78,15 @@ impl Meter {
         self.total.load(Ordering::Relaxed)
     }
 
+    /// Returns the calls since the previous reading, and counts them as read.
+    pub(crate) fn take(&self) -> u64 {
+        self.unread.swap(0, Ordering::Relaxed)
+    }
+
     /// Returns the calls since the previous reading. Without a reported usage they stay for the next reading.
     pub(crate) fn read(&self) -> Option<MeterReading> {
         let usage = self.usage()?;
-        Some(MeterReading { usage, calls: self.unread.swap(0, Ordering::Relaxed) })
+        Some(MeterReading { usage, calls: self.take() })
     }
 }
 

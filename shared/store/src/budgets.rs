@@ -75,14 +75,8 @@ impl Budgets {
     /// # Errors
     /// Only those of the table.
     pub async fn observe(&self, org: OrgId, observation: Observation, now: Timestamp) -> Result<(), Error> {
-        let operation = "update the budget";
         let day = day_of(now);
-        let expires_at = now.saturating_add(RETENTION).unwrap_or(now).as_second();
-        let count = || Update {
-            set_once: vec![("expires_at", number(expires_at))],
-            add: vec![(observation.lane.attribute(), observation.calls)],
-            ..Update::default()
-        };
+        let count = || counting(observation.lane, observation.calls, now);
         let at = text(time::format(now));
         let latest = Update {
             set: vec![
@@ -94,19 +88,27 @@ impl Budgets {
             values: vec![(":at", at)],
             ..count()
         };
-        match self.table.update(operation, row_key(org, &day), latest).await? {
+        match self.table.update(UPDATE, row_key(org, &day), latest).await? {
             Conditional::Done(_) => Ok(()),
-            Conditional::Refused(_) => self.table.update(operation, row_key(org, &day), count()).await.map(drop),
+            Conditional::Refused(_) => self.table.update(UPDATE, row_key(org, &day), count()).await.map(drop),
         }
     }
 
-    /// Returns the org's budget for the day, or `None` before its first call.
+    /// Adds calls to the org's day whose responses reported no usage.
+    ///
+    /// # Errors
+    /// Only those of the table.
+    pub async fn count(&self, org: OrgId, lane: Lane, calls: u64, now: Timestamp) -> Result<(), Error> {
+        self.table.update(UPDATE, row_key(org, &day_of(now)), counting(lane, calls, now)).await.map(drop)
+    }
+
+    /// Returns the org's budget for the day, or `None` before Salesforce reported its usage.
     ///
     /// # Errors
     /// Only those of the table.
     pub async fn load(&self, org: OrgId, now: Timestamp) -> Result<Option<Budget>, Error> {
         let row: Option<Row> = self.table.get("load the budget", row_key(org, &day_of(now))).await?;
-        Ok(row.map(Row::into_budget))
+        Ok(row.and_then(Row::into_budget))
     }
 }
 
@@ -114,24 +116,36 @@ impl Budgets {
 struct Row {
     org_id: OrgId,
     day: String,
-    used: u64,
-    max: u64,
-    observed_at: Timestamp,
+    used: Option<u64>,
+    max: Option<u64>,
+    observed_at: Option<Timestamp>,
     #[serde(flatten)]
     counters: BTreeMap<String, Value>,
 }
 
 impl Row {
-    fn into_budget(self) -> Budget {
+    fn into_budget(self) -> Option<Budget> {
         let calls = |lane: Lane| self.counters.get(lane.attribute()).and_then(Value::as_u64).map(|calls| (lane, calls));
-        Budget {
+        Some(Budget {
             calls: Lane::ALL.into_iter().filter_map(calls).collect(),
             org_id: self.org_id,
             day: self.day,
-            used: self.used,
-            max: self.max,
-            observed_at: self.observed_at,
-        }
+            used: self.used?,
+            max: self.max?,
+            observed_at: self.observed_at?,
+        })
+    }
+}
+
+const UPDATE: &str = "update the budget";
+
+/// Returns the update that adds calls to a day.
+fn counting(lane: Lane, calls: u64, now: Timestamp) -> Update {
+    let expires_at = now.saturating_add(RETENTION).unwrap_or(now).as_second();
+    Update {
+        set_once: vec![("expires_at", number(expires_at))],
+        add: vec![(lane.attribute(), calls)],
+        ..Update::default()
     }
 }
 

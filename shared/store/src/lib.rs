@@ -93,4 +93,7 @@ pub use user_mappings::{UserMapping, UserMappings};
 pub use webhook_secret::{SecretHash, WebhookSecret};
 pub use writes::client_keys::{self, ClientKey, ClientKeys};
 pub use writes::order::{Place, RecordKey, WriteOrder};
-pub use writes::{BeginOutcome, NewWrite, Obstacle, QueuedState, WaitingFor, Write, WriteKind, WriteState, Writes};
+pub use writes::{
+    BeginOutcome, ListedState, NewWrite, Obstacle, QueuedState, Retried, WaitingFor, Write, WriteFilter, WriteKind,
+    WritePage, WritePosition, WriteState, Writes,
+};

@@ -21,12 +21,14 @@ use tokio::sync::Semaphore;
 use crate::{Error, batch};
 
 mod difference;
+mod many;
 mod ordered;
 mod pages;
 mod puts;
 
 #[cfg(test)]
 pub(crate) use difference::changed;
+pub(crate) use many::BATCH_KEYS;
 pub(crate) use ordered::{IndexPart, SortKeys};
 pub use pages::PageKey;
 pub(crate) use pages::{Place, Rows};
@@ -126,14 +128,6 @@ fn clause(verb: &str, parts: &[String]) -> String {
 impl Table {
     pub(crate) fn new(client: Client, name: impl Into<String>) -> Self {
         Self { client, name: name.into(), puts: Arc::new(Semaphore::new(PARALLEL_PUTS)) }
-    }
-
-    pub(crate) fn client(&self) -> &Client {
-        &self.client
-    }
-
-    pub(crate) fn name(&self) -> &str {
-        &self.name
     }
 
     /// Returns the item with this key. The read is consistent.

@@ -18,11 +18,14 @@ pub mod client_keys;
 mod digest;
 mod entry;
 mod erasing;
+mod list;
 pub mod order;
+mod retry;
 pub mod rule;
 
-pub use entry::{BeginOutcome, NewWrite, Obstacle, QueuedState, WaitingFor, Write, WriteKind, WriteState};
+pub use entry::{BeginOutcome, NewWrite, Obstacle, QueuedState, Retried, WaitingFor, Write, WriteKind, WriteState};
 pub(crate) use erasing::rows_of_record;
+pub use list::{ListedState, WriteFilter, WritePage, WritePosition};
 use rule::Action;
 
 /// The `writes` table.
@@ -163,7 +166,7 @@ impl Writes {
         self.update("store that a request was not answered", write, update).await
     }
 
-    /// Stores the outcome of each record, for every later caller.
+    /// Stores the outcome of each record, for every later caller, and `write.retry_request` for a retry.
     ///
     /// # Errors
     /// [`Error::Conflict`] if another attempt took over; [`Error::TooLarge`].
@@ -175,34 +178,44 @@ impl Writes {
         now: Timestamp,
     ) -> Result<Write, Error> {
         let operation = "finish the write";
-        let mut update = self.end(write, "finished", bounded(operation, response)?, now);
+        let mut update = self.end(write, "finished", (operation, response), now)?;
+        if let Some(failed) = failed_records(response) {
+            update.set.push(("failed_records", number(failed)));
+        }
         if let Some(route) = route {
             update.set.push(("route", AttributeValue::M(to_item(operation, route)?)));
         }
         self.update(operation, write, update).await
     }
 
-    /// Stores the problem for which the write was refused or given up, for every later caller.
+    /// Stores the problem for which the write was refused or given up, for every later caller, and `write.retry_request` for a
+    /// retry.
     ///
     /// # Errors
     /// [`Error::Conflict`] if another attempt took over.
     pub async fn fail(&self, write: &Write, response: &Value, now: Timestamp) -> Result<Write, Error> {
         let operation = "fail the write";
-        let update = self.end(write, "failed", bounded(operation, response)?, now);
+        let update = self.end(write, "failed", (operation, response), now)?;
         self.update(operation, write, update).await
     }
 
-    fn end(&self, write: &Write, state: &'static str, response: String, now: Timestamp) -> Update {
-        Update {
-            set: vec![
-                ("state", text(state)),
-                ("answer", text(response)),
-                ("updated_at", text(time::format(now))),
-                (EXPIRES_AT, self.expires_at(now)),
-            ],
-            remove: vec!["request", "next_attempt_at"],
-            ..if_current_attempt(write)
-        }
+    /// Returns the update of a write that ends. Its request for a retry is stored if it fits beside the response.
+    fn end(
+        &self,
+        write: &Write,
+        state: &'static str,
+        (operation, response): (&'static str, &Value),
+        now: Timestamp,
+    ) -> Result<Update, Error> {
+        let retry_request = write.retry_request.as_ref().filter(|request| is_queueable(request, Some(response)));
+        let mut set = vec![
+            ("state", text(state)),
+            ("answer", text(bounded(operation, response)?)),
+            ("updated_at", text(time::format(now))),
+            (EXPIRES_AT, self.expires_at(now)),
+        ];
+        set.extend(retry_request.map(|request| ("retry_request", text(request.to_string()))));
+        Ok(Update { set, remove: vec!["request", "next_attempt_at"], ..if_current_attempt(write) })
     }
 
     fn expires_at(&self, now: Timestamp) -> AttributeValue {
@@ -285,6 +298,10 @@ impl NewWrite {
             route: None,
             request: None,
             response: None,
+            failed_records: None,
+            retry_request: None,
+            retry_of: self.retry_of,
+            retried: None,
             request_digest: digest::canonical(self),
             attempt: 1,
             deadline: deadline(self.now, self.claim_ttl),
@@ -308,6 +325,13 @@ fn deadline(now: Timestamp, claim_ttl: SignedDuration) -> Timestamp {
 /// Returns the attribute of a write whose current attempt sent a request that was not answered.
 fn unsettled(write: &Write) -> (&'static str, AttributeValue) {
     ("unsettled_until", text(time::format(rule::settled_at(write.deadline))))
+}
+
+/// Returns the number of records that were not written; `None` if every one was.
+fn failed_records(response: &Value) -> Option<usize> {
+    let records = response.get("records")?.as_array()?;
+    let failed = records.iter().filter(|record| record.get("success") == Some(&Value::Bool(false))).count();
+    (failed > 0).then_some(failed)
 }
 
 /// The condition that an attempt is the current one and unfinished.

@@ -9,7 +9,7 @@ use store::deferral::MAX_DELAY;
 use store::owner_policy::RouteError;
 use store::writes::order::MAX_PLACES;
 
-use crate::{Hidden, NoteError};
+use crate::{Hidden, NotRetryable, NoteError};
 
 /// The pause before the outcome of a write is looked up: longer than Salesforce takes to commit or to roll back.
 const LOOKUP_PAUSE: Duration = Duration::from_secs(30);
@@ -101,6 +101,9 @@ pub enum Error {
         /// The time until the next look.
         pause: Duration,
     },
+    /// The write cannot be made again as it is. Nothing was done.
+    #[error("could not make the write again: its state does not allow it")]
+    NotRetryable(NotRetryable),
     /// Ferry's own state could not be read or written.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -115,6 +118,7 @@ impl Classify for Error {
             Self::Invalid(_)
             | Self::UnknownOrg
             | Self::NotFound(_)
+            | Self::NotRetryable(_)
             | Self::Gone { .. }
             | Self::NotInRecycleBin
             | Self::NotAConvertedStatus { .. }
@@ -230,6 +234,7 @@ impl From<&Error> for Problem {
             Error::NoRoute(error) => Self::from(error),
             Error::Salesforce(error) | Error::OutcomeUnknown(error) => Self::from(error),
             Error::MayTakeEffect { .. } => Self::new(ProblemCode::SalesforceUnavailable).retry_after(error.retry()),
+            Error::NotRetryable(reason) => not_retryable(reason),
             Error::Store(error) => Self::from(error),
             Error::StoredRequest(_) => Self::new(ProblemCode::InternalError),
         }
@@ -247,6 +252,35 @@ fn refused(defects: &[Defect]) -> Problem {
         Problem::new(ProblemCode::InvalidRecords)
     };
     problem.defects(defects.to_vec())
+}
+
+fn not_retryable(reason: &NotRetryable) -> Problem {
+    let problem = Problem::new(ProblemCode::NotRetryable);
+    match reason {
+        NotRetryable::Unfinished => problem
+            .detail("the write has not ended: it is carried out by itself")
+            .next("Wait for its end: read its state, or subscribe to the events of writes."),
+        NotRetryable::NothingLeft => {
+            problem.detail("everything of the write was written").next("Nothing is left to do.")
+        }
+        NotRetryable::NeedsChange(next) => {
+            let problem = problem.detail("the same request would be refused again");
+            match next {
+                Some(next) => problem.next(next.clone()),
+                None => problem,
+            }
+        }
+        NotRetryable::NotStored => problem.detail(
+            "the request of the write is not stored: it is too large, was erased, or an earlier release made the write",
+        ),
+        NotRetryable::RetriedBy(write) => problem
+            .detail(format!("the write was made again as {write}"))
+            .next("Read the state of that write, and make that one again if it has failed."),
+        NotRetryable::OtherUser => Problem::new(ProblemCode::OtherUser),
+        NotRetryable::Note => {
+            problem.detail("the text of a note is not kept").next("Send the note again with a new Idempotency-Key.")
+        }
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use salesforce::ObjectName;
 use store::OrgState;
 use store::owner_policy::RouteError;
 
-use crate::{Defect, Error, Hidden, NoteError};
+use crate::{Defect, Error, Hidden, NotRetryable, NoteError};
 
 #[test]
 fn error_texts_read_as_sentences() {
@@ -29,6 +29,7 @@ fn error_texts_read_as_sentences() {
         Error::OutcomeUnknown(_) => Error::OutcomeUnknown(salesforce::Error::DailyLimit { operation: "create the note" }),
         Error::MayTakeEffect { .. } => Error::MayTakeEffect { pause: std::time::Duration::from_secs(1) },
         Error::Store(_) => Error::Store(store::Error::NotFound { operation: "load the org", entity: "org" }),
+        Error::NotRetryable(_) => Error::NotRetryable(NotRetryable::NothingLeft),
         Error::StoredRequest(_) => Error::StoredRequest(serde_json::from_str::<u8>("x").unwrap_err()),
     });
     insta::assert_snapshot!(texts);

@@ -10,7 +10,8 @@ use salesforce::{Classify, Retry};
 use serde::Deserialize;
 use serde_json::Value;
 use store::{
-    BeginOutcome, IdempotencyKey, NewWrite, Org, OrgState, PlatformUser, Write, WriteId, WriteState, WriteTask,
+    BeginOutcome, IdempotencyKey, NewWrite, Org, OrgState, PlatformUser, Write, WriteFilter, WriteId, WritePage,
+    WritePosition, WriteState, WriteTask,
 };
 
 use crate::attempt::attempt;
@@ -33,6 +34,17 @@ pub async fn accept<O: WriteOperation>(
     key: IdempotencyKey,
     request: WriteRequest<O>,
 ) -> Result<Write, Error> {
+    begin(deps, org, key, request, None).await
+}
+
+/// Does the same as [`accept`], for a write that may make another one again.
+pub(crate) async fn begin<O: WriteOperation>(
+    deps: &O::Deps,
+    org: &Org,
+    key: IdempotencyKey,
+    request: WriteRequest<O>,
+    retry_of: Option<WriteId>,
+) -> Result<Write, Error> {
     let ledger = deps.as_ref();
     require_active(org)?;
     request.operation.require_allowed(deps)?;
@@ -44,6 +56,7 @@ pub async fn accept<O: WriteOperation>(
         object: request.operation.object().cloned(),
         platform_user: request.platform_user.clone(),
         request: stored_request.clone(),
+        retry_of,
         now: ledger.clock.now(),
         claim_ttl: ATTEMPT_TIMEOUT,
     };
@@ -119,6 +132,23 @@ pub async fn load(deps: &Deps, org: &Org, write: WriteId, only: Option<&Platform
     write.filter(|write| !is_former_tenants(org, write)).ok_or(Error::NotFound("write"))
 }
 
+/// Returns a page of the writes of the org that its tenant requested, the last requested first, for a caller that sees those of all
+/// users, or only those of one.
+///
+/// # Errors
+/// Only those of the table.
+pub async fn list(
+    deps: &Deps,
+    org: &Org,
+    mut filter: WriteFilter,
+    only: Option<&PlatformUser>,
+    (after, limit): (Option<WritePosition>, usize),
+) -> Result<WritePage, Error> {
+    filter.users.extend(only.cloned());
+    filter.since = org.bound_at;
+    Ok(deps.writes.list(org.org_id, &filter, after, limit).await?)
+}
+
 /// Returns whether the write was requested before the org passed to its tenant. Such a write is neither made nor shown.
 fn is_former_tenants(org: &Org, write: &Write) -> bool {
     org.bound_at.is_some_and(|bound_at| write.created_at < bound_at)
@@ -156,7 +186,13 @@ async fn resume<O: WriteOperation>(deps: &O::Deps, task: &WriteTask) -> Result<O
     let request = match WriteRequest::<O>::deserialize(&stored_request) {
         Ok(request) => request,
         Err(error) => {
-            let this = Attempt { write: &write, stored_request: &stored_request, records: &[], needs_lookup: true };
+            let this = Attempt {
+                write: &write,
+                stored_request: &stored_request,
+                records: &[],
+                needs_lookup: true,
+                remaining: &|_| None,
+            };
             return this.settle(ledger, Err(Error::StoredRequest(error))).await.map(Some);
         }
     };
@@ -183,7 +219,8 @@ async fn carry_out<O: WriteOperation>(
     records.sort_unstable();
     records.dedup();
     let needs_lookup = request.operation.needs_lookup(write);
-    let this = Attempt { write, stored_request, records: &records, needs_lookup };
+    let remaining = |outcome: &Value| request.remaining(outcome);
+    let this = Attempt { write, stored_request, records: &records, needs_lookup, remaining: &remaining };
     if let Err(error) = active {
         return this.settle(ledger, Err(error)).await;
     }

@@ -62,9 +62,25 @@ pub trait WriteOperation: Serialize + DeserializeOwned + Send + Sync {
         write: &Write,
     ) -> impl Future<Output = Result<Attempted, Error>> + Send;
 
+    /// Returns the operation that makes what this one has not made, for a retry; `outcome` is that of the write, which has failed,
+    /// or of which some records were not written. `None` if nothing of it may succeed without a change, or must not be repeated.
+    fn remaining(&self, _outcome: &Value) -> Option<Self> {
+        None
+    }
+
     /// Returns whether an earlier attempt may have created something that the next attempt has to look for. `false` for an
     /// operation that is safe to repeat.
     fn needs_lookup(&self, write: &Write) -> bool;
+}
+
+impl<O: WriteOperation> WriteRequest<O> {
+    /// Returns the stored form of the request that makes what the write has not made.
+    pub(crate) fn remaining(&self, outcome: &Value) -> Option<Value> {
+        let operation = self.operation.remaining(outcome)?;
+        let Self { platform_user, only_as_user, .. } = self;
+        let request = WriteRequest { platform_user: platform_user.clone(), only_as_user: *only_as_user, operation };
+        serde_json::to_value(request).ok()
+    }
 }
 
 /// A write request, as the ledger and the queue store it.

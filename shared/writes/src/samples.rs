@@ -18,6 +18,7 @@ pub(crate) fn requested() -> Write {
         object: None,
         platform_user: None,
         request: json!({}),
+        retry_of: None,
         now: now(),
         claim_ttl: SignedDuration::from_secs(60),
     };

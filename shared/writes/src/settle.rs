@@ -85,6 +85,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) stored_request: &'a Value,
     pub(crate) records: &'a [RecordKey],
     pub(crate) needs_lookup: bool,
+    /// Returns the request of what an outcome leaves to be made ([`crate::WriteOperation::remaining`]).
+    pub(crate) remaining: &'a (dyn Fn(&Value) -> Option<Value> + Sync),
 }
 
 impl Attempt<'_> {
@@ -136,7 +138,13 @@ impl Attempt<'_> {
                 match &self.write.response {
                     // Some records are decided: the outcome so far has the others as failed.
                     Some(so_far) => self.finish(deps, None, so_far).await,
-                    None => self.fail(deps, &failed(&error, retryable, self.is_unsure(&error))).await,
+                    None => {
+                        let is_unsure = self.is_unsure(&error);
+                        let outcome = failed(&error, retryable, is_unsure);
+                        let may_succeed = retryable || (error.retry() == Retry::NeedsHuman && !is_unsure);
+                        let retry_request = may_succeed.then(|| (self.remaining)(&outcome)).flatten();
+                        self.fail(deps, &outcome, retry_request).await
+                    }
                 }
             }
             Verdict::Leave => Err(error),
@@ -201,19 +209,22 @@ impl Attempt<'_> {
 
     /// Stores the outcome. One that is too large for the ledger ends as failed, or else the write would be made for ever.
     async fn finish(&self, deps: &Deps, route: Option<&WriteRoute>, outcome: &Value) -> Result<Write, Error> {
-        match deps.writes.finish(self.write, route, outcome, deps.clock.now()).await {
+        let ended = Write { retry_request: (self.remaining)(outcome), ..self.write.clone() };
+        match deps.writes.finish(&ended, route, outcome, deps.clock.now()).await {
             Err(error @ store::Error::TooLarge { .. }) => {
                 tracing::error!(org.id = %self.write.org_id, write.id = %self.write.write_id, error = %Chain(&error),
                     "a write was made, but its outcome is too large to be stored");
                 let problem = Problem::from(&Error::Store(error)).next(OUTCOME_NOT_STORED);
-                self.fail(deps, &json!({ "problem": problem })).await
+                self.fail(deps, &json!({ "problem": problem }), None).await
             }
             finished => self.end(deps, finished?).await,
         }
     }
 
-    async fn fail(&self, deps: &Deps, response: &Value) -> Result<Write, Error> {
-        let failed = deps.writes.fail(self.write, response, deps.clock.now()).await?;
+    /// Stores the problem, and the request for a retry.
+    async fn fail(&self, deps: &Deps, response: &Value, retry_request: Option<Value>) -> Result<Write, Error> {
+        let ended = Write { retry_request, ..self.write.clone() };
+        let failed = deps.writes.fail(&ended, response, deps.clock.now()).await?;
         self.end(deps, failed).await
     }
 

@@ -21,7 +21,7 @@
 //! The program `start-up` prints size, start-up time, latency and memory of function binaries, or compares two builds;
 //! `refresh-crowd` prints how long callers wait after their access token expired; `hints-to-mirror` prints how fast
 //! `record-upsert` brings changed records into the mirror ([`Upserts`]); `record-views` prints how long `record-read` takes for a
-//! view over a Salesforce that takes its time ([`Views`]).
+//! view over a Salesforce that takes its time ([`Views`]); `record-writes` prints the calls of a write of 200 records ([`Writes`]).
 
 mod crowd;
 mod measure;
@@ -31,6 +31,7 @@ mod runtime_api;
 mod subject;
 mod upserts;
 mod views;
+mod writes;
 
 pub use crowd::{Crowd, Outcomes};
 pub use measure::{Plan, Summary, measure};
@@ -40,3 +41,4 @@ pub use runtime_api::{InvocationResult, Outcome, RuntimeApi};
 pub use subject::{Subject, executables};
 pub use upserts::{Upsert, Upserts};
 pub use views::{ReadView, Views};
+pub use writes::{Writes, Written};

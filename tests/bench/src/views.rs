@@ -83,7 +83,7 @@ impl Views {
         let dynamodb = aws_sdk_dynamodb::Client::new(emulator.sdk_config());
         let put = |noun: &str| dynamodb.put_item().table_name(table(noun));
         put("orgs").set_item(Some(active_org(&org.org_id()))).send().await?;
-        put("connections").set_item(Some(connection(&org, &user.id))).send().await?;
+        put("connections").set_item(Some(connection(&org, &user.id, true))).send().await?;
         let function =
             RuntimeApi::start(function, &environment.each_ref().map(|(name, value)| (*name, value.as_str())))?;
         Ok(Self { org, paths, function, _emulator: emulator, _broker: tasks })
@@ -134,14 +134,16 @@ fn customer(org: &Simulator, user: &str) -> Result<Vec<(&'static str, String)>> 
     ])
 }
 
-/// Returns the row of the rep's connection.
-fn connection(org: &Simulator, user_id: &str) -> HashMap<String, AttributeValue> {
+/// Returns the row of the rep's connection, or of the team's.
+pub(crate) fn connection(org: &Simulator, user_id: &str, of_rep: bool) -> HashMap<String, AttributeValue> {
     let (org_id, at) = (org.org_id(), "2026-11-22T09:00:00.000Z");
+    let kind: &[_] = if of_rep {
+        &[("connection_id", CONNECTION), ("kind", "personal"), ("platform_user", REP)]
+    } else {
+        &[("connection_id", "team"), ("kind", "team")]
+    };
     let texts = [
         ("org_id", org_id.as_str()),
-        ("connection_id", CONNECTION),
-        ("kind", "personal"),
-        ("platform_user", REP),
         ("tenant", "bench"),
         ("user_id", user_id),
         ("app", "bench"),
@@ -152,7 +154,8 @@ fn connection(org: &Simulator, user_id: &str) -> HashMap<String, AttributeValue>
         ("connected_at", at),
         ("updated_at", at),
     ];
-    texts.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned()))).into()
+    let texts = texts.iter().chain(kind);
+    texts.map(|(name, value)| ((*name).to_owned(), AttributeValue::S((*value).to_owned()))).collect()
 }
 
 /// Returns the request of the platform's server on behalf of the rep, as API Gateway sends it.

@@ -181,6 +181,7 @@ impl TestContext {
             object: Some(CONTACTS),
             platform_user: None,
             request,
+            retry_of: None,
             now: self.clock.now(),
             claim_ttl: SignedDuration::from_secs(60),
         }

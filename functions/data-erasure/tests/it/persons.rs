@@ -3,7 +3,7 @@
 use http::StatusCode;
 use salesforce::{Record, RecordId};
 use serde_json::{Value, json};
-use store::{ApplyOutcome, BeginOutcome, Change, OrgTable};
+use store::{ApplyOutcome, BeginOutcome, Change, OrgTable, Write};
 
 use crate::harness::{CONTACT, CONTACTS, OTHER_CONTACT, TestContext, run};
 
@@ -65,6 +65,25 @@ fn a_write_keeps_the_outcomes_of_its_other_records() {
         assert_eq!(erase(&context, CONTACT).await["deleted"]["writes"], 0, "nothing names the person any more");
         let repeated = context.writes().begin(&context.new_write(context.org, "of-two", request)).await.unwrap();
         assert!(matches!(repeated, BeginOutcome::Replay(_)), "{repeated:?}");
+    });
+}
+
+/// A request names a person by an external id, too.
+#[test]
+fn an_erasure_removes_the_requests_that_are_kept_for_a_retry() {
+    run(async {
+        let context = TestContext::new().await;
+        let request = json!({ "records": [{ "Email": "ada@example.com" }] });
+        let begun = context.begin_write(context.org, "refused", request.clone()).await;
+        let failed = Write { retry_request: Some(request), ..begun };
+        context.writes().fail(&failed, &json!({ "problem": {} }), context.clock.now()).await.unwrap();
+        let stored = async || context.writes().load(context.org, failed.write_id).await.unwrap().unwrap();
+        assert!(stored().await.retry_request.is_some());
+
+        erase(&context, CONTACT).await;
+
+        assert_eq!(stored().await.retry_request, None);
+        assert_eq!(stored().await.response, Some(json!({ "problem": {} })));
     });
 }
 

@@ -20,6 +20,7 @@ async fn accept(context: &TestContext, kind: WriteKind, key: &str, next_attempt_
         object: None,
         platform_user: None,
         request: json!({}),
+        retry_of: None,
         now: context.clock.now(),
         claim_ttl: CLAIM,
     };

@@ -146,6 +146,16 @@ fn values_are_published_where_configured() {
     assert_eq!((deleted.get("values"), deleted.get("values_omitted")), (None, None));
 }
 
+/// A double would end in 56.8.
+#[test]
+fn a_published_number_keeps_its_18_digits() {
+    let amount = |digits: &str| record(serde_json::from_str(&format!(r#"{{"Amount": {digits}}}"#)).unwrap());
+    let (old, new) = (amount("1234567890123456.78"), amount("1234567890123456.79"));
+    let event = event(&change(Some(&old), &new).unwrap(), &acme(), None, EventValues::Values);
+    let text = serde_json::to_string(&event).unwrap();
+    assert!(text.contains(r#""Amount":{"old":1234567890123456.78,"new":1234567890123456.79}"#), "{text}");
+}
+
 #[test]
 fn a_write_of_ferrys_is_marked_with_its_unwritten_fields() {
     let old = record(json!({"Name": "Acme", "StageName": "Prospecting", "Probability": 10}));

@@ -192,13 +192,15 @@ fn connection(state: &str, reason: Option<&str>) -> Value {
         "user_id": "0055e000001mKpCAAU", "app": "v1", "login_url": "https://test.salesforce.com",
         "instance_url": "https://acme.my.salesforce.com", "state": state, "token_version": "2".repeat(32),
         "created_at": "2026-11-01T00:00:00.000Z", "connected_at": "2026-11-01T00:00:00.000Z",
-        "updated_at": "2026-11-22T10:00:00.000Z", "lease_fence": 3,
+        "updated_at": "2026-11-22T10:00:00.000Z",
     });
     if let Some(reason) = reason {
         row["reason"] = json!(reason);
     }
     let item: serde_dynamo::Item = serde_dynamo::to_item(row).unwrap();
-    serde_json::to_value(item).unwrap()
+    let mut image = serde_json::to_value(item).unwrap();
+    image["lease_fence"] = json!({ "N": "3" });
+    image
 }
 
 #[tokio::test]

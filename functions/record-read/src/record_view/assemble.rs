@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use runtime::Schema;
 use salesforce::{Decimal, InstanceUrl, JsonObject, ObjectName, RecordId};
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Number, Value, json};
 use store::Pipeline;
 
 use super::interactions::{Fetched, Position, merge, tasks_of_emails, time_field};
@@ -263,16 +263,14 @@ fn missing_object(object: &ObjectName, reason: &Unavailable) -> Value {
     }
 }
 
-/// Returns the sum with as many digits after the decimal point as the prices have, since a sum of binary fractions may have more;
-/// `None` if one of the values is not a number.
-fn sum<'a>(prices: impl Iterator<Item = Option<&'a Value>>) -> Option<f64> {
-    let (mut total, mut scale) = (0.0, 0);
+/// Returns the exact sum, with a decimal point as Salesforce writes amounts; `None` if one of the values is not a number.
+fn sum<'a>(prices: impl Iterator<Item = Option<&'a Value>>) -> Option<Number> {
+    let mut total: Decimal = "0".parse().ok()?;
     for price in prices {
-        let price = price.filter(|price| price.is_number())?;
-        total += price.as_f64()?;
-        scale = scale.max(price.to_string().parse::<Decimal>().ok()?.scale());
+        total = total.checked_add(&price?.as_number()?.to_string().parse().ok()?)?;
     }
-    format!("{total:.scale$}").parse().ok()
+    let point = if total.scale() == 0 { ".0" } else { "" };
+    format!("{total}{point}").parse().ok()
 }
 
 /// Adds the source of the part's rows, and what is missing of it.

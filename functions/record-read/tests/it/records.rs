@@ -33,6 +33,33 @@ fn without_a_rep_a_record_comes_from_the_mirror() {
     });
 }
 
+/// A double would end in 56.8.
+#[test]
+fn a_number_keeps_its_18_digits() {
+    run(async {
+        let context = TestContext::new().await;
+        let fields =
+            r#"{"Name": "Deal", "StageName": "Prospecting", "CloseDate": "2026-12-31", "Amount": 1234567890123456.78}"#;
+        let mut fields: serde_json::Value = serde_json::from_str(fields).unwrap();
+        let id = context.create(&context.rep, "Opportunity", &fields);
+        fields["SystemModstamp"] = json!(STAMP);
+        context.mirror("Opportunity", &id, fields).await;
+
+        let path = format!("/records/Opportunity/{id}");
+        let (_, mirrored) = context.get(&path).await;
+        let (_, live) = context.get_as(REP, &path).await;
+
+        assert_eq!(
+            (&mirrored["source"], mirrored["fields"]["Amount"].to_string().as_str()),
+            (&json!("mirror"), "1234567890123456.78")
+        );
+        assert_eq!(
+            (&live["source"], live["fields"]["Amount"].to_string().as_str()),
+            (&json!("salesforce"), "1234567890123456.78")
+        );
+    });
+}
+
 #[test]
 fn an_object_is_found_in_any_case() {
     run(async {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod acting;
+mod budget;
 mod checks;
 mod created_once;
 mod creates;
@@ -10,6 +11,7 @@ mod dry_run;
 mod duplicates;
 mod graphs;
 mod harness;
+mod lists;
 mod order;
 mod origins;
 mod outages;
@@ -17,6 +19,7 @@ mod owners;
 mod partial;
 mod refusals;
 mod replays;
+mod retries;
 mod rows;
 mod single;
 mod single_faults;

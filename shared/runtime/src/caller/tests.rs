@@ -155,6 +155,7 @@ fn an_unknown_route_requires_the_scope_admin() {
         ("PATCH", "/v1/orgs/{org}/notes/{id}", Scope::Write),
         ("DELETE", "/v1/orgs/{org}/records/{object}/{id}", Scope::Write),
         ("POST", "/v1/orgs/{org}/leads/{id}/convert", Scope::Write),
+        ("POST", "/v1/orgs/{org}/writes/{id}/retry", Scope::Write),
         ("POST", "/v1/orgs/{org}/records-of-all", Scope::Admin),
         ("POST", "/v1/orgs/{org}", Scope::Admin),
         ("POST", "/v1/orgs/{other}/records/{object}", Scope::Admin),

@@ -122,6 +122,9 @@ problem_codes! {
     /// Another request with the same idempotency key is being carried out.
     WriteInProgress = "write_in_progress", CONFLICT, "The write is being carried out",
         "Send the request again after the pause in Retry-After, with the same Idempotency-Key.";
+    /// The write has not ended, or cannot be made again from what is stored.
+    NotRetryable = "not_retryable", CONFLICT, "The write cannot be made again as it is",
+        "Send the records that were not written as a new write, changed as its outcome says, with a new Idempotency-Key.";
     /// The consent came from another org than the link is for.
     WrongOrg = "wrong_org", CONFLICT, "The consent came from another org",
         "Ask the person to log in to the org that the link is for, and to open a new connect link.";

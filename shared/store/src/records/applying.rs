@@ -13,11 +13,9 @@ use super::concurrency::Concurrency;
 use super::index::{self, Stored};
 use super::rule::{self, ApplyOutcome, Decision};
 use super::{Change, MirrorRecord, Records, row_key};
-use crate::table::{Conditional, Expression, Item, from_item, text};
+use crate::table::{BATCH_KEYS, Conditional, Expression, Item, from_item, text};
 use crate::{Error, batch, time};
 
-/// The keys of one BatchGetItem call.
-pub(super) const BATCH_KEYS: usize = 100;
 const PARALLEL_READS: usize = 4;
 /// The time for which a throttled write is tried again, unless the caller has more: a hint is deferred after it.
 pub const THROTTLE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -110,7 +108,7 @@ impl Records {
     async fn load_known(&self, org: OrgId, object: &ObjectName, ids: &BTreeSet<RecordId>) -> HashMap<RecordId, Stored> {
         let ids: Vec<RecordId> = ids.iter().copied().collect();
         let pages: Vec<Vec<Item>> = stream::iter(ids.chunks(BATCH_KEYS))
-            .map(|ids| self.batch_get(ids.iter().map(|id| row_key(org, object, *id)).collect()))
+            .map(|ids| self.table.get_batch(APPLY, ids.iter().map(|id| row_key(org, object, *id)).collect()))
             .buffer_unordered(PARALLEL_READS)
             .map(|page| page.unwrap_or_default().0)
             .collect()

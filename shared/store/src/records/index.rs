@@ -14,14 +14,13 @@ use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
-use aws_sdk_dynamodb::types::KeysAndAttributes;
 use jiff::{SignedDuration, Timestamp};
 use salesforce::{ObjectName, OrgId, RecordId};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{MirrorRecord, Records, partition, row_key, rule};
 use crate::table::{IndexPart, Item, SortKeys, from_item, from_items, text};
-use crate::{Error, batch, time};
+use crate::{Error, time};
 
 /// The fields that name a record's parent; the first one with a value counts.
 const PARENT_FIELDS: [&str; 6] = ["AccountId", "OpportunityId", "RelatedToId", "WhoId", "WhatId", "ParentId"];
@@ -268,38 +267,9 @@ impl Records {
         object: &ObjectName,
         ids: &[RecordId],
     ) -> Result<HashMap<RecordId, (MirrorRecord, Option<ChangeKey>)>, Error> {
-        let mut rows = HashMap::with_capacity(ids.len());
-        for ids in ids.chunks(super::applying::BATCH_KEYS) {
-            let mut pending: Vec<Item> = ids.iter().map(|id| row_key(org, object, *id)).collect();
-            for attempt in 0..BATCH_ATTEMPTS {
-                let (items, unread) = self.batch_get(pending).await?;
-                for stored in from_items::<Stored>(LIST, items)? {
-                    rows.insert(stored.row.record_id, (stored.row, stored.changed));
-                }
-                pending = unread;
-                if pending.is_empty() {
-                    break;
-                }
-                tokio::time::sleep(batch::BACKOFF.pause(attempt)).await;
-            }
-            if !pending.is_empty() {
-                return Err(Error::Unfinished { operation: LIST, missing: pending.len(), total: ids.len() });
-            }
-        }
-        Ok(rows)
-    }
-
-    /// Reads up to 100 rows, and returns them and the keys of those that DynamoDB did not read: a response has at most 16 MB.
-    pub(super) async fn batch_get(&self, keys: Vec<Item>) -> Result<(Vec<Item>, Vec<Item>), Error> {
-        let request = KeysAndAttributes::builder()
-            .set_keys(Some(keys))
-            .consistent_read(true)
-            .build()
-            .map_err(|source| Error::Corrupt { operation: LIST, source: Box::new(source) })?;
-        let request = self.table.client().batch_get_item().request_items(self.table.name(), request);
-        let response = request.send().await.map_err(Error::aws(LIST))?;
-        let unread = response.unprocessed_keys.unwrap_or_default().into_values().flat_map(|unread| unread.keys);
-        Ok((response.responses.unwrap_or_default().into_values().flatten().collect(), unread.collect()))
+        let keys = ids.iter().map(|id| row_key(org, object, *id)).collect();
+        let stored = from_items::<Stored>(LIST, self.table.get_many(LIST, keys).await?)?;
+        Ok(stored.into_iter().map(|stored| (stored.row.record_id, (stored.row, stored.changed))).collect())
     }
 
     /// Reads the rows that an index found. Leaves out rows that have disappeared meanwhile.
@@ -336,7 +306,6 @@ fn keys_of(items: Vec<Item>) -> Result<Vec<ChangeKey>, Error> {
 }
 
 const LIST: &str = "list the records";
-const BATCH_ATTEMPTS: u32 = 6;
 
 #[cfg(test)]
 mod tests;

@@ -14,9 +14,9 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use salesforce::RecordId;
+use salesforce::{Decimal, RecordId};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use super::MirrorRecord;
 
@@ -103,7 +103,7 @@ const BOOKKEEPING: [&str; 8] = [
 ];
 
 /// Returns the names of the fields that differ, in alphabetical order, without bookkeeping fields. A missing field
-/// equals null.
+/// equals null, and a number equals the same number in another spelling.
 #[must_use]
 pub fn changed_fields(old: &Map<String, Value>, new: &Map<String, Value>) -> Vec<String> {
     let mut names: Vec<&String> = old.keys().chain(new.keys()).collect();
@@ -111,9 +111,30 @@ pub fn changed_fields(old: &Map<String, Value>, new: &Map<String, Value>) -> Vec
     names.dedup();
     names.retain(|name| {
         let [before, after] = [old, new].map(|fields| fields.get(*name).filter(|value| !value.is_null()));
-        before != after && !BOOKKEEPING.contains(&name.as_str())
+        let same = before.zip(after).map_or(before == after, |(before, after)| is_same_value(before, after));
+        !same && !BOOKKEEPING.contains(&name.as_str())
     });
     names.into_iter().cloned().collect()
+}
+
+/// Returns whether two values mean the same to JSON: `15000`, `15000.0` and `1.5e4` do. No digit is left out.
+#[must_use]
+pub fn is_same_value(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) => {
+            let decimal = |number: &Number| number.to_string().parse::<Decimal>().ok();
+            one == other || decimal(one).zip(decimal(other)).is_some_and(|(one, other)| one == other)
+        }
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| is_same_value(one, other))
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            let has_same =
+                |(name, value): (&String, &Value)| other.get(name).is_some_and(|of| is_same_value(value, of));
+            one.len() == other.len() && one.iter().all(has_same)
+        }
+        (one, other) => one == other,
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The digest of a write's request, which distinguishes a repeated request from another one under the same key.
 
 use salesforce::{Decimal, ObjectName};
-use serde_json::{Value, json};
+use serde_json::{Number, Value, json};
 
 use super::NewWrite;
 use crate::ids::{PlatformUser, sha256_hex};
@@ -12,15 +12,32 @@ pub(super) fn canonical(write: &NewWrite) -> String {
     sha256_hex(canonical_text(&whole(write)).as_bytes())
 }
 
-/// Returns the digest as version 0.1.0 stored it, for which the order of members counted.
+/// Returns the digest as version 0.1.0 stored it, for which the order of members counted, and fractions were doubles.
 pub(super) fn in_order(write: &NewWrite) -> String {
-    sha256_hex(whole(write).to_string().as_bytes())
+    sha256_hex(with_doubles(whole(write)).to_string().as_bytes())
+}
+
+/// Returns the value with every number that is no integer as a double.
+fn with_doubles(value: Value) -> Value {
+    match value {
+        Value::Number(number) if !number.is_i64() && !number.is_u64() => {
+            number.as_f64().and_then(Number::from_f64).map_or(Value::Number(number), Value::Number)
+        }
+        Value::Array(elements) => elements.into_iter().map(with_doubles).collect(),
+        Value::Object(members) => {
+            Value::Object(members.into_iter().map(|(name, value)| (name, with_doubles(value))).collect())
+        }
+        other => other,
+    }
 }
 
 fn whole(write: &NewWrite) -> Value {
     let object = write.object.as_ref().map(ObjectName::as_str);
     let user = write.platform_user.as_ref().map(PlatformUser::as_str);
-    json!([write.kind, object, user, write.request])
+    match write.retry_of {
+        None => json!([write.kind, object, user, write.request]),
+        Some(retried) => json!([write.kind, object, user, write.request, retried]),
+    }
 }
 
 /// Writes JSON with the members of objects in the order of their names, and with numbers in one form.
@@ -118,10 +135,22 @@ mod tests {
     }
 
     #[test]
+    fn version_0_1_0_read_fractions_as_doubles() {
+        let value = with_doubles(
+            serde_json::from_str(r#"[{"a": 7.50, "b": 1234567890123456.78}, 12345678901234567]"#).unwrap(),
+        );
+        assert_eq!(value.to_string(), r#"[{"a":7.5,"b":1234567890123456.8},12345678901234567]"#);
+    }
+
+    #[test]
     fn a_number_has_one_form() {
         for number in ["7", "7.0", "0.7e1", "70E-1"] {
             assert_eq!(canonical_text(&serde_json::from_str(number).unwrap()), "7", "{number}");
         }
+        let exact = canonical_text(&serde_json::from_str("1234567890123456.78").unwrap());
+        assert_eq!(exact, "1234567890123456.78");
+        assert_eq!(canonical_text(&serde_json::from_str("1.23456789012345678E15").unwrap()), exact);
+        assert_ne!(canonical_text(&serde_json::from_str("1234567890123456.8").unwrap()), exact);
         assert_ne!(canonical_text(&json!("7")), canonical_text(&json!(7)));
         assert_ne!(canonical_text(&json!([1, 2])), canonical_text(&json!([2, 1])));
     }

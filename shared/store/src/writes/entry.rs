@@ -107,12 +107,24 @@ pub struct NewWrite {
     pub object: Option<ObjectName>,
     /// The platform user on whose behalf it is made.
     pub platform_user: Option<PlatformUser>,
-    /// The whole request. Its digest distinguishes a retry from another request under the same key.
+    /// The whole request. Its digest distinguishes a repetition from another request under the same key.
     pub request: Value,
+    /// The write that this one makes again.
+    pub retry_of: Option<WriteId>,
     /// The current time.
     pub now: Timestamp,
     /// The time after which another caller may take the write over.
     pub claim_ttl: SignedDuration,
+}
+
+/// The write that makes another one again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retried {
+    /// Its id.
+    pub by: WriteId,
+    /// The time of the request. The write itself is stored right after.
+    #[serde(with = "crate::time::millis")]
+    pub at: Timestamp,
 }
 
 /// A write in the ledger.
@@ -142,6 +154,19 @@ pub struct Write {
     /// the outcome so far.
     #[serde(default, rename = "answer", with = "crate::json_text::option", skip_serializing_if = "Option::is_none")]
     pub response: Option<Value>,
+    /// The number of records that were not written, of a write that has finished with such records. Missing in what version
+    /// 0.1.0 stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_records: Option<u64>,
+    /// The request that makes what was not made, if the write has ended and the same request may succeed later.
+    #[serde(default, with = "crate::json_text::option", skip_serializing_if = "Option::is_none")]
+    pub retry_request: Option<Value>,
+    /// The write that this one makes again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<WriteId>,
+    /// The write that makes this one again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retried: Option<Retried>,
     /// The digest of the request.
     pub request_digest: String,
     /// The number of the current attempt. Only the current attempt may finish the write.

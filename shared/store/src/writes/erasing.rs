@@ -10,7 +10,8 @@ use crate::ids::WriteId;
 use crate::table::{Conditional, Expression, Place, Rows, Update, text};
 
 impl Writes {
-    /// Removes a record from the outcome of a write that has ended. Returns whether it was named. The call is idempotent.
+    /// Removes a record from the outcome of a write that has ended, and the request that is kept for a retry. Returns whether the
+    /// write has ended. The call is idempotent.
     ///
     /// # Errors
     /// Only those of the table.
@@ -23,7 +24,7 @@ impl Writes {
         let update = Update {
             set: response.transpose()?.map(|response| ("answer", text(response))).into_iter().collect(),
             // Version 0.1.0 kept the request.
-            remove: vec!["request"],
+            remove: vec!["request", "retry_request"],
             when: "#state IN (:finished, :failed)",
             values: vec![(":finished", text("finished")), (":failed", text("failed"))],
             ..Update::default()
@@ -33,10 +34,12 @@ impl Writes {
     }
 }
 
-/// Returns the finished writes of an org that name a record: in the outcome, or in a request that version 0.1.0 kept. One that
-/// is not finished was accepted, and may be about other records too.
+/// Returns the writes of an org that have ended and name a record: in the outcome, or in a request that version 0.1.0 kept. A
+/// request that is kept for a retry may name the record by an external id, so every write with one is among them. A write that has
+/// not ended was accepted, and may be about other records too.
 pub(crate) fn rows_of_record(org: OrgId, record: RecordId) -> Rows {
-    let only = "#state IN (:finished, :failed) AND (contains(#request, :record) OR contains(#answer, :record))";
+    let only = "#state IN (:finished, :failed) AND (contains(#request, :record) OR contains(#answer, :record) \
+                OR attribute_exists(#retry_request))";
     let values = vec![(":record", text(prefix(&record))), (":finished", text("finished")), (":failed", text("failed"))];
     let only = Some(Expression { text: only, values });
     Rows { keys: &KEYS, place: Place::Partition { attribute: "org_id", value: org.to_string(), only } }

@@ -94,6 +94,7 @@ mod tests {
             object: Some("Account".parse().unwrap()),
             platform_user: None,
             request: json!({ "Name": name }),
+            retry_of: None,
             now: at(0),
             claim_ttl: SignedDuration::from_secs(30),
         }

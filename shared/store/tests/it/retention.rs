@@ -32,6 +32,7 @@ fn an_accepted_write_expires_once_it_has_ended() {
             object: Some(ACCOUNT),
             platform_user: None,
             request: json!({}),
+            retry_of: None,
             now: at(0),
             claim_ttl: SignedDuration::from_secs(30),
         };

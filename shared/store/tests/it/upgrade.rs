@@ -330,6 +330,7 @@ fn stored_writes_are_read_and_continued() {
             object: Some(account()),
             platform_user: Some("rep-1".parse().unwrap()),
             request: load("queued").await.request.unwrap(),
+            retry_of: None,
             now: at(900),
             claim_ttl,
         };

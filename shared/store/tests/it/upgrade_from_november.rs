@@ -78,6 +78,7 @@ fn a_queued_write_is_resumed_and_its_key_replays_it() {
             object: before.object.clone(),
             platform_user: before.platform_user.clone(),
             request: before.request.clone().unwrap(),
+            retry_of: None,
             now: at(60 * 60 * 24),
             claim_ttl,
         };

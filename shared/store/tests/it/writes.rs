@@ -3,8 +3,8 @@ use jiff::SignedDuration;
 use serde_json::json;
 use store::owner_policy::{OwnerChoice, OwnerReason};
 use store::{
-    BeginOutcome, ConnectionId, Deferrals, Error, NewWrite, Obstacle, QueuedState, WaitingFor, Write, WriteKind,
-    WriteRoute, WriteState, WriteTask, Writes,
+    BeginOutcome, ConnectionId, Deferrals, Error, ListedState, NewWrite, Obstacle, QueuedState, WaitingFor, Write,
+    WriteFilter, WriteId, WriteKind, WriteRoute, WriteState, WriteTask, Writes,
 };
 
 use crate::harness::{at, org, run, tables};
@@ -24,6 +24,7 @@ fn request(seconds: i64) -> NewWrite {
         object: Some("Account".parse().unwrap()),
         platform_user: Some("rep".parse().unwrap()),
         request: json!({"records": [{"Name": "Acme"}]}),
+        retry_of: None,
         now: at(seconds),
         claim_ttl: CLAIM_TTL,
     }
@@ -207,5 +208,81 @@ fn an_oversized_request_is_refused_before_it_is_sent() {
         let other = store::WriteId::derive(org(), &"other".parse().unwrap());
         let unknown = writes.resume(&WriteTask { write_id: other, ..task(&write) }, at(1), CLAIM_TTL).await;
         assert!(matches!(unknown, Err(Error::NotFound { .. })), "{unknown:?}");
+    });
+}
+
+/// Begins and ends a write of the given key, and returns it.
+async fn ended(writes: &Writes, key: &str, seconds: i64, response: serde_json::Value) -> Write {
+    let new = NewWrite { idempotency_key: key.parse().unwrap(), ..request(seconds) };
+    let BeginOutcome::Started(write) = writes.begin(&new).await.unwrap() else { panic!("begun") };
+    writes.finish(&write, None, &response, at(seconds + 1)).await.unwrap()
+}
+
+#[test]
+fn a_page_that_ends_early_leads_to_every_write() {
+    run(async {
+        let writes = writes().await;
+        let failed = json!({ "records": [{ "success": false }] });
+        for n in 0..7 {
+            // Two at a time.
+            let response = if n % 3 == 0 { failed.clone() } else { json!({ "records": [{ "success": true }] }) };
+            ended(&writes, &format!("key-{n}"), n / 2, response).await;
+        }
+        let filter = WriteFilter { states: vec![ListedState::WithFailures], ..WriteFilter::default() };
+        for (filter, count) in [(filter, 3), (WriteFilter::default(), 7)] {
+            let all = writes.list(org(), &filter, None, 100).await.unwrap();
+            assert_eq!((all.writes.len(), all.next), (count, None));
+            let times: Vec<_> = all.writes.iter().map(|write| write.created_at).collect();
+            assert!(times.is_sorted_by(|one, other| one >= other), "{times:?}");
+            let (mut read, mut after) = (Vec::new(), None);
+            loop {
+                let page = writes.list(org(), &filter, after, 1).await.unwrap();
+                read.extend(page.writes);
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(read, all.writes);
+        }
+        let since = WriteFilter { since: Some(at(3)), ..WriteFilter::default() };
+        assert_eq!(writes.list(org(), &since, None, 100).await.unwrap().writes.len(), 1);
+    });
+}
+
+#[test]
+fn a_write_is_made_again_by_one_other() {
+    run(async {
+        let writes = writes().await;
+        let begun = begin(&writes, 0).await;
+        let request = json!({ "records": [1] });
+        let failed = Write { retry_request: Some(request.clone()), ..begun };
+        writes.fail(&failed, &json!({ "problem": {} }), at(1)).await.unwrap();
+        let stored = async || writes.load(org(), failed.write_id).await.unwrap().unwrap();
+        assert_eq!(stored().await.retry_request, Some(request));
+        let [one, two] = ["one", "two"].map(|key| WriteId::derive(org(), &key.parse().unwrap()));
+
+        let write = stored().await;
+        let marks = join_all([one, two].map(|by| writes.mark_retried(&write, by, at(2)))).await;
+        assert_eq!(marks.iter().filter(|mark| mark.is_ok()).count(), 1, "{marks:?}");
+
+        let write = stored().await;
+        let by = write.retried.unwrap().by;
+        let other = if by == one { two } else { one };
+        writes.mark_retried(&write, by, at(3)).await.unwrap();
+        assert!(writes.mark_retried(&write, other, at(61)).await.is_err(), "the first may be about to be stored");
+        writes.mark_retried(&write, other, at(62)).await.unwrap();
+        assert_eq!(stored().await.retried.unwrap().by, other, "the first was never stored");
+    });
+}
+
+#[test]
+fn a_request_that_does_not_fit_beside_its_outcome_is_not_kept() {
+    run(async {
+        let writes = writes().await;
+        let long = "x".repeat(200 * 1024);
+        let write = Write { retry_request: Some(json!([long])), ..begin(&writes, 0).await };
+        let ended = writes.finish(&write, None, &json!({ "records": [], "note": long }), at(1)).await.unwrap();
+        assert_eq!((ended.state, ended.retry_request), (WriteState::Finished, None));
     });
 }

@@ -120,7 +120,13 @@ fn a_write_that_may_have_taken_effect_is_not_to_be_repeated_blindly() {
 #[test]
 fn a_note_that_may_exist_is_looked_for_before_it_is_sent_again() {
     let (write, stored_request) = (accepted(), json!({}));
-    let attempt = |needs_lookup| Attempt { write: &write, stored_request: &stored_request, records: &[], needs_lookup };
+    let attempt = |needs_lookup| Attempt {
+        write: &write,
+        stored_request: &stored_request,
+        records: &[],
+        needs_lookup,
+        remaining: &|_| None,
+    };
     let gone = Error::OrgNotActive(OrgState::Disconnected);
     let is_unsure = |needs_lookup| attempt(needs_lookup).is_unsure(&gone);
     assert_eq!([true, false].map(is_unsure), [true, false]);

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
+mod digits;
 mod echoes;
 mod harness;
 mod one_meaning;

@@ -83,6 +83,7 @@ fn index_key(value: &Value) -> String {
     match value {
         Value::Text(text) => text.to_lowercase(),
         Value::Double(n) => n.to_string(),
+        Value::Digits(digits) => digits.to_string(),
         Value::Int(n) => n.to_string(),
         Value::Id(id) => id.to_string(),
         _ => String::new(),

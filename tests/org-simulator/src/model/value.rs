@@ -22,6 +22,8 @@ pub(crate) enum Value {
     Bool(bool),
     Int(i64),
     Double(f64),
+    /// A number with more digits than a double keeps, without an exponent.
+    Digits(Arc<str>),
     Text(Text),
     Date(Date),
     Instant(Timestamp),
@@ -42,6 +44,19 @@ pub(crate) struct Place<'a> {
 impl Value {
     pub(crate) fn text(text: impl AsRef<str>) -> Self {
         Self::Text(Text::new(text.as_ref()))
+    }
+
+    /// Reads a number with all its digits: a field holds up to 18, more than a double (Help, "Custom Field Types"). That a
+    /// response has all of them is unverified.
+    pub(crate) fn number(text: &str) -> Option<Self> {
+        let double: f64 = text.parse().ok().filter(|number: &f64| number.is_finite())?;
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_digit() || b"-.".contains(&byte));
+        let digits = with_point(text);
+        Some(if is_plain && digits.len() > 16 && digits != with_point(&double.to_string()) {
+            Self::Digits(digits.into())
+        } else {
+            Self::Double(double)
+        })
     }
 
     pub(crate) fn is_null(&self) -> bool {
@@ -72,6 +87,7 @@ impl Value {
     pub(crate) fn as_number(&self) -> Option<f64> {
         match self {
             Self::Double(n) => Some(*n),
+            Self::Digits(digits) => digits.parse().ok(),
             #[expect(clippy::cast_precision_loss, reason = "int fields have at most nine digits")]
             Self::Int(n) => Some(*n as f64),
             _ => None,
@@ -85,6 +101,7 @@ impl Value {
             Self::Bool(b) => Json::Bool(*b),
             Self::Int(n) => Json::from(*n),
             Self::Double(n) => Number::from_f64(*n).map_or(Json::Null, Json::Number),
+            Self::Digits(digits) => digits.parse().map_or(Json::Null, Json::Number),
             Self::Text(text) => Json::from(&**text),
             Self::Date(day) => Json::from(day.to_string()),
             Self::Instant(at) => Json::from(datetime::rest(*at)),
@@ -103,12 +120,20 @@ impl Value {
             Self::Bool(b) => Some(b.to_string()),
             Self::Int(n) => Some(n.to_string()),
             Self::Double(n) => Some(format!("{n:?}")),
+            Self::Digits(digits) => Some(digits.to_string()),
             Self::Text(text) => Some(text.to_string()),
             Self::Date(day) => Some(day.to_string()),
             Self::Instant(at) => Some(datetime::soap(*at)),
             Self::Id(id) => Some(id.to_string()),
         }
     }
+}
+
+/// Returns a number without an exponent with a decimal point, and without needless zeros after it.
+fn with_point(text: &str) -> String {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let fraction = Some(fraction.trim_end_matches('0')).filter(|fraction| !fraction.is_empty());
+    format!("{whole}.{}", fraction.unwrap_or("0"))
 }
 
 /// Returns the text of a JSON scalar, without quotes.
@@ -153,6 +178,22 @@ mod tests {
         assert_eq!(code(FieldKind::Int, &json!(1.5)), "JSON_PARSER_ERROR");
         assert_eq!(code(FieldKind::Int, &json!(3_000_000_000_u64)), "JSON_PARSER_ERROR");
         assert_eq!(code(FieldKind::String, &json!({"a": 1})), "JSON_PARSER_ERROR");
+    }
+
+    #[test]
+    fn a_number_keeps_its_18_digits() {
+        let place = Place { version: "66.0", object: "X", field: "F", id: crate::model::ids::numbered("001", 1) };
+        for (sent, stored) in [
+            ("1234567890123456.78", "1234567890123456.78"),
+            ("-99999999999999.9999", "-99999999999999.9999"),
+            ("1234567.50", "1234567.5"),
+            ("0.1000000000000000000", "0.1"),
+            ("123456789012345678", "123456789012345678.0"),
+        ] {
+            let amount = Value::read(&field(FieldKind::Currency), &serde_json::from_str(sent).unwrap()).unwrap();
+            assert_eq!(amount.json(place).to_string(), stored);
+            assert_eq!(amount.soap().unwrap(), stored);
+        }
     }
 
     #[test]

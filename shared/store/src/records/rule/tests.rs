@@ -183,6 +183,18 @@ fn changed_fields_exclude_bookkeeping() {
 }
 
 #[test]
+fn a_number_in_another_spelling_is_no_change() {
+    let fields = |text: &str| serde_json::from_str::<Map<String, Value>>(text).unwrap();
+    let old =
+        fields(r#"{"Amount": 15000.0, "Big": 1.5E10, "Exact": 1234567890123456.78, "Place": {"latitude": 1.50}}"#);
+    let same =
+        fields(r#"{"Amount": 15000, "Big": 15000000000, "Exact": 1.23456789012345678E15, "Place": {"latitude": 1.5}}"#);
+    assert!(changed_fields(&old, &same).is_empty());
+    let other = fields(r#"{"Amount": "15000.0", "Big": 15000000000.1, "Exact": 1234567890123456.8, "Place": {}}"#);
+    assert_eq!(changed_fields(&old, &other), ["Amount", "Big", "Exact", "Place"]);
+}
+
+#[test]
 fn a_login_does_not_change_a_user() {
     let user = |login: &str, failed: u32| {
         let fields = json!({"Name": "Ada", "IsActive": true, "LastLoginDate": login, "NumberOfFailedLogins": failed});

@@ -172,6 +172,7 @@ impl Model {
             object: None,
             platform_user: None,
             request: json!({}),
+            retry_of: None,
             now: at(self.now),
             claim_ttl: SignedDuration::from_secs(CLAIM),
         }

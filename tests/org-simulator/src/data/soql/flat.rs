@@ -120,6 +120,7 @@ fn text(value: &Value) -> Option<String> {
         Value::Bool(b) => Some(b.to_string()),
         Value::Int(n) => Some(n.to_string()),
         Value::Double(n) => Some(format!("{n:?}")),
+        Value::Digits(digits) => Some(digits.to_string()),
         Value::Text(text) => Some(text.to_string()),
         Value::Date(day) => Some(day.to_string()),
         Value::Instant(at) => Some(datetime::soap(*at)),

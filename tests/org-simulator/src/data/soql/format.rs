@@ -26,7 +26,9 @@ pub(super) fn text(field: &Field, value: &Value, zone: &TimeZone, currency: Opti
         Value::Text(text) => Json::from(&**text),
         Value::Bool(b) => Json::from(b.to_string()),
         Value::Id(id) => Json::from(id.as_str()),
-        Value::Int(_) | Value::Double(_) => value.as_number().map_or(Json::Null, |n| Json::from(number(n))),
+        Value::Int(_) | Value::Double(_) | Value::Digits(_) => {
+            value.as_number().map_or(Json::Null, |n| Json::from(number(n)))
+        }
         Value::Date(day) => Json::from(format!("{}/{}/{}", day.month(), day.day(), day.year())),
         Value::Instant(at) => {
             let t = zone.to_datetime(*at);

@@ -16,6 +16,7 @@ impl Serialize for Value {
             Self::Bool(b) => return serializer.serialize_bool(*b),
             Self::Int(n) => format!("i:{n}"),
             Self::Double(n) => format!("n:{n:?}"),
+            Self::Digits(digits) => format!("n:{digits}"),
             Self::Text(text) => format!("t:{}", &**text),
             Self::Date(day) => format!("d:{day}"),
             Self::Instant(at) => format!("z:{at}"),
@@ -50,7 +51,7 @@ fn read(text: &str) -> Option<Value> {
     let (kind, text) = text.split_once(':')?;
     match kind {
         "i" => text.parse().ok().map(Value::Int),
-        "n" => text.parse().ok().map(Value::Double),
+        "n" => Value::number(text),
         "t" => Some(Value::text(text)),
         "d" => text.parse().ok().map(Value::Date),
         "z" => text.parse().ok().map(Value::Instant),

@@ -78,13 +78,14 @@ fn read_number(json: &Json) -> Option<f64> {
 }
 
 fn read_double(field: &Field, json: &Json) -> Result<Value, ApiError> {
-    let number = read_number(json).ok_or_else(|| not_of_kind(field, json))?;
+    let value = Value::number(plain(json).trim()).ok_or_else(|| not_of_kind(field, json))?;
+    let number = value.as_number().unwrap_or_default();
     let digits = i32::try_from(field.precision.saturating_sub(field.scale)).unwrap_or(18);
     if field.precision > 0 && number.abs() >= 10_f64.powi(digits) {
         let message = format!("{}: value outside of valid range on numeric field: {}", field.label, plain(json));
         return Err(ApiError::new("NUMBER_OUTSIDE_VALID_RANGE", message).fields([&field.name]));
     }
-    Ok(Value::Double(number))
+    Ok(value)
 }
 
 fn read_id(field: &Field, text: &str) -> Result<Value, ApiError> {

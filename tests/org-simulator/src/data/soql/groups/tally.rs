@@ -27,6 +27,7 @@ pub(super) fn key_of(value: &Value) -> String {
         Value::Bool(b) => b.to_string(),
         Value::Int(n) => n.to_string(),
         Value::Double(n) => n.to_string(),
+        Value::Digits(digits) => digits.to_string(),
         Value::Date(day) => day.to_string(),
         Value::Instant(at) => at.to_string(),
         Value::Id(id) => id.to_string(),
