@@ -202,8 +202,8 @@ impl Client {
     }
 }
 
-/// Parses the response to an upsert of `count` records.
-fn outcomes(response: &Response, count: usize) -> Result<Vec<SaveOutcome>, Error> {
+/// Parses the response to a write of `count` records.
+pub(crate) fn outcomes(response: &Response, count: usize) -> Result<Vec<SaveOutcome>, Error> {
     let mut outcomes: Vec<SaveOutcome> = response.json()?;
     for outcome in &mut outcomes {
         outcome.errors = std::mem::take(&mut outcome.errors).into_iter().map(SaveError::with_duplicate).collect();

@@ -214,7 +214,7 @@ impl Client {
     }
 
     /// Queries records, page by page.
-    async fn query_pages(
+    pub(crate) async fn query_pages(
         &self,
         object: &ObjectName,
         fields: &[FieldName],
