@@ -20,6 +20,8 @@ pub struct Queues {
     pub record_writes: Queue<WriteTask>,
     /// Accepted writes of notes.
     pub note_writes: Queue<WriteTask>,
+    /// Accepted writes of files.
+    pub file_writes: Queue<WriteTask>,
 }
 
 impl Queues {
@@ -37,6 +39,7 @@ impl Queues {
         match kind {
             WriteKind::Records => &self.record_writes,
             WriteKind::Note | WriteKind::NoteUpdate => &self.note_writes,
+            WriteKind::File => &self.file_writes,
         }
     }
 

@@ -69,6 +69,9 @@ pub enum Error {
         /// The time until the next look.
         pause: Duration,
     },
+    /// The write takes longer than a request may. The queue makes it; nothing was sent.
+    #[error("could not make the write within the time of a request")]
+    ForQueue,
     /// Ferry's own state could not be read or written.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -84,6 +87,7 @@ impl Classify for Error {
             Self::OrgNotActive(_) | Self::NotWritable { .. } | Self::Hidden(_) => Retry::NeedsHuman,
             Self::InProgress => Retry::After(IN_PROGRESS_PAUSE),
             Self::TooManyWaiting => Retry::After(TOO_MANY_PAUSE),
+            Self::ForQueue => Retry::After(Duration::ZERO),
             Self::OutcomeUnknown(_) => Retry::Unknown(LOOKUP_PAUSE),
             Self::MayTakeEffect { pause } => Retry::Unknown(*pause),
             Self::NoRoute(error) => error.retry(),
@@ -166,7 +170,9 @@ impl From<&Error> for Problem {
             Error::Hidden(hidden) => Self::from(hidden),
             Error::NoRoute(error) => Self::from(error),
             Error::Salesforce(error) | Error::OutcomeUnknown(error) => Self::from(error),
-            Error::MayTakeEffect { .. } => Self::new(ProblemCode::SalesforceUnavailable).retry_after(error.retry()),
+            Error::ForQueue | Error::MayTakeEffect { .. } => {
+                Self::new(ProblemCode::SalesforceUnavailable).retry_after(error.retry())
+            }
             Error::Store(error) => Self::from(error),
             Error::StoredRequest(_) => Self::new(ProblemCode::InternalError),
         }

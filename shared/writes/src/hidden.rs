@@ -16,6 +16,8 @@ pub enum Hidden {
     NotAKey(ObjectName, FieldName),
     /// Fields of the records, as the request spells them.
     Fields(ObjectName, Vec<String>),
+    /// The user may not create records of the object, or may not set these fields of them.
+    NotCreateable(ObjectName, Vec<String>),
 }
 
 impl fmt::Display for Hidden {
@@ -35,6 +37,12 @@ impl fmt::Display for Hidden {
                 let fields = fields.join(", ");
                 write!(f, "the fields {fields} of {object} do not exist or are hidden from the connection's user")
             }
+            Self::NotCreateable(object, fields) if fields.is_empty() => {
+                write!(f, "the connection's user may not create {object}")
+            }
+            Self::NotCreateable(object, fields) => {
+                write!(f, "the connection's user may not set the fields {} of {object}", fields.join(", "))
+            }
         }
     }
 }
@@ -44,6 +52,7 @@ impl From<&Hidden> for Problem {
         let code = match hidden {
             Hidden::Object(_) => ProblemCode::ObjectNotVisible,
             Hidden::Key(..) | Hidden::Fields(..) => ProblemCode::FieldNotVisible,
+            Hidden::NotCreateable(..) => ProblemCode::SalesforceForbidden,
             Hidden::NotAKey(..) => ProblemCode::InvalidRequest,
         };
         Self::new(code).detail(hidden.to_string())

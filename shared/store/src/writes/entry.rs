@@ -19,6 +19,8 @@ pub enum WriteKind {
     Note,
     /// The new text of a note.
     NoteUpdate,
+    /// A new file.
+    File,
 }
 
 /// The state of a write.
