@@ -1,6 +1,7 @@
 //! The function in a [`harness::TestContext`], with records to link files to.
 
 use std::ops::Deref;
+use std::time::Duration;
 
 use axum::body::Body;
 use base64::Engine as _;
@@ -8,6 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 use file_write::{Deps, handle, router};
 use http::{Request, StatusCode};
 use runtime::Schemas;
+use salesforce::Timeouts;
 use serde_json::{Value, json};
 use store::owner_policy::OwnerPolicy;
 use store::{StagedFiles, Write};
@@ -38,6 +40,14 @@ impl TestContext {
     /// Creates an active org with a team connection and the rep's.
     pub(crate) async fn new() -> Self {
         Self::from(harness::TestContext::connected().await)
+    }
+
+    /// Creates the same with time for large files, which take seconds in a simulator that is built for tests.
+    pub(crate) async fn patient() -> Self {
+        let mut context = Self::new().await;
+        let timeouts = Timeouts { attempt: Duration::from_secs(60), ..Timeouts::default() };
+        context.deps.ledger.salesforce = context.deps.ledger.salesforce.clone().with_timeouts(timeouts);
+        context
     }
 
     /// Creates the same for [`harness::TestContext::killed_at`].

@@ -1,10 +1,8 @@
 //! Contents that are uploaded to a signed address.
 
-use std::time::Duration;
-
 use http::StatusCode;
 use jiff::Timestamp;
-use salesforce::{Clock, Timeouts};
+use salesforce::Clock;
 use serde_json::{Value, json};
 use store::WriteState;
 use store::staged_files::Sha256Digest;
@@ -35,7 +33,7 @@ fn named(context: &TestContext, address: &Value) -> Value {
 #[test]
 fn an_upload_becomes_a_file() {
     run(async {
-        let context = TestContext::new().await;
+        let context = TestContext::patient().await;
         let content = vec![7; 6_000_000];
         let (status, address) = context.post("file-uploads", Some(REP), None, &upload(&content)).await;
         assert_eq!((status, &address["method"]), (StatusCode::CREATED, &json!("PUT")), "{address}");
@@ -92,10 +90,7 @@ fn an_upload_is_found_only_by_who_made_it() {
 #[test]
 fn a_large_file_is_made_from_the_queue() {
     run(async {
-        let mut context = TestContext::new().await;
-        // The simulator, built for tests, takes seconds for a file of this size.
-        let timeouts = Timeouts { attempt: Duration::from_secs(60), ..Timeouts::default() };
-        context.deps.ledger.salesforce = context.deps.ledger.salesforce.clone().with_timeouts(timeouts);
+        let context = TestContext::patient().await;
         let content = vec![7; 33 * 1024 * 1024];
         let (_, address) = context.post("file-uploads", None, None, &upload(&content)).await;
         assert_eq!(put(&address, &content).await, 200);
