@@ -26,7 +26,7 @@ const ALL_TENANTS: &str = "all-tenants";
 pub enum Scope {
     /// Reads.
     Read,
-    /// Writes of records and notes.
+    /// Writes of records, notes and files.
     Write,
     /// Links, disconnecting, and everything else.
     Admin,
@@ -48,7 +48,7 @@ impl Scope {
 }
 
 /// The resources of an org that a caller with the scope `write` may create or change.
-const WRITABLE: [&str; 2] = ["records", "notes"];
+const WRITABLE: [&str; 4] = ["records", "notes", "files", "file-uploads"];
 
 /// Returns the scope that a route requires. `route` is the path of the route with its parameters in braces.
 #[must_use]
