@@ -6,7 +6,9 @@ use jiff::SignedDuration;
 use runtime::invoke::LambdaFunction;
 use runtime::{Aws, ConnectionManager, Days, Env, EnvError};
 use salesforce::Clock;
-use store::{Connections, DeadLetters, ErasureTask, Erasures, OrgData, OrgTable, Orgs, Queue, Records, Writes};
+use store::{
+    Connections, DeadLetters, ErasureTask, Erasures, OrgData, OrgTable, Orgs, Queue, Records, StagedFiles, Writes,
+};
 
 /// The function's configuration, from environment variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub struct Config {
     /// `RECORDS_TABLE`, `PIPELINES_TABLE`, `CURSORS_TABLE`, `DELIVERIES_TABLE`, `WRITES_TABLE`,
     /// `WRITE_ORDER_TABLE`, `ORIGINS_TABLE`, `BUDGETS_TABLE`, `AUTHORIZATIONS_TABLE`, `USERS_TABLE`: the tables to erase.
     pub tables: BTreeMap<OrgTable, String>,
+    /// `STAGED_FILES_BUCKET`: the contents of files that were not written to Salesforce yet.
+    pub staged_files_bucket: String,
     /// `DATA_ERASURE_QUEUE_URL`: the function's own queue.
     pub data_erasure_queue_url: String,
     /// `DEAD_LETTER_QUEUE_URLS`: the dead-letter queues, separated by commas.
@@ -53,6 +57,7 @@ impl Config {
             connections_table: env.required("CONNECTIONS_TABLE")?,
             erasures_table: env.required("ERASURES_TABLE")?,
             tables: tables.into(),
+            staged_files_bucket: env.required("STAGED_FILES_BUCKET")?,
             data_erasure_queue_url: env.required("DATA_ERASURE_QUEUE_URL")?,
             dead_letter_queue_urls: env.list_or("DEAD_LETTER_QUEUE_URLS", "")?,
             disconnected_retention: env.parsed_or("DISCONNECTED_RETENTION_DAYS", Days(30))?,
@@ -76,6 +81,8 @@ pub struct Deps {
     pub records: Records,
     /// The writes, for the erasure of one record.
     pub writes: Writes,
+    /// The contents of files that were not written to Salesforce yet.
+    pub staged_files: StagedFiles,
     /// The queue of erasures.
     pub tasks: Queue<ErasureTask>,
     /// The dead-letter queues.
@@ -103,6 +110,7 @@ impl Deps {
             data: OrgData::new(&aws.dynamodb(), name_of),
             records: Records::new(aws.dynamodb(), name_of(OrgTable::Records)).with_clock(aws.clock()),
             writes: Writes::new(aws.dynamodb(), name_of(OrgTable::Writes)),
+            staged_files: StagedFiles::new(aws.s3(), config.staged_files_bucket),
             tasks: Queue::new(aws.sqs(), config.data_erasure_queue_url, aws.clock()),
             dead_letters: dead_letters.collect(),
             disconnected_retention: (retention.0 > 0).then(|| retention.duration()),
@@ -116,7 +124,7 @@ impl Deps {
 mod tests {
     use super::*;
 
-    const NAMES: [&str; 15] = [
+    const NAMES: [&str; 16] = [
         "ORGS_TABLE",
         "CONNECTIONS_TABLE",
         "ERASURES_TABLE",
@@ -130,6 +138,7 @@ mod tests {
         "BUDGETS_TABLE",
         "AUTHORIZATIONS_TABLE",
         "USERS_TABLE",
+        "STAGED_FILES_BUCKET",
         "DATA_ERASURE_QUEUE_URL",
         "CONNECTION_MANAGER_FUNCTION",
     ];

@@ -1,7 +1,7 @@
 //! The order of an erasure, and the decision whether it goes on. Pure.
 //!
 //! ```text
-//! waiting ──► cursors ──► the other tables ──► dead letters ──► connections ──► finished        an org
+//! waiting ──► cursors ──► the other tables ──► staged files ──► dead letters ──► connections ──► finished        an org
 //! waiting ──► the row ──► the ledgers ──► dead letters ──► finished                              a record
 //! ```
 //! A step is done page by page. After each page the checkpoint names the step and the key from which it goes on.
@@ -18,6 +18,8 @@ use store::{Erasure, Org, OrgState, OrgTable, PageKey, RecordLedger};
 pub enum Step {
     /// The org's rows of a table.
     Table(OrgTable),
+    /// The contents of the org's files that were not written to Salesforce yet.
+    StagedFiles,
     /// The record's row of the mirror.
     Row,
     /// The rows of a ledger that name the record.
@@ -31,7 +33,7 @@ pub enum Step {
     Connections,
 }
 
-const OF_ORG: [Step; 12] = [
+const OF_ORG: [Step; 13] = [
     // First, so that an org that connects again in the middle is read from the beginning.
     Step::Table(OrgTable::Cursors),
     Step::Table(OrgTable::Records),
@@ -43,6 +45,7 @@ const OF_ORG: [Step; 12] = [
     Step::Table(OrgTable::Budgets),
     Step::Table(OrgTable::Authorizations),
     Step::Table(OrgTable::Users),
+    Step::StagedFiles,
     Step::DeadLetters,
     Step::Connections,
 ];

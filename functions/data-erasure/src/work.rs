@@ -94,6 +94,7 @@ async fn delete_page(deps: &Deps, erasure: &mut Erasure, place: &Checkpoint) -> 
     let (org, record, after) = (erasure.org_id, erasure.record_id, place.after.clone());
     let (what, page) = match place.step {
         Step::Table(table) => (table.name(), deps.data.delete_page(org, table, after).await?),
+        Step::StagedFiles => ("staged_files", whole(delete_staged_files(deps, org).await?)),
         Step::Row => ("records", whole(erase_row(deps, org, record).await?)),
         Step::Ledger(ledger) => match record {
             Some(record) => (ledger.name(), deps.data.delete_record_page(org, record, ledger, after).await?),
@@ -172,6 +173,18 @@ async fn delete_connection(deps: &Deps, connection: &Connection) -> Result<bool,
         return Ok(false);
     }
     Ok(deps.connections.delete_revoked(org, id).await?)
+}
+
+/// Deletes the contents of the org's files that were not written to Salesforce yet.
+async fn delete_staged_files(deps: &Deps, org: OrgId) -> Result<u64, Error> {
+    let mut deleted = 0;
+    loop {
+        let (count, has_more) = deps.staged_files.delete_page(org).await?;
+        deleted += count;
+        if !has_more {
+            return Ok(deleted);
+        }
+    }
 }
 
 /// Deletes the dead letters that name the org, or the record of it. Letters that another reader holds are not found.

@@ -43,6 +43,8 @@ pub struct Config {
     pub record_write_queue_url: String,
     /// `NOTE_WRITE_QUEUE_URL`: the queue of tasks of writes of notes.
     pub note_write_queue_url: String,
+    /// `FILE_WRITE_QUEUE_URL`: the queue of tasks of writes of files.
+    pub file_write_queue_url: String,
     /// `REFRESH_WINDOW_MINUTES`: the minutes within which the tasks of a night begin; 120 by default.
     pub refresh_window: Duration,
     /// `TOMBSTONE_RETENTION_DAYS`: the days for which a tombstone is stored; 90 by default.
@@ -76,6 +78,7 @@ impl Config {
             dead_letters_queue_url: env.required("DEAD_LETTERS_QUEUE_URL")?,
             record_write_queue_url: env.required("RECORD_WRITE_QUEUE_URL")?,
             note_write_queue_url: env.required("NOTE_WRITE_QUEUE_URL")?,
+            file_write_queue_url: env.required("FILE_WRITE_QUEUE_URL")?,
             refresh_window: Duration::from_mins(env.parsed_or("REFRESH_WINDOW_MINUTES", 120)?),
             tombstone_retention: env.parsed_or("TOMBSTONE_RETENTION_DAYS", Days(90))?,
             mirrored_objects: env.list_or("MIRRORED_OBJECTS", DEFAULT_MIRRORED_OBJECTS)?,
@@ -139,6 +142,7 @@ impl Deps {
                 dead_letters: Queue::new(aws.sqs(), config.dead_letters_queue_url, aws.clock()),
                 record_writes: Queue::new(aws.sqs(), config.record_write_queue_url, aws.clock()),
                 note_writes: Queue::new(aws.sqs(), config.note_write_queue_url, aws.clock()),
+                file_writes: Queue::new(aws.sqs(), config.file_write_queue_url, aws.clock()),
             },
             refresh_window: config.refresh_window,
             mirrored_objects: config.mirrored_objects,

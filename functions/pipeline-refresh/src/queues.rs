@@ -20,6 +20,8 @@ pub struct Queues {
     pub record_writes: Queue<WriteTask>,
     /// Accepted writes of notes.
     pub note_writes: Queue<WriteTask>,
+    /// Accepted writes of files.
+    pub file_writes: Queue<WriteTask>,
 }
 
 impl Queues {
@@ -46,6 +48,7 @@ impl Queues {
             | WriteKind::NoteDeletion
             | WriteKind::NoteLink
             | WriteKind::NoteLinkRemoval => &self.note_writes,
+            WriteKind::File => &self.file_writes,
         }
     }
 

@@ -127,6 +127,7 @@ fn start(aws: &str) -> RuntimeApi {
         ("DEAD_LETTERS_QUEUE_URL", queue.as_str()),
         ("RECORD_WRITE_QUEUE_URL", queue.as_str()),
         ("NOTE_WRITE_QUEUE_URL", queue.as_str()),
+        ("FILE_WRITE_QUEUE_URL", queue.as_str()),
         ("TOKEN_BROKER_FUNCTION", "token-broker"),
         ("LOG_LEVEL", "warn"),
     ]);

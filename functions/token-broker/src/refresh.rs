@@ -328,6 +328,7 @@ fn refresh_failure(error: &Salesforce) -> RefreshFailure {
             RefreshFailure::OutcomeUnknown(DEFAULT_DELAY)
         }
         Salesforce::Unreachable { .. }
+        | Salesforce::Content { .. }
         | Salesforce::NoResponse { .. }
         | Salesforce::Unavailable { .. }
         | Salesforce::DailyLimit { .. }

@@ -69,6 +69,7 @@ pub(crate) fn from_salesforce_error(error: &Error) -> Reply {
         Error::Untrusted { .. } | Error::InvalidResponse { .. } | Error::TooLarge { .. } => RefusalCode::Untrusted,
         Error::RefreshInProgress
         | Error::Unreachable { .. }
+        | Error::Content { .. }
         | Error::NoResponse { .. }
         | Error::Unavailable { .. }
         | Error::DailyLimit { .. }

@@ -17,6 +17,8 @@ pub(crate) enum QueueName {
     RecordWrite,
     /// Writes of notes.
     NoteWrite,
+    /// Writes of files.
+    FileWrite,
     /// Erasures of the data of orgs and persons.
     DataErasure,
     /// Change Data Capture events that were not queued.
@@ -57,6 +59,7 @@ impl fmt::Display for QueueName {
             Self::PipelineRefresh => "pipeline-refresh",
             Self::RecordWrite => "record-write",
             Self::NoteWrite => "note-write",
+            Self::FileWrite => "file-write",
             Self::DataErasure => "data-erasure",
             Self::ChangeEvent => "change-event",
             Self::RecordEvents => "record-events",

@@ -219,7 +219,7 @@ fn faults_of_the_deployment_raise_an_alarm() {
     let callers = functions.iter().filter(|(_, function)| invokes(function)).map(|(name, _)| *name);
 
     assert_watched("Ferry", "deployment.faults", callers);
-    assert_watched("Ferry", "writes.failed", ["RecordWrite", "NoteWrite"]);
+    assert_watched("Ferry", "writes.failed", ["RecordWrite", "NoteWrite", "FileWrite"]);
     // A write of records is finished if Salesforce refused all of them; a note has failed.
     assert_watched("Ferry", "writes.refused", ["RecordWrite"]);
 }
@@ -228,7 +228,7 @@ fn faults_of_the_deployment_raise_an_alarm() {
 #[test]
 fn work_that_waits_for_a_person_raises_an_alarm() {
     assert_watched("Ferry", "messages.blocked", ["RecordUpsert"]);
-    assert_watched("Ferry", "writes.blocked", ["RecordWrite", "NoteWrite"]);
+    assert_watched("Ferry", "writes.blocked", ["RecordWrite", "NoteWrite", "FileWrite"]);
 }
 
 /// A renamed count must not blind its alarm.

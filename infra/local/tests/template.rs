@@ -196,7 +196,7 @@ fn visibility_timeouts_are_six_times_the_function_timeout() {
         assert_eq!(mapping["FunctionResponseTypes"][0], "ReportBatchItemFailures", "{name}");
         checked += 1;
     }
-    assert_eq!(checked, 7);
+    assert_eq!(checked, 8);
 }
 
 #[test]
@@ -238,26 +238,34 @@ fn every_function_has_a_log_group() {
 }
 
 #[test]
-fn failed_events_are_private_and_expire() {
+fn every_bucket_is_private_and_expires() {
     let json: Value = serde_json::from_str(&template().to_json()).unwrap();
-    let bucket = &json["Resources"]["FailedEvents"];
-    assert_eq!(
-        (&bucket["DeletionPolicy"], &bucket["UpdateReplacePolicy"]),
-        (&"RetainExceptOnCreate".into(), &"Retain".into())
-    );
-    let properties = &bucket["Properties"];
-    let blocked = properties["PublicAccessBlockConfiguration"].as_object().unwrap();
-    assert!(blocked.len() == 4 && blocked.values().all(|blocked| blocked == true), "{blocked:?}");
-    let encryption = &properties["BucketEncryption"]["ServerSideEncryptionConfiguration"][0];
-    let choice = &encryption["ServerSideEncryptionByDefault"]["Fn::If"];
-    assert_eq!((&choice[0], &choice[1]["KMSMasterKeyID"]["Fn::If"][2]["Ref"]), (&"HasKmsKey".into(), &"KmsKey".into()));
-    // They have values of customers' records, so a deleted batch must be gone.
-    assert!(properties["VersioningConfiguration"].is_null() && properties["BucketName"].is_null());
-    assert_eq!(properties["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"], 14);
+    let template = template();
+    let buckets: Vec<&str> = template.resources("AWS::S3::Bucket").map(|(name, _)| name).collect();
+    assert_eq!(buckets, ["FailedEvents", "StagedFiles"]);
+    for name in buckets {
+        let bucket = &json["Resources"][name];
+        assert_eq!(
+            (&bucket["DeletionPolicy"], &bucket["UpdateReplacePolicy"]),
+            (&"RetainExceptOnCreate".into(), &"Retain".into())
+        );
+        let properties = &bucket["Properties"];
+        let blocked = properties["PublicAccessBlockConfiguration"].as_object().unwrap();
+        assert!(blocked.len() == 4 && blocked.values().all(|blocked| blocked == true), "{name}: {blocked:?}");
+        let encryption = &properties["BucketEncryption"]["ServerSideEncryptionConfiguration"][0];
+        let choice = &encryption["ServerSideEncryptionByDefault"]["Fn::If"];
+        let key = &choice[1]["KMSMasterKeyID"]["Fn::If"][2]["Ref"];
+        assert_eq!((&choice[0], key), (&"HasKmsKey".into(), &"KmsKey".into()), "{name}");
+        // They have customers' data, so a deleted object must be gone.
+        assert!(properties["VersioningConfiguration"].is_null() && properties["BucketName"].is_null(), "{name}");
+        assert_eq!(properties["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"], 14, "{name}");
 
-    let denied = &json["Resources"]["FailedEventsOverTls"]["Properties"]["PolicyDocument"]["Statement"][0];
-    assert_eq!((&denied["Effect"], &denied["Action"]), (&"Deny".into(), &"s3:*".into()));
-    assert_eq!(denied["Condition"]["Bool"]["aws:SecureTransport"], "false");
+        let policy = &json["Resources"][format!("{name}OverTls")]["Properties"];
+        assert_eq!(policy["Bucket"]["Ref"], name);
+        let denied = &policy["PolicyDocument"]["Statement"][0];
+        assert_eq!((&denied["Effect"], &denied["Action"]), (&"Deny".into(), &"s3:*".into()), "{name}");
+        assert_eq!(denied["Condition"]["Bool"]["aws:SecureTransport"], "false", "{name}");
+    }
 }
 
 #[test]

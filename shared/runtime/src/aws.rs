@@ -18,6 +18,7 @@ pub struct Aws {
     sqs: OnceLock<aws_sdk_sqs::Client>,
     lambda: OnceLock<aws_sdk_lambda::Client>,
     eventbridge: OnceLock<aws_sdk_eventbridge::Client>,
+    s3: OnceLock<aws_sdk_s3::Client>,
 }
 
 /// Defines the method that returns the client of a service. No client is made elsewhere, so that none lacks the limits.
@@ -47,6 +48,7 @@ impl Aws {
             sqs: OnceLock::new(),
             lambda: OnceLock::new(),
             eventbridge: OnceLock::new(),
+            s3: OnceLock::new(),
         }
     }
 
@@ -79,5 +81,10 @@ impl Aws {
     client! {
         /// Returns the client for EventBridge.
         eventbridge, aws_sdk_eventbridge, AwsLimits::STATE
+    }
+
+    client! {
+        /// Returns the client for S3. The limits hold until the bytes of an object begin.
+        s3, aws_sdk_s3, AwsLimits::STATE
     }
 }

@@ -26,7 +26,7 @@ const ALL_TENANTS: &str = "all-tenants";
 pub enum Scope {
     /// Reads.
     Read,
-    /// Writes of records and notes.
+    /// Writes of records, notes and files.
     Write,
     /// Links, disconnecting, and everything else.
     Admin,
@@ -48,7 +48,7 @@ impl Scope {
 }
 
 /// The resources of an org that a caller with the scope `write` may create, change or repeat.
-const WRITABLE: [&str; 4] = ["leads", "records", "notes", "writes"];
+const WRITABLE: [&str; 6] = ["leads", "records", "notes", "files", "file-uploads", "writes"];
 
 /// The route of a record, which a caller with the scope `write` may delete.
 const RECORD: &str = "/v1/orgs/{org}/records/{object}/{id}";

@@ -71,6 +71,14 @@ pub enum Error {
         /// The network error.
         source: BoxError,
     },
+    /// The content of a file could not be opened, so nothing was sent.
+    #[error("could not {operation}: its content could not be read")]
+    Content {
+        /// The operation that failed.
+        operation: &'static str,
+        /// The error of the place that holds the content.
+        source: BoxError,
+    },
     /// The request was sent, but no complete response arrived.
     #[error("could not {operation}: no response from Salesforce")]
     NoResponse {
@@ -295,7 +303,9 @@ impl Error {
 impl Classify for Error {
     fn retry(&self) -> Retry {
         match self {
-            Self::Unreachable { .. } | Self::RefreshInProgress => Retry::After(Duration::from_secs(1)),
+            Self::Unreachable { .. } | Self::Content { .. } | Self::RefreshInProgress => {
+                Retry::After(Duration::from_secs(1))
+            }
             Self::NoResponse { .. } => Retry::Unknown(Duration::from_secs(1)),
             Self::InvalidResponse { .. } => Retry::Unknown(Duration::from_secs(5)),
             Self::SessionRefused { .. } => Retry::After(Duration::from_secs(5)),

@@ -14,6 +14,7 @@ fn error_texts_read_as_sentences() {
     texts += &error_texts!(Error {
         Error::Invalid { .. } => Error::Invalid { what: "the object name", reason: "has spaces" },
         Error::Unreachable { .. } => Error::Unreachable { operation: OPERATION, source: "connection refused".into() },
+        Error::Content { .. } => Error::Content { operation: "create the file", source: "access denied".into() },
         Error::NoResponse { .. } => Error::NoResponse { operation: OPERATION, source: "timeout".into() },
         Error::Unavailable { .. } => Error::Unavailable { operation: OPERATION, status: 503, code: None, retry: Retry::Never },
         Error::DailyLimit { .. } => Error::DailyLimit { operation: OPERATION },

@@ -65,6 +65,7 @@ mod error;
 #[cfg(test)]
 mod error_texts;
 pub mod external_id;
+pub mod files;
 pub mod graph;
 mod host;
 mod id;
@@ -94,6 +95,7 @@ pub use describe::{FieldDescribe, ObjectDescribe, ObjectSummary, PicklistEntry, 
 pub use duplicates::{DuplicateMatch, DuplicateResult};
 pub use error::{BoxError, Classify, Condition, Error, Problem, ResolvedBy, Retry};
 pub use external_id::ExternalIdType;
+pub use files::NewFile;
 pub use host::{HostPolicy, InstanceUrl, LoginHost};
 pub use id::{OrgId, RecordId};
 pub use layout::{Layout, LayoutComponent, LayoutItem, LayoutSection};
@@ -105,5 +107,5 @@ pub use record::{JsonObject, Record};
 pub use search::Sosl;
 pub use session::{BoxFuture, Fingerprint, Session, Sessions, Unusable};
 pub use soql::Soql;
-pub use transport::{Http, Timeouts};
+pub use transport::{ContentStream, FileContent, Http, Timeouts};
 pub use ui_api::{MASTER_RECORD_TYPE, Picklist, PicklistValue, StageAttributes};

@@ -2,6 +2,7 @@
 
 mod request;
 mod retry;
+mod upload;
 
 use std::time::Duration;
 
@@ -9,6 +10,8 @@ use secrecy::{ExposeSecret, SecretString};
 use tracing::warn;
 
 pub(crate) use request::{Body, ErrorFormat, Request, Response};
+pub(crate) use upload::Upload;
+pub use upload::{ContentStream, FileContent};
 
 use crate::deadline::TimeLimit;
 use crate::error::{oauth_failure, rest_failure, soap_failure};
@@ -146,11 +149,12 @@ impl Http {
         let limit = self.timeouts.attempt_limit().now(&self.clock);
         let limit =
             limit.map_err(|source| Error::Unreachable { operation: request.operation, source: source.into() })?;
+        let builder = self.build(target, request).await?.timeout(limit);
         // Counted before it is sent: a caller's timeout drops this future.
         if let Some(meter) = target.meter {
             meter.count();
         }
-        let response = self.exchange(target, request, limit).await?;
+        let response = self.exchange(builder, request.operation).await?;
         if let Some(meter) = target.meter {
             meter.observe(&response.headers);
         }
@@ -165,10 +169,9 @@ impl Http {
     }
 
     /// Sends one request and reads the whole response, of any status.
-    async fn exchange(&self, target: &Target<'_>, request: &Request, limit: Duration) -> Result<Response, Error> {
-        let operation = request.operation;
+    async fn exchange(&self, request: reqwest::RequestBuilder, operation: &'static str) -> Result<Response, Error> {
         let failed = |error: reqwest::Error| network_failure(operation, error);
-        let mut response = self.build(target, request).timeout(limit).send().await.map_err(failed)?;
+        let mut response = request.send().await.map_err(failed)?;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
@@ -184,7 +187,8 @@ impl Http {
         })
     }
 
-    fn build(&self, target: &Target<'_>, request: &Request) -> reqwest::RequestBuilder {
+    /// Builds one request. Opens the file that it sends.
+    async fn build(&self, target: &Target<'_>, request: &Request) -> Result<reqwest::RequestBuilder, Error> {
         let url = format!("{}{}", target.base, request.target());
         let mut builder = self.pool.request(request.method.clone(), url);
         for (name, value) in &request.headers {
@@ -193,16 +197,22 @@ impl Http {
         let token = target.token.map(ExposeSecret::expose_secret);
         if let Body::Soap(element) = &request.body {
             let envelope = partner::envelope(token.unwrap_or_default(), element);
-            return builder.header("content-type", "text/xml; charset=UTF-8").body(envelope);
+            return Ok(builder.header("content-type", "text/xml; charset=UTF-8").body(envelope));
         }
         if let Some(token) = token {
             builder = builder.bearer_auth(token);
         }
-        match &request.body {
+        Ok(match &request.body {
             Body::Empty | Body::Soap(_) => builder,
             Body::Json(json) => builder.header("content-type", "application/json").body(json.clone()),
             Body::Form(form) => builder.header("content-type", "application/x-www-form-urlencoded").body(form.clone()),
-        }
+            Body::Upload(upload) => {
+                let content = upload.open().await;
+                let content = content.map_err(|source| Error::Content { operation: request.operation, source })?;
+                let builder = builder.header("content-type", upload.content_type());
+                builder.header("content-length", upload.length()).body(reqwest::Body::wrap_stream(content))
+            }
+        })
     }
 }
 

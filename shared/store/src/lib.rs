@@ -1,8 +1,8 @@
 //! Ferry's state: one module for each table, queue or secret. Only that module knows its keys.
 //!
-//! DynamoDB holds everything except secrets; Secrets Manager holds the tokens and the app registrations; SQS and
-//! EventBridge carry messages between the functions. The types are concrete and use the AWS SDK: there are no
-//! repository traits and no in-memory stand-ins. Every write is idempotent by its key or guarded by a condition. The
+//! DynamoDB holds everything except secrets and the contents of files; Secrets Manager holds the tokens and the app
+//! registrations; SQS and EventBridge carry messages between the functions; S3 holds the contents of files on their way to
+//! Salesforce. The types are concrete and use the AWS SDK: there are no repository traits and no in-memory stand-ins. Every write is idempotent by its key or guarded by a condition. The
 //! decisions behind the conditions are pure functions with property tests: [`records::rule`], [`cursors::rule`],
 //! [`orgs::rule`], [`orgs::change_detection`], [`connections::reservation`], [`origins::is_made_by`], [`writes::rule`], [`writes::order`],
 //! [`budgets::lanes`].
@@ -48,6 +48,7 @@ pub mod owner_policy;
 pub mod pipelines;
 pub mod queues;
 pub mod records;
+pub mod staged_files;
 mod table;
 pub mod time;
 pub mod token_vault;
@@ -87,6 +88,7 @@ pub use records::{
     ApplyOutcome, Change, ChangeKey, ChangedPage, ChangedRecord, ChangesFrom, MirrorRecord, RecordCount, RecordPage,
     Records, Tombstone,
 };
+pub use staged_files::{StagedFiles, StagedKey};
 pub use table::PageKey;
 pub use token_vault::{Protection, TokenGrant, TokenVault, Tokens};
 pub use user_mappings::{UserMapping, UserMappings};

@@ -104,6 +104,9 @@ pub enum Error {
     /// The write cannot be made again as it is. Nothing was done.
     #[error("could not make the write again: its state does not allow it")]
     NotRetryable(NotRetryable),
+    /// The write takes longer than a request may. The queue makes it; nothing was sent.
+    #[error("could not make the write within the time of a request")]
+    ForQueue,
     /// Ferry's own state could not be read or written.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -130,6 +133,7 @@ impl Classify for Error {
             | Self::MissingPermission { .. } => Retry::NeedsHuman,
             Self::InProgress => Retry::After(IN_PROGRESS_PAUSE),
             Self::TooManyWaiting => Retry::After(TOO_MANY_PAUSE),
+            Self::ForQueue => Retry::After(Duration::ZERO),
             Self::OutcomeUnknown(_) => Retry::Unknown(LOOKUP_PAUSE),
             Self::MayTakeEffect { pause } => Retry::Unknown(*pause),
             Self::Note(error) => error.retry(),
@@ -233,7 +237,9 @@ impl From<&Error> for Problem {
             Error::Note(error) => Self::from(error),
             Error::NoRoute(error) => Self::from(error),
             Error::Salesforce(error) | Error::OutcomeUnknown(error) => Self::from(error),
-            Error::MayTakeEffect { .. } => Self::new(ProblemCode::SalesforceUnavailable).retry_after(error.retry()),
+            Error::ForQueue | Error::MayTakeEffect { .. } => {
+                Self::new(ProblemCode::SalesforceUnavailable).retry_after(error.retry())
+            }
             Error::NotRetryable(reason) => not_retryable(reason),
             Error::Store(error) => Self::from(error),
             Error::StoredRequest(_) => Self::new(ProblemCode::InternalError),

@@ -28,6 +28,7 @@ fn error_texts_read_as_sentences() {
         Error::Salesforce(_) => Error::Salesforce(salesforce::Error::DailyLimit { operation: "create the note" }),
         Error::OutcomeUnknown(_) => Error::OutcomeUnknown(salesforce::Error::DailyLimit { operation: "create the note" }),
         Error::MayTakeEffect { .. } => Error::MayTakeEffect { pause: std::time::Duration::from_secs(1) },
+        Error::ForQueue => Error::ForQueue,
         Error::Store(_) => Error::Store(store::Error::NotFound { operation: "load the org", entity: "org" }),
         Error::NotRetryable(_) => Error::NotRetryable(NotRetryable::NothingLeft),
         Error::StoredRequest(_) => Error::StoredRequest(serde_json::from_str::<u8>("x").unwrap_err()),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsEvent;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use runtime::Chain;
 use runtime::sqs::{Batch, BatchReport};
 use salesforce::{Classify, Retry};
@@ -16,11 +16,10 @@ use store::{
 
 use crate::attempt::attempt;
 use crate::counts::Counts;
+use crate::operation::ATTEMPT_TIMEOUT;
 use crate::settle::Attempt;
 use crate::{Deps, Error, WriteOperation, WriteRequest, order};
 
-/// The time that one attempt may take, longer than the function may run. Afterwards another attempt may begin.
-const ATTEMPT_TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
 /// The delay of a task that found another attempt in progress, or could not record its result.
 const POSTPONED: Duration = Duration::from_secs(60);
 
@@ -169,7 +168,7 @@ pub fn require_active(org: &Org) -> Result<(), Error> {
 /// the result could not be recorded, or another attempt is in progress.
 async fn resume<O: WriteOperation>(deps: &O::Deps, task: &WriteTask) -> Result<Option<Write>, Error> {
     let ledger = deps.as_ref();
-    let mut write = match ledger.writes.resume(task, ledger.clock.now(), ATTEMPT_TIMEOUT).await {
+    let mut write = match ledger.writes.resume(task, ledger.clock.now(), O::QUEUED_ATTEMPT_TIMEOUT).await {
         Ok(BeginOutcome::Started(write)) => write,
         Ok(BeginOutcome::Replay(_)) => return Ok(None),
         Ok(BeginOutcome::InProgress(_)) => return Err(Error::InProgress),

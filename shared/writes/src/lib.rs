@@ -1,5 +1,5 @@
-//! The ledger and the queue that every write to Salesforce goes through. `record-write` and `note-write` each provide a
-//! [`WriteOperation`].
+//! The ledger and the queue that every write to Salesforce goes through. `record-write`, `note-write` and `file-write` each
+//! provide a [`WriteOperation`].
 //!
 //! A write is stored in the ledger before Salesforce is called, and its outcome afterwards. The response is always built from
 //! the ledger, so that a repeated request gets the same response. A write that cannot be carried out now waits in the

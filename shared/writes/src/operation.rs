@@ -1,5 +1,6 @@
 //! The interface between the ledger and the operations that write to Salesforce.
 
+use jiff::SignedDuration;
 use salesforce::{Client, ObjectName, Retry};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,9 @@ use store::owner_policy::Route;
 use store::{PlatformUser, RecordKey, Write, WriteKind};
 
 use crate::{Deps, Error};
+
+/// The time that one attempt may take, longer than a request or most functions may run. Afterwards another attempt may begin.
+pub(crate) const ATTEMPT_TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
 
 /// The result of an attempt that reached Salesforce.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +32,9 @@ pub enum Attempted {
 pub trait WriteOperation: Serialize + DeserializeOwned + Send + Sync {
     /// The dependencies of the function.
     type Deps: AsRef<Deps> + Sync;
+
+    /// The time that an attempt from the queue may take, longer than the function may run. Afterwards another one may begin.
+    const QUEUED_ATTEMPT_TIMEOUT: SignedDuration = ATTEMPT_TIMEOUT;
 
     /// Returns the kind of write.
     fn kind(&self) -> WriteKind;

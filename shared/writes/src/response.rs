@@ -16,7 +16,7 @@ pub fn response(write: Write) -> Response {
     match (write.state, stored_problem(&write)) {
         (WriteState::Finished | WriteState::Failed, Some((status, problem))) => problem::response(status, &problem),
         (WriteState::Finished | WriteState::Failed, None) => {
-            let created = matches!(write.kind, WriteKind::Note);
+            let created = matches!(write.kind, WriteKind::Note | WriteKind::File);
             let status = if created { StatusCode::CREATED } else { StatusCode::OK };
             (status, Json(FinishedWrite::from(write))).into_response()
         }

@@ -248,6 +248,9 @@ fn failed(error: &Error, retryable: bool, is_unsure: bool) -> Value {
 }
 
 fn obstacle(error: &Error, write: &Write) -> Obstacle {
+    if matches!(error, Error::ForQueue) {
+        return salesforce_obstacle();
+    }
     let problem = Problem::from(error);
     let retry = if write.accepted_at().is_some() { error.retry_of_accepted() } else { error.retry() };
     Obstacle {

@@ -141,6 +141,12 @@ impl RuntimeApi {
         self.process.resident_bytes()
     }
 
+    /// Returns the highest resident memory since the process began. `None` as in [`Self::resident_bytes`].
+    #[must_use]
+    pub fn peak_bytes(&self) -> Option<u64> {
+        self.process.peak_bytes()
+    }
+
     /// Returns the CPU time that the threads of the process have used so far, in user mode and in the kernel. A thread that has
     /// ended is not counted. `None` on systems without `/proc`, and when the process has ended.
     #[must_use]

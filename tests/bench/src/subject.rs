@@ -18,7 +18,7 @@ pub struct Subject {
 }
 
 /// Every variable that a function of Ferry requires, with addresses that nothing listens on.
-const ENVIRONMENT: [(&str, &str); 34] = [
+const ENVIRONMENT: [(&str, &str); 36] = [
     ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
     ("LOG_LEVEL", "info"),
     ("ORGS_TABLE", "bench-orgs"),
@@ -41,6 +41,8 @@ const ENVIRONMENT: [(&str, &str); 34] = [
     ("WRITE_QUEUE_URL", "http://127.0.0.1:9/bench/write"),
     ("RECORD_WRITE_QUEUE_URL", "http://127.0.0.1:9/bench/record-write"),
     ("NOTE_WRITE_QUEUE_URL", "http://127.0.0.1:9/bench/note-write"),
+    ("FILE_WRITE_QUEUE_URL", "http://127.0.0.1:9/bench/file-write"),
+    ("STAGED_FILES_BUCKET", "bench"),
     ("EVENT_BUS_NAME", "bench"),
     ("APPS_SECRET_ARN", "arn:aws:secretsmanager:us-east-1:000000000000:secret:bench"),
     ("TOKEN_SECRET_READERS", "arn:aws:iam::000000000000:role/bench"),
@@ -79,8 +81,8 @@ impl Subject {
 fn default_event(function: &str) -> Value {
     match function {
         "record-events" | "record-upsert" | "pipeline-refresh" => json!({ "Records": [] }),
-        "data-erasure" | "note-write" | "oauth-callback" | "onboarding" | "outbound-message" | "record-read"
-        | "record-write" => unknown_page(),
+        "data-erasure" | "file-write" | "note-write" | "oauth-callback" | "onboarding" | "outbound-message"
+        | "record-read" | "record-write" => unknown_page(),
         _ => json!({}),
     }
 }

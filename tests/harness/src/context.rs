@@ -262,6 +262,11 @@ impl TestContext {
         self.state.physical(logical_id).unwrap().to_owned()
     }
 
+    /// Returns the name of a bucket by its logical id in the template.
+    pub fn bucket(&self, logical_id: &str) -> &str {
+        self.state.physical(logical_id).unwrap()
+    }
+
     /// Returns the number of visible and of delayed messages in a queue.
     pub async fn waiting(&self, logical_id: &str) -> (usize, usize) {
         use QueueAttributeName::{ApproximateNumberOfMessages, ApproximateNumberOfMessagesDelayed};

@@ -28,6 +28,18 @@ fn is_256_bits(word: &str) -> bool {
         && has(char::is_ascii_digit)
 }
 
+/// Removes the ids that S3 gives to requests: random base64 that the SDK logs, of which a part may have the form of a secret.
+pub(crate) fn without_request_ids(line: &str) -> String {
+    const NAME: &str = "extended_request_id";
+    let mut parts = line.split(NAME);
+    let mut kept = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        kept.push_str(NAME);
+        kept.push_str(part.find([')', ',', '}']).map_or("", |end| &part[end..]));
+    }
+    kept
+}
+
 /// Replaces every such word of the line.
 pub(crate) fn hide(line: &str) -> String {
     let mut hidden = String::with_capacity(line.len());

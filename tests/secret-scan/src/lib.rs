@@ -44,7 +44,7 @@ pub fn leaks<'a>(text: &str, secrets: impl IntoIterator<Item = &'a str>) -> Vec<
     let secrets: Vec<&str> = secrets.into_iter().filter(|secret| secret.len() >= MIN_LEN).collect();
     let hidden = |line: &str| {
         let line = secrets.iter().fold(line.to_owned(), |line, secret| line.replace(secret, HIDDEN));
-        forms::hide(&line)
+        forms::hide(&forms::without_request_ids(&line))
     };
     text.lines().map(hidden).filter(|line| line.contains(HIDDEN)).collect()
 }

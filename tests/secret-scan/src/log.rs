@@ -11,7 +11,7 @@ static WRITTEN: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 /// The crates whose lines are recorded at every level. The simulator and the local stack are not Ferry.
 const OURS: &str = "oauth_callback=trace,onboarding=trace,token_broker=trace,outbound_message=trace,change_event=trace,record_upsert=trace,\
-    record_events=trace,record_write=trace,record_read=trace,note_write=trace,pipeline_refresh=trace,runtime=trace,\
+    record_events=trace,record_write=trace,record_read=trace,note_write=trace,file_write=trace,pipeline_refresh=trace,runtime=trace,\
     store=trace,salesforce=trace,org_simulator=off,local=off";
 
 /// The most verbose `LOG_LEVEL` that the template allows.

@@ -37,6 +37,13 @@ fn ids_digests_and_names_are_not_secrets() {
 }
 
 #[test]
+fn an_id_of_s3_is_no_secret_and_hides_none() {
+    let id = |after: &str| format!(r#"{{"extended_request_id":"Some(\"{TICKET}+X9Tq\")","url":"{after}"}}"#);
+    assert!(leaks(&id("https://ferry.example.com"), []).is_empty());
+    assert_eq!(leaks(&id(TICKET), []).len(), 1);
+}
+
+#[test]
 fn the_record_is_searched_when_the_test_ends() {
     let is_caught = |scan: SecretScan| std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(scan))).is_err();
 

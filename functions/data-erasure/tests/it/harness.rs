@@ -16,8 +16,8 @@ use store::erasures::LONGEST_INVOCATION;
 use store::{
     Authorization, AuthorizationId, Authorizations, Budgets, Change, Connections, CursorName, Cursors, DeadLetters,
     Deliveries, Delivery, DeliveryOutcome, ErasureTask, Erasures, Lane, NewWrite, Observation, OrgData, OrgTable,
-    Origins, Pipeline, Pipelines, Place, Purpose, Queue, RecordKey, RecordRef, Records, Source, UserMapping,
-    UserMappings, Write, WriteKind, WriteOrder, Writes,
+    Origins, Pipeline, Pipelines, Place, Purpose, Queue, RecordKey, RecordRef, Records, Source, StagedFiles,
+    UserMapping, UserMappings, Write, WriteKind, WriteOrder, Writes,
 };
 
 pub(crate) use harness::run;
@@ -87,6 +87,7 @@ impl TestContext {
             data: OrgData::new(&context.dynamodb(), |table| context.table(table.name())),
             records: Records::new(context.dynamodb(), context.table("records")),
             writes: Writes::new(context.dynamodb(), context.table("writes")),
+            staged_files: StagedFiles::new(context.aws().s3(), context.bucket("StagedFiles")),
             tasks: Queue::new(context.sqs(), context.queue_url(QUEUE), context.clock.clone()),
             dead_letters: DEAD_LETTERS.iter().map(letters).collect(),
             disconnected_retention: Some(SignedDuration::from_hours(30 * 24)),

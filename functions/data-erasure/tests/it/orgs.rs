@@ -5,7 +5,8 @@ use http::StatusCode;
 use jiff::SignedDuration;
 use serde_json::json;
 use store::erasures::LONGEST_INVOCATION;
-use store::{OrgState, OrgTable};
+use store::staged_files::Sha256Digest;
+use store::{OrgState, OrgTable, StagedKey, WriteId};
 
 use crate::harness::{CONTACT, TestContext, run};
 
@@ -35,7 +36,7 @@ fn everything_of_an_org_is_erased_and_nothing_of_another() {
         assert_eq!(done["state"], "finished", "{done}");
         let deleted = json!({
             "records": 3, "pipelines": 1, "cursors": 1, "deliveries": 1, "writes": 1, "write_order": 1,
-            "origins": 1, "budgets": 1, "authorizations": 1, "users": 1, "dead_letters": 1, "connections": 2,
+            "origins": 1, "budgets": 1, "authorizations": 1, "users": 1, "staged_files": 0, "dead_letters": 1, "connections": 2,
         });
         assert_eq!(done["deleted"], deleted);
         assert_eq!(context.rows(context.org).await, none());
@@ -47,6 +48,30 @@ fn everything_of_an_org_is_erased_and_nothing_of_another() {
         let left: Vec<&str> =
             done["left"].as_array().unwrap().iter().map(|left| left["what"].as_str().unwrap()).collect();
         assert_eq!(left, ["org", "queues", "links", "backups", "logs", "events"]);
+    });
+}
+
+#[test]
+fn the_staged_files_of_an_org_are_erased() {
+    run(async {
+        let context = TestContext::new().await;
+        let other = OTHER_ORG.parse().unwrap();
+        for (org, count) in [(context.org, 3), (other, 1)] {
+            for number in 0..count {
+                let write = WriteId::derive(org, &format!("k{number}").parse().unwrap());
+                let digest = Sha256Digest::of(b"content");
+                let key = StagedKey::of_request(org, write, &digest);
+                context.deps.staged_files.put(&key, b"content".to_vec(), &digest).await.unwrap();
+            }
+        }
+        let erasure = context.closed_and_requested().await;
+
+        assert!(context.work_on(&erasure).await.is_empty());
+
+        let done = context.progress(&erasure).await;
+        assert_eq!((&done["state"], &done["deleted"]["staged_files"]), (&json!("finished"), &json!(3)), "{done}");
+        assert_eq!(context.deps.staged_files.delete_page(context.org).await.unwrap(), (0, false));
+        assert_eq!(context.deps.staged_files.delete_page(other).await.unwrap(), (1, false), "another org's is kept");
     });
 }
 

@@ -22,6 +22,7 @@ const FREQUENT: &str = "FrequentRefreshQueue";
 const DEAD_LETTERS: &str = "PipelineRefreshDeadLetters";
 const RECORD_WRITES: &str = "RecordWriteQueue";
 const NOTE_WRITES: &str = "NoteWriteQueue";
+const FILE_WRITES: &str = "FileWriteQueue";
 
 /// The test context of this function.
 pub(crate) struct TestContext {
@@ -67,6 +68,7 @@ impl TestContext {
                 dead_letters: queue(DEAD_LETTERS),
                 record_writes: writes(RECORD_WRITES),
                 note_writes: writes(NOTE_WRITES),
+                file_writes: writes(FILE_WRITES),
             },
             refresh_window: Duration::ZERO,
             mirrored_objects: ["Account", "Contact", "Lead", "Opportunity"]

@@ -90,7 +90,9 @@ impl Content {
         let own = match queue {
             QueueName::RecordUpsert => serde_json::from_str(body).map(Self::Hint),
             QueueName::PipelineRefresh => serde_json::from_str(body).map(Self::Refresh),
-            QueueName::RecordWrite | QueueName::NoteWrite => serde_json::from_str(body).map(Self::Write),
+            QueueName::RecordWrite | QueueName::NoteWrite | QueueName::FileWrite => {
+                serde_json::from_str(body).map(Self::Write)
+            }
             QueueName::DataErasure => serde_json::from_str(body).map(Self::Erasure),
             QueueName::ChangeEvent => serde_json::from_str(body).map(Self::Event),
             QueueName::RecordEvents => serde_json::from_str(body).map(Self::Notice),

@@ -102,6 +102,7 @@ fn without_a_queue_the_letters_of_all_are_counted_and_none_is_changed() {
             ("pipeline-refresh", 0),
             ("record-write", 0),
             ("note-write", 2),
+            ("file-write", 0),
             ("data-erasure", 0),
             ("change-event", 0),
             ("record-events", 0),

@@ -20,6 +20,7 @@ impl From<&salesforce::Error> for Problem {
             | Error::TooManyCalls { .. }
             | Error::SessionRefused { .. }
             | Error::RefreshInProgress => Self::new(ProblemCode::SalesforceUnavailable).retry_after(error.retry()),
+            Error::Content { .. } => unavailable(error.retry()),
             Error::DailyLimit { .. } => Self::new(ProblemCode::ApiLimit).retry_after(error.retry()),
             Error::GrantEnded { .. } => Self::new(ProblemCode::ReconnectRequired),
             Error::Blocked { condition, retry, .. } => return blocked(*condition, *retry),

@@ -74,7 +74,7 @@ impl Client {
     }
 
     /// Queries records, page by page.
-    pub(super) async fn query_pages(
+    pub(crate) async fn query_pages(
         &self,
         object: &ObjectName,
         fields: &[FieldName],

@@ -6,6 +6,7 @@ use http::{HeaderMap, Method};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::upload::Upload;
 use crate::Error;
 
 /// The size limit of URL and headers together (FACTS.md 4.5).
@@ -30,7 +31,7 @@ pub(crate) struct Request {
 }
 
 /// The body of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Body {
     Empty,
     Json(Vec<u8>),
@@ -38,6 +39,8 @@ pub(crate) enum Body {
     /// The element of an operation of the partner SOAP API. The session is added when the request is sent, so that nothing
     /// that is kept or printed has it.
     Soap(String),
+    /// Fields and the bytes of a file, of which each attempt reads its own.
+    Upload(Upload),
 }
 
 /// The conditions under which the transport may retry a request.
@@ -94,6 +97,16 @@ impl Request {
             safety,
             ..Self::get(operation, path)
         })
+    }
+
+    /// Creates a `POST` of fields and the bytes of a file, as `multipart/form-data`.
+    pub(crate) fn upload(operation: &'static str, path: String, upload: Upload) -> Self {
+        Self {
+            method: Method::POST,
+            body: Body::Upload(upload),
+            safety: RetrySafety::IfNotApplied,
+            ..Self::get(operation, path)
+        }
     }
 
     /// Creates a form for an OAuth endpoint.

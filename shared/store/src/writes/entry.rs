@@ -35,6 +35,8 @@ pub enum WriteKind {
     NoteLink,
     /// The removal of a link of a note.
     NoteLinkRemoval,
+    /// A new file.
+    File,
 }
 
 /// The state of a write.

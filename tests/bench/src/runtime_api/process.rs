@@ -91,7 +91,12 @@ impl Process {
 
     pub(super) fn resident_bytes(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid?)).ok()?;
-        resident_bytes(&status)
+        memory(&status, "VmRSS:")
+    }
+
+    pub(super) fn peak_bytes(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid?)).ok()?;
+        memory(&status, "VmHWM:")
     }
 
     pub(super) fn cpu_time(&self) -> Option<Duration> {
@@ -141,9 +146,9 @@ async fn collect(output: impl AsyncRead + Unpin, logs: Arc<Logs>) {
     }
 }
 
-/// Reads `VmRSS` of `/proc/PID/status`.
-fn resident_bytes(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+/// Reads an amount of memory, such as `VmRSS:`, from `/proc/PID/status`.
+fn memory(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     let kilobytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
     Some(kilobytes * 1024)
 }
@@ -168,8 +173,8 @@ mod tests {
     fn resident_memory_is_read_in_kilobytes() {
         let status = "Name:\techo\nVmHWM:\t    5000 kB\nVmRSS:\t    4096 kB\nThreads:\t1\n";
 
-        assert_eq!(resident_bytes(status), Some(4096 * 1024));
-        assert_eq!(resident_bytes("Name:\tzombie\n"), None);
+        assert_eq!(memory(status, "VmRSS:"), Some(4096 * 1024));
+        assert_eq!(memory("Name:\tzombie\n", "VmRSS:"), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 mod change_events;
 mod chaos;
 mod connections;
+mod files;
 mod forgery;
 mod kills;
 mod least_privilege;

@@ -55,6 +55,7 @@ impl Both {
                 dead_letters: tasks("PipelineRefreshDeadLetters"),
                 record_writes: writes("RecordWriteQueue"),
                 note_writes: writes("NoteWriteQueue"),
+                file_writes: writes("FileWriteQueue"),
             },
             refresh_window: std::time::Duration::ZERO,
             mirrored_objects: OBJECTS.to_vec(),

@@ -149,6 +149,12 @@ fn body(method: &str, path: &str) -> Value {
         ("POST", "/v1/orgs/{org}/matches") => json!({ "email": "ingrid@fjordglass.example" }),
         ("POST", "/v1/orgs/{org}/erasures") => json!({ "record_id": "003000000000001AAA" }),
         ("POST", "/v1/orgs/{org}/notes") => json!({ "title": "Call", "text": "Hi", "links": ["001000000000001AAA"] }),
+        ("POST", "/v1/orgs/{org}/files") => {
+            json!({ "title": "Deck", "file_name": "deck.pdf", "content_base64": "aGVsbG8=", "links": ["001000000000001AAA"] })
+        }
+        ("POST", "/v1/orgs/{org}/file-uploads") => {
+            json!({ "file_name": "call.mp4", "content_type": "video/mp4", "size": 20_971_520 })
+        }
         ("PATCH", "/v1/orgs/{org}/notes/{id}") => json!({ "title": "Call" }),
         ("PUT", "/v1/orgs/{org}/notes/{id}/links/{record}") => json!({ "share_type": "viewer" }),
         ("PUT", "/v1/orgs/{org}/users/{platform_user}") => json!({ "user_id": "005000000000001AAA" }),
@@ -182,6 +188,7 @@ fn routers(context: &harness::TestContext) -> BTreeMap<&'static str, Router> {
         variables.extend(others.map(|(name, value)| (name.to_owned(), value.to_owned())));
         variables.insert("WRITE_QUEUE_URL".to_owned(), context.queue_url(queue));
         variables.insert("RECORD_UPSERT_QUEUE_URL".to_owned(), context.queue_url("RecordUpsertQueue"));
+        variables.insert("STAGED_FILES_BUCKET".to_owned(), context.bucket("StagedFiles").to_owned());
         variables.insert("DATA_ERASURE_QUEUE_URL".to_owned(), context.queue_url("DataErasureQueue"));
         Env::new(move |name| variables.get(name).cloned())
     };
@@ -189,12 +196,14 @@ fn routers(context: &harness::TestContext) -> BTreeMap<&'static str, Router> {
     let read = record_read::Config::from_env(&env("RecordWriteQueue")).unwrap();
     let write = record_write::Config::from_env(&env("RecordWriteQueue")).unwrap();
     let note = note_write::Config::from_env(&env("NoteWriteQueue")).unwrap();
+    let file = file_write::Config::from_env(&env("FileWriteQueue")).unwrap();
     let erasure = data_erasure::Config::from_env(&env("RecordWriteQueue")).unwrap();
     let callback = oauth_callback::Config::from_env(&env("RecordWriteQueue")).unwrap();
     let routers = [
         ("RecordRead", record_read::router(record_read::Deps::new(&aws, read).unwrap())),
         ("RecordWrite", record_write::router(record_write::Deps::new(&aws, write).unwrap())),
         ("NoteWrite", note_write::router(note_write::Deps::new(&aws, note).unwrap())),
+        ("FileWrite", file_write::router(file_write::Deps::new(&aws, file).unwrap())),
         ("DataErasure", data_erasure::router(data_erasure::Deps::new(&aws, erasure))),
         ("OauthCallback", oauth_callback::router(oauth_callback::Deps::new(&aws, callback))),
     ];

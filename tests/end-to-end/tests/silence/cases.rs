@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::dependency::Dependency::{self, DynamoDb, EventBridge, Lambda, Salesforce, SecretsManager, Sqs};
+use crate::dependency::Dependency::{self, DynamoDb, EventBridge, Lambda, S3, Salesforce, SecretsManager, Sqs};
 use crate::events::Events;
 
 /// A function with one silent dependency.
@@ -105,6 +105,11 @@ pub(crate) const ALL: &[Case] = &[
     Case::new("note-write", Lambda, Events::note, Kept::InQueue),
     Case::new("note-write", Sqs, Events::note, Kept::ByCaller).while_down(Lambda),
     Case::new("note-write", Salesforce, Events::note, Kept::InQueue),
+    Case::new("file-write", DynamoDb, Events::file, Kept::ByCaller),
+    Case::new("file-write", Lambda, Events::file, Kept::InQueue),
+    Case::new("file-write", Sqs, Events::file, Kept::ByCaller).while_down(Lambda),
+    Case::new("file-write", S3, Events::file, Kept::ByCaller),
+    Case::new("file-write", Salesforce, Events::file, Kept::InQueue),
     Case::new("record-read", DynamoDb, Events::health, Kept::ByCaller),
     Case::new("record-read", Lambda, Events::describe, Kept::ByCaller),
     Case::new("record-read", Salesforce, Events::describe, Kept::ByCaller),
@@ -114,5 +119,6 @@ pub(crate) const ALL: &[Case] = &[
     Case::new("pipeline-refresh", Salesforce, Events::refresh_task, Kept::QueuedAnew),
     Case::new("data-erasure", DynamoDb, Events::nightly, Kept::ByEventSource),
     Case::new("data-erasure", Sqs, Events::erase_org, Kept::ByCaller).in_stage(Stage::Closed),
+    Case::new("data-erasure", S3, Events::staged_files_task, Kept::ByEventSource).in_stage(Stage::Erasing),
     Case::new("data-erasure", Lambda, Events::erasure_task, Kept::Reported).in_stage(Stage::Erasing),
 ];

@@ -16,6 +16,7 @@ pub(crate) enum Dependency {
     Salesforce,
     SecretsManager,
     Sqs,
+    S3,
 }
 
 impl Dependency {
@@ -27,6 +28,7 @@ impl Dependency {
             Self::Lambda => Some("AWS_ENDPOINT_URL_LAMBDA"),
             Self::SecretsManager => Some("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
             Self::Sqs => Some("AWS_ENDPOINT_URL_SQS"),
+            Self::S3 => Some("AWS_ENDPOINT_URL_S3"),
             Self::Salesforce => None,
         }
     }
@@ -40,6 +42,7 @@ impl Dependency {
             ("lambda", _) => Some(Self::Lambda),
             ("secretsmanager", _) => Some(Self::SecretsManager),
             ("sqs", "SendMessage") => Some(Self::Sqs),
+            ("s3", "GetObject" | "DeleteObject") => Some(Self::S3),
             // Lambda itself stores the failed batches of a stream.
             ("kms" | "ec2" | "sqs" | "s3", _) => None,
             (service, _) => panic!("no case knows how to silence {service}"),

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 use store::{Erasure, MirrorRecord};
 
 const TENANT: &str = "acme";
+/// An org that is not stored.
+const OTHER_ORG: &str = "00D5e000000KQ2eEAG";
 
 /// Makes events about one connected org.
 pub(crate) struct Events {
@@ -199,6 +201,13 @@ impl Events {
         self.json("POST", &self.of_org("/notes"), &json!({ "title": title, "text": "Met", "links": [self.account] }))
     }
 
+    pub(crate) fn file(&self) -> Value {
+        let title = format!("Deck {}", self.next());
+        let file =
+            json!({ "title": title, "file_name": "deck.pdf", "content_base64": "aGVsbG8=", "links": [self.account] });
+        self.json("POST", &self.of_org("/files"), &file)
+    }
+
     pub(crate) fn health(&self) -> Value {
         self.json("GET", &self.of_org("/health"), &Value::Null)
     }
@@ -224,6 +233,17 @@ impl Events {
         let now = salesforce::Clock::system().now();
         let checkpoint = Some(json!({ "step": "connections" }).to_string());
         Erasure { begins_at: now, checkpoint, ..Erasure::requested(self.org.parse().unwrap(), None, now) }
+    }
+
+    /// Returns the erasure of another org, of which the contents of files are left.
+    pub(crate) fn erasure_of_files(&self) -> Erasure {
+        let now = salesforce::Clock::system().now();
+        let checkpoint = Some(json!({ "step": "staged_files" }).to_string());
+        Erasure { begins_at: now, checkpoint, ..Erasure::requested(OTHER_ORG.parse().unwrap(), None, now) }
+    }
+
+    pub(crate) fn staged_files_task(&self) -> Value {
+        message(&json!({ "org_id": OTHER_ORG, "erasure_id": self.erasure_of_files().erasure_id }))
     }
 
     pub(crate) fn erasure_task(&self) -> Value {

@@ -37,7 +37,7 @@ fn every_dependency_of_every_function_has_a_case() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_silent_dependency_neither_kills_a_function_nor_loses_work() {
     let org = Connected::start(stack::Options::default()).await.unwrap();
-    for function in ["record-write", "note-write", "data-erasure", "record-upsert", "pipeline-refresh"] {
+    for function in ["record-write", "note-write", "file-write", "data-erasure", "record-upsert", "pipeline-refresh"] {
         stop_poller(&org.stack, function).await.unwrap();
     }
     let functions: BTreeSet<&str> = cases::ALL.iter().map(|case| case.function).collect();
@@ -72,9 +72,11 @@ async fn enter(org: &Connected, events: &Events, stage: Stage) {
             orgs.close(events.org.parse().unwrap(), Clock::system().now()).await.unwrap();
         }
         Stage::Erasing => {
-            let item = serde_dynamo::to_item(events.erasure()).unwrap();
             let table = org.stack.output("ErasuresTable").unwrap();
-            dynamodb.put_item().table_name(table).set_item(Some(item)).send().await.unwrap();
+            for erasure in [events.erasure(), events.erasure_of_files()] {
+                let item = serde_dynamo::to_item(erasure).unwrap();
+                dynamodb.put_item().table_name(table).set_item(Some(item)).send().await.unwrap();
+            }
         }
     }
 }

@@ -89,6 +89,8 @@ fn needed(code: &Code, template: &Value, id: &str, function: &Value) -> BTreeMap
         let values = variables.iter().filter(|(variable, _)| is_of(owner, variable)).map(|(_, value)| value);
         for resource in values.flat_map(resources) {
             let resource = index.map_or(resource.clone(), |index| format!("{resource}/{index}"));
+            let is_of_objects = action.starts_with("s3:") && action != "s3:ListBucket";
+            let resource = if is_of_objects { format!("{resource}/*") } else { resource };
             let may = |action: &str| allowed.contains(&(action.to_owned(), resource.clone()));
             let is_found_otherwise = owner == "OrgData"
                 && FINDING.contains(&action.as_str())
@@ -117,6 +119,7 @@ fn is_of(owner: &str, variable: &str) -> bool {
         "Queue" => variable.ends_with("_QUEUE_URL"),
         "Apps" => variable == "APPS_SECRET_ARN",
         "TokenVault" => variable == "TOKEN_SECRET_PREFIX",
+        "StagedFiles" => variable == "STAGED_FILES_BUCKET",
         "EventBus" => variable == "EVENT_BUS_NAME",
         "DeadLetters" => variable == "DEAD_LETTER_QUEUE_URLS",
         "OrgData" => ORG_DATA.contains(&variable),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use md5::{Digest as _, Md5};
 use serde_json::{Map, Value as Json};
 
 use crate::data::notes::{as_document, may_change, preview, saved_body, with_fields};
@@ -72,20 +73,30 @@ impl Org {
         if let Some(row) = known.and_then(|id| self.store.get("ContentDocument", id)) {
             may_change(actor, row)?;
         }
+        let location = text("FirstPublishLocationId").and_then(RecordId::parse).filter(|id| *id != actor.user);
+        if let Some(location) = location.filter(|_| known.is_none()) {
+            self.check_location(actor, location)?;
+        }
         let document = known.unwrap_or_else(|| self.ids.next("069"));
         let number = self.retire_versions(object, document) + 1;
         let id = self.insert(actor, object, &body, Purpose::Create)?;
         self.complete_version(actor, object, (document, id), (number, extension))?;
         if known.is_none() {
             self.link(actor, document, actor.user, "I")?;
-            if let Some(location) =
-                text("FirstPublishLocationId").and_then(RecordId::parse).filter(|id| *id != actor.user)
-            {
+            if let Some(location) = location {
                 self.link(actor, document, location, "V")?;
             }
         }
         self.notify(actor, &object.name, id);
         Ok(id)
+    }
+
+    /// Returns an error unless the actor sees the record that a new file is published to (the code is unverified).
+    fn check_location(&self, actor: &Actor, location: RecordId) -> Result<(), ApiError> {
+        match self.live_record(location) {
+            Some((object, row)) if object.name == "User" || self.may_see(actor, object, row) => Ok(()),
+            _ => Err(ApiError::no_access_to_reference(location)),
+        }
     }
 
     /// Sets the fields of a new version that Salesforce derives, and creates or updates its document.
@@ -107,6 +118,7 @@ impl Org {
             ("FileType", Value::text(kind)),
             ("FileExtension", if extension.is_empty() { Value::Null } else { Value::text(extension) }),
             ("ContentSize", size),
+            ("Checksum", checksum(&of("VersionData"))),
             ("TextPreview", preview),
             ("ContentModifiedDate", Value::Instant(self.stamp())),
             ("LatestPublishedVersionId", Value::Id(id)),
@@ -167,7 +179,12 @@ impl Org {
         let of = |name: &str| self.value("ContentVersion", &row, name).clone();
         let Some(document) = of("ContentDocumentId").as_id() else { return };
         let (size, preview) = measures(&of("VersionData"), of("FileExtension").as_text());
-        let own = [("ContentSize", size), ("TextPreview", preview), ("Content", of("VersionData"))];
+        let own = [
+            ("ContentSize", size),
+            ("Checksum", checksum(&of("VersionData"))),
+            ("TextPreview", preview),
+            ("Content", of("VersionData")),
+        ];
         let shared = ["Title", "Description", "SharingPrivacy", "OwnerId"].map(|name| (name, of(name)));
         self.set_fields("ContentVersion", id, &own);
         for object in ["ContentDocument", "ContentNote"] {
@@ -189,6 +206,12 @@ impl Org {
         let fields = fields.map(|(name, value)| (name.to_owned(), Json::from(value)));
         self.insert(actor, &link, &Map::from_iter(fields), Purpose::Load).map(drop)
     }
+}
+
+/// Returns the MD5 of the bytes in hexadecimal (Object Reference, `ContentVersion`).
+fn checksum(data: &Value) -> Value {
+    let Value::Blob(bytes) = data else { return Value::Null };
+    Value::text(Md5::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>())
 }
 
 /// Returns the size of a file, and for a note the beginning of its text.

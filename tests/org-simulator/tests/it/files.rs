@@ -43,8 +43,8 @@ async fn a_file_is_written_as_base64_and_read_as_bytes() {
     let data = format!("sobjects/ContentVersion/{id}/VersionData");
     assert_eq!(read["VersionData"], format!("/services/data/v66.0/{data}"));
     assert_eq!(context.get(&data).await.bytes, b"hello");
-    let expected =
-        json!({"FileType": "TEXT", "FileExtension": "txt", "ContentSize": 5, "VersionNumber": "1", "IsLatest": true});
+    let expected = json!({"FileType": "TEXT", "FileExtension": "txt", "ContentSize": 5, "VersionNumber": "1", "IsLatest": true,
+        "Checksum": "5d41402abc4b2a76b9719d911017c592"});
     for (name, value) in expected.as_object().unwrap() {
         assert_eq!(&read[name], value, "{name}");
     }
@@ -94,6 +94,17 @@ async fn a_file_needs_its_bytes_and_its_path() {
     let derived = json!({"PathOnClient": "f.txt", "VersionData": "aGVsbG8=", "FileType": "PDF"});
     let refused = context.post("sobjects/ContentVersion", derived).await;
     assert_eq!(refused.code(), "INVALID_FIELD_FOR_INSERT_UPDATE");
+    assert_eq!(context.org.record_counts(), before);
+}
+
+#[tokio::test]
+async fn a_file_is_published_only_to_a_record_that_is_there() {
+    let context = TestContext::new().await;
+    let before = context.org.record_counts();
+    let file =
+        json!({"PathOnClient": "f.txt", "VersionData": "aGVsbG8=", "FirstPublishLocationId": "001000000000001AAA"});
+    let refused = context.post("sobjects/ContentVersion", file).await;
+    assert_eq!(refused.code(), "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY");
     assert_eq!(context.org.record_counts(), before);
 }
 

@@ -14,20 +14,25 @@ use crate::Names;
 use crate::source::{imports, production};
 
 /// The IAM actions of the SDK's methods. Those that Lambda calls for a function are among [`of_triggers`].
-const ACTIONS: [(&str, &str); 22] = [
+const ACTIONS: [(&str, &str); 27] = [
     ("batch_get_item", "dynamodb:BatchGetItem"),
     ("batch_write_item", "dynamodb:BatchWriteItem"),
     ("change_message_visibility_batch", "sqs:ChangeMessageVisibility"),
     ("create_secret", "secretsmanager:CreateSecret"),
     ("delete_item", "dynamodb:DeleteItem"),
     ("delete_message_batch", "sqs:DeleteMessage"),
+    ("delete_object", "s3:DeleteObject"),
+    ("delete_objects", "s3:DeleteObject"),
     ("delete_secret", "secretsmanager:DeleteSecret"),
     ("get_item", "dynamodb:GetItem"),
+    ("get_object", "s3:GetObject"),
     ("get_queue_attributes", "sqs:GetQueueAttributes"),
     ("get_queue_url", "sqs:GetQueueUrl"),
     ("get_secret_value", "secretsmanager:GetSecretValue"),
+    ("list_objects_v2", "s3:ListBucket"),
     ("put_events", "events:PutEvents"),
     ("put_item", "dynamodb:PutItem"),
+    ("put_object", "s3:PutObject"),
     ("put_resource_policy", "secretsmanager:PutResourcePolicy"),
     ("put_secret_value", "secretsmanager:PutSecretValue"),
     ("query", "dynamodb:Query"),
@@ -40,7 +45,7 @@ const ACTIONS: [(&str, &str); 22] = [
 ];
 
 /// The types of the store that are clients of a resource. The tables of `OrgData` are those that hold an org's data.
-const CLIENTS: [&str; 20] = [
+const CLIENTS: [&str; 21] = [
     "Apps",
     "Authorizations",
     "Budgets",
@@ -57,6 +62,7 @@ const CLIENTS: [&str; 20] = [
     "Pipelines",
     "Queue",
     "Records",
+    "StagedFiles",
     "TokenVault",
     "UserMappings",
     "WriteOrder",
