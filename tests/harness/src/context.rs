@@ -21,6 +21,7 @@ use store::{
 use tokio::sync::OnceCell;
 
 use crate::broker::{FakeBroker, set_connection_state};
+use crate::contract::check_event;
 use crate::kill::Proxies;
 
 static EMULATOR: OnceCell<Emulator> = OnceCell::const_new();
@@ -215,6 +216,9 @@ impl TestContext {
     }
 
     /// Waits until a queue has delivered this many messages, deletes them and returns their bodies in no order.
+    ///
+    /// # Panics
+    /// One is an event of Ferry's that differs from its schema in the event catalogue.
     pub async fn received(&self, queue_url: &str, count: usize) -> Vec<String> {
         let sqs = self.sqs();
         let mut bodies = Vec::with_capacity(count);
@@ -223,7 +227,9 @@ impl TestContext {
             for message in receive.send().await.unwrap().messages.unwrap_or_default() {
                 let handle = message.receipt_handle.unwrap();
                 sqs.delete_message().queue_url(queue_url).receipt_handle(handle).send().await.unwrap();
-                bodies.push(message.body.unwrap());
+                let body = message.body.unwrap();
+                check_event(&body);
+                bodies.push(body);
             }
         }
         bodies
