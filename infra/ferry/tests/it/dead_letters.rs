@@ -103,6 +103,7 @@ fn without_a_queue_the_letters_of_all_are_counted_and_none_is_changed() {
             ("record-write", 0),
             ("note-write", 2),
             ("data-erasure", 0),
+            ("event-delivery", 0),
             ("change-event", 0),
             ("record-events", 0),
         ];
