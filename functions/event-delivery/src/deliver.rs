@@ -164,7 +164,8 @@ async fn fail(
     }
 }
 
-/// Builds the event of a pause. A pause that is published twice is the same event.
+/// Builds the event of a pause. One that is published twice is the same event, unless the endpoint was gone at its first
+/// failure.
 pub(crate) fn paused_event(endpoint: &EventEndpoint, health: Health, reason: PauseReason, now: Timestamp) -> BusEvent {
     let (id, since) = (&endpoint.endpoint_id, time::format(health.failing_since.unwrap_or(now)));
     let mut event = BusEvent::of_endpoint(EventKind::WebhookEndpointPaused, id, format!("{id}/paused/{since}"));

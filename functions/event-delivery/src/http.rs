@@ -1,5 +1,7 @@
 //! The routes of the endpoints. Only the platform itself may call them: an endpoint gets events of every user.
 
+use std::time::Duration;
+
 use ::http::StatusCode;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -12,9 +14,7 @@ use runtime::{Caller, Problem};
 use salesforce::OrgId;
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
-use std::time::Duration;
-use store::event_endpoints::health::Health;
-use store::event_endpoints::{LiveSecret, MAX_ENDPOINTS};
+use store::event_endpoints::MAX_ENDPOINTS;
 use store::{
     BusEvent, EndpointId, EventDeliveryTask, EventEndpoint, EventKind, SigningSecret, Tenant, WaitingEvent, time,
 };
@@ -89,31 +89,13 @@ async fn create(
         if deps.endpoints.list(tenant).await?.len() >= MAX_ENDPOINTS {
             return Err(Error::TooMany);
         }
-        let mut endpoint = new_endpoint(tenant.clone(), url, deps.clock.now());
+        let mut endpoint = EventEndpoint::new(tenant.clone(), url, deps.clock.now(), &mut rand::rng());
         apply(&deps, &mut endpoint, members).await?;
         deps.endpoints.save(&mut endpoint).await?;
         Ok(endpoint)
     };
     let endpoint = endpoint.await.map_err(refused)?;
     Ok((StatusCode::CREATED, Json(NewSecretView::from(&endpoint))).into_response())
-}
-
-fn new_endpoint(tenant: Tenant, url: String, now: Timestamp) -> EventEndpoint {
-    let (mut rng, now) = (rand::rng(), time::to_millis(now));
-    EventEndpoint {
-        tenant,
-        endpoint_id: EndpointId::generate(&mut rng),
-        url,
-        events: Vec::new(),
-        orgs: Vec::new(),
-        description: None,
-        secrets: vec![LiveSecret { secret: SigningSecret::generate(&mut rng), created_at: now, ends_at: None }],
-        paused: None,
-        health: Health::default(),
-        created_at: now,
-        updated_at: now,
-        revision: 0,
-    }
 }
 
 /// Checks members and stores them in the endpoint.

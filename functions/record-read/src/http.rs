@@ -8,7 +8,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use runtime::http::{ActingUser, JsonBody, NoQuery, PathOf, QueryOf};
 use runtime::problem::{refuse, respond};
-use runtime::{Caller, Problem, ProblemCode, TenantOrg};
+use runtime::{Caller, Problem, TenantOrg};
 use salesforce::{FieldName, ObjectName, OrgId, RecordId};
 use serde_json::json;
 use store::{Org, OrgState, PlatformUser, RecordRef};

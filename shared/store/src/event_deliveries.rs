@@ -1,8 +1,8 @@
 //! The events that wait for an endpoint of the platform, in order for each partition key, and those whose delivery has ended.
 //!
 //! An event that waits is the item `waiting#{partition key}#{order}`, so the first item with that beginning is the one to send.
-//! Once it is delivered or given up, an item `ended#{time}#{event}` without the event's content says so, and the waiting item
-//! is deleted. All of it expires.
+//! Once it is delivered or given up, an item `ended#{time}#{event}` without the event's content takes its place. All of it
+//! expires.
 
 use aws_sdk_dynamodb::Client;
 use jiff::{SignedDuration, Timestamp};
@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::event_endpoints::EndpointId;
 use crate::queues::Message;
-use crate::table::{Conditional, Expression, Item, Table, Update, from_items, key, number, text, to_item};
+use crate::table::{
+    Expression, Item, Table, Update, delete_request, from_items, key, number, put_request, text, to_item,
+};
 use crate::{BusEvent, Error, EventKind, Tenant, time};
 
 pub mod rule;
@@ -248,7 +250,7 @@ impl EventDeliveries {
         self.table.update(operation, row_key(&event.endpoint_id, &event.place), update).await.map(drop)
     }
 
-    /// Stores the end of a delivery, and then deletes the event that waits. A caller that is killed between the two finds the
+    /// Stores the end of a delivery and deletes the event that waits, in one request. A caller that is killed before it finds the
     /// event again: it is delivered twice, or given up twice.
     ///
     /// # Errors
@@ -273,13 +275,9 @@ impl EventDeliveries {
             accepted_at: event.accepted_at,
             ended_at: time::to_millis(now),
         };
-        let item = expiring(to_item(operation, &ended)?, event.accepted_at);
-        let always = Expression {
-            text: "attribute_not_exists(#endpoint_id) OR attribute_exists(#endpoint_id)",
-            values: Vec::new(),
-        };
-        self.table.put(operation, item, always).await?;
-        self.drop_waiting(event).await
+        let put = put_request(operation, expiring(to_item(operation, &ended)?, event.accepted_at))?;
+        let delete = delete_request(operation, row_key(&event.endpoint_id, &event.place))?;
+        self.table.write_all(operation, vec![put, delete]).await
     }
 
     /// Deletes an event that waits.
@@ -287,12 +285,9 @@ impl EventDeliveries {
     /// # Errors
     /// Only those of the table.
     pub async fn drop_waiting(&self, event: &WaitingEvent) -> Result<(), Error> {
-        let when = Expression { text: "attribute_exists(#endpoint_id)", values: Vec::new() };
-        let deleted = self.table.delete("delete the event", row_key(&event.endpoint_id, &event.place), when).await?;
-        match deleted {
-            // Another worker has ended it.
-            Conditional::Done(_) | Conditional::Refused(_) => Ok(()),
-        }
+        let operation = "delete the event";
+        let delete = delete_request(operation, row_key(&event.endpoint_id, &event.place))?;
+        self.table.write_all(operation, vec![delete]).await
     }
 
     /// Returns the last deliveries that have ended, the last accepted first.

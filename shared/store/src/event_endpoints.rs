@@ -132,6 +132,9 @@ pub struct EventEndpoint {
     /// The pause, if it is paused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<Pause>,
+    /// The time at which it was resumed last.
+    #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
+    pub resumed_at: Option<Timestamp>,
     /// The outcomes of the last attempts.
     #[serde(default)]
     pub health: Health,
@@ -147,6 +150,27 @@ pub struct EventEndpoint {
 }
 
 impl EventEndpoint {
+    /// Creates an endpoint that gets every event of the tenant, with an id and a secret from `rng`, which must be a cryptographic
+    /// one.
+    pub fn new(tenant: Tenant, url: impl Into<String>, now: Timestamp, rng: &mut impl Rng) -> Self {
+        let now = time::to_millis(now);
+        Self {
+            tenant,
+            endpoint_id: EndpointId::generate(rng),
+            url: url.into(),
+            events: Vec::new(),
+            orgs: Vec::new(),
+            description: None,
+            secrets: vec![LiveSecret { secret: SigningSecret::generate(rng), created_at: now, ends_at: None }],
+            paused: None,
+            resumed_at: None,
+            health: Health::default(),
+            created_at: now,
+            updated_at: now,
+            revision: 0,
+        }
+    }
+
     /// Returns the state.
     #[must_use]
     pub fn state(&self) -> EndpointState {
@@ -178,11 +202,12 @@ impl EventEndpoint {
         self.updated_at = now;
     }
 
-    /// Ends a pause. The attempts before it do not count any more.
+    /// Ends a pause. The failures before it do not count any more, and their delays are over.
     pub fn resume(&mut self, now: Timestamp) {
         self.paused = None;
         self.health = Health::default();
         self.updated_at = time::to_millis(now);
+        self.resumed_at = Some(self.updated_at);
     }
 }
 

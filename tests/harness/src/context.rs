@@ -21,7 +21,7 @@ use store::{
 use tokio::sync::OnceCell;
 
 use crate::broker::{FakeBroker, set_connection_state};
-use crate::contract::check_event;
+use crate::contract::checked_event;
 use crate::kill::Proxies;
 
 static EMULATOR: OnceCell<Emulator> = OnceCell::const_new();
@@ -58,7 +58,7 @@ pub struct TestContext {
     broker: FakeBroker,
     held: Arc<Mutex<HashMap<ConnectionId, String>>>,
     pub(crate) proxies: Option<Proxies>,
-    scan: SecretScan,
+    pub(crate) scan: SecretScan,
 }
 
 /// The path of the function's requests to AWS and Salesforce.
@@ -227,9 +227,7 @@ impl TestContext {
             for message in receive.send().await.unwrap().messages.unwrap_or_default() {
                 let handle = message.receipt_handle.unwrap();
                 sqs.delete_message().queue_url(queue_url).receipt_handle(handle).send().await.unwrap();
-                let body = message.body.unwrap();
-                check_event(&body);
-                bodies.push(body);
+                bodies.push(checked_event(message.body.unwrap()));
             }
         }
         bodies

@@ -40,11 +40,12 @@ pub fn check(method: &str, uri: &str, status: StatusCode, body: &Value) {
     }
 }
 
-/// Checks a message of a queue against the event catalogue, if it is an event of Ferry's.
-pub(crate) fn check_event(body: &str) {
-    if let Ok(message) = serde_json::from_str(body) {
+/// Returns a message of a queue, after a check against the event catalogue if it is an event of Ferry's.
+pub(crate) fn checked_event(body: String) -> String {
+    if let Ok(message) = serde_json::from_str(&body) {
         EventCatalogue::get().unwrap().check_envelope(&message).unwrap();
     }
+    body
 }
 
 /// Returns the path item that matches a path; the one with the fewest parameters if several do.

@@ -200,7 +200,9 @@ impl TestContext {
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let (status, created) = self.request("POST", "", Some(body)).await;
         assert_eq!(status, StatusCode::CREATED, "{created}");
-        (created["id"].as_str().unwrap().parse().unwrap(), created["secret"].as_str().unwrap().to_owned())
+        let secret = created["secret"].as_str().unwrap();
+        self.forbid(secret.strip_prefix("whsec_").unwrap());
+        (created["id"].as_str().unwrap().parse().unwrap(), secret.to_owned())
     }
 
     /// Returns a change of a record, the `number`-th of the test.

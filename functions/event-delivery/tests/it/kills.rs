@@ -46,6 +46,25 @@ fn a_killed_function_loses_no_event_and_keeps_the_order() {
     });
 }
 
+/// Three to accept it (the endpoints, the event, its task), four to deliver it (the event, the endpoint, the outcome, and that no
+/// other event waits).
+#[test]
+fn an_event_costs_seven_requests_to_aws() {
+    run(async {
+        let context = TestContext::killable().await;
+        let (id, _) = context.endpoint(&json!({})).await;
+        let deadline = context.clock.now() + jiff::SignedDuration::from_secs(120);
+        let fits = async |requests: usize, message: serde_json::Value| {
+            context.killed_at(requests, event_delivery::handle(&context.deps, sqs_event(&[message]), deadline)).await
+        };
+        let [one, other] = RECORDS.map(|record| envelope(&context.change(record, 1)));
+        assert!(!fits(2, one).await && fits(3, other).await);
+        let tasks = context.tasks(&id).await;
+        let [one, other] = &tasks[..] else { panic!("{tasks:?}") };
+        assert!(!fits(3, one.clone()).await && fits(4, other.clone()).await);
+    });
+}
+
 impl TestContext {
     /// Returns the number of messages in the queue.
     async fn queued(&self) -> usize {

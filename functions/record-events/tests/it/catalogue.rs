@@ -71,7 +71,12 @@ fn events_of_connections() -> Vec<BusEvent> {
         url: "https://ferry.example.com/connect/one-time".to_owned().into(),
         expires_at: "2026-11-23T10:00:00Z".parse().unwrap(),
     };
-    let condition = |condition: &Condition| json!({ "condition": condition, "since": "2026-11-22T09:00:00.000Z" });
+    let condition = |condition: &Condition| {
+        json!({
+            "condition": condition, "condition_since": "2026-11-22T09:00:00.000Z", "condition_reported": true,
+            "sessions_replaced": 0,
+        })
+    };
     let rights = |limited: &[&str]| json!({ "administrator": true, "limited_objects": limited });
     let mut events = Vec::new();
     let mut publish = |kind: Kind, members: Value| {
@@ -84,8 +89,9 @@ fn events_of_connections() -> Vec<BusEvent> {
     publish(Kind::ReauthRequired, json!({ "state": "reauth_required", "reason": "grant_ended" }));
     publish(Kind::Disconnected, json!({ "state": "revoked" }));
     publish(Kind::Unblocked, json!({}));
-    publish(Kind::UpgradeRequired, json!({ "sunset_warning": { "sunset": "2027-03-01", "days": 30 } }));
-    Condition::ALL.iter().for_each(|code| publish(Kind::Blocked, json!({ "condition": condition(code) })));
+    publish(Kind::UpgradeRequired, json!({ "sunset_on": "2027-03-01", "sunset_warned_days": 30 }));
+    Condition::ALL.iter().for_each(|code| publish(Kind::Blocked, condition(code)));
+    assert!(events.iter().any(|event| event.data["access"] == "limited"), "rows with rights");
     events
 }
 

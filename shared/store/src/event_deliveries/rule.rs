@@ -49,7 +49,9 @@ pub fn next(place: &str, first: &WaitingEvent, endpoint: Option<&EventEndpoint>,
     if endpoint.paused.is_some() {
         return Step::Leave;
     }
-    if first.next_attempt_at > now {
+    // A person who resumes the endpoint does not wait for the delays of the failures before.
+    let failed_before = |resumed: Timestamp| first.last.as_ref().is_some_and(|last| last.at <= resumed);
+    if first.next_attempt_at > now && !endpoint.resumed_at.is_some_and(failed_before) {
         return Step::Wait(first.next_attempt_at);
     }
     match endpoint.health.admit(now) {

@@ -5,21 +5,7 @@ fn at(hours: i64) -> Timestamp {
 }
 
 fn endpoint() -> EventEndpoint {
-    let secret = SigningSecret::generate(&mut rand::rng());
-    EventEndpoint {
-        tenant: "acme".parse().unwrap(),
-        endpoint_id: EndpointId::generate(&mut rand::rng()),
-        url: "https://platform.example.com/ferry".to_owned(),
-        events: Vec::new(),
-        orgs: Vec::new(),
-        description: None,
-        secrets: vec![LiveSecret { secret, created_at: at(0), ends_at: None }],
-        paused: None,
-        health: Health::default(),
-        created_at: at(0),
-        updated_at: at(0),
-        revision: 0,
-    }
+    EventEndpoint::new("acme".parse().unwrap(), "https://platform.example.com/ferry", at(0), &mut rand::rng())
 }
 
 #[test]

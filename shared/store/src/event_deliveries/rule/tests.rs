@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use salesforce::OrgId;
 
 use super::*;
-use crate::event_deliveries::lane_of;
-use crate::event_endpoints::{EndpointId, LiveSecret, Pause, PauseReason, SigningSecret};
+use crate::event_deliveries::{Attempt, lane_of};
+use crate::event_endpoints::{EndpointId, Pause, PauseReason};
 use crate::{BusEvent, EventKind};
 
 const RECORDS: [&str; 3] = ["Account/0015e00000ZkM3hAAF", "Account/0015e00000ZkM3iAAF", "Lead/00Q5e00000ZkM3hAAF"];
@@ -18,21 +18,7 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn endpoint() -> EventEndpoint {
-    let secret = SigningSecret::generate(&mut rand::rng());
-    EventEndpoint {
-        tenant: "acme".parse().unwrap(),
-        endpoint_id: EndpointId::generate(&mut rand::rng()),
-        url: "https://platform.example.com/ferry".to_owned(),
-        events: Vec::new(),
-        orgs: Vec::new(),
-        description: None,
-        secrets: vec![LiveSecret { secret, created_at: at(0), ends_at: None }],
-        paused: None,
-        health: Health::default(),
-        created_at: at(0),
-        updated_at: at(0),
-        revision: 1,
-    }
+    EventEndpoint::new("acme".parse().unwrap(), "https://platform.example.com/ferry", at(0), &mut rand::rng())
 }
 
 fn event(record: &str, number: i64) -> WaitingEvent {
@@ -55,6 +41,20 @@ fn the_step_follows_from_the_event_and_its_endpoint() {
     assert_eq!(next(&first.place, Some(&paused), 0), Step::Leave);
     assert_eq!(next(&first.place, Some(&paused), KEPT.as_secs()), Step::GiveUp);
     assert_eq!(next(&first.place, Some(&active), KEPT.as_secs() - 1), Step::Send);
+}
+
+#[test]
+fn a_resumption_ends_the_delays_of_the_failures_before() {
+    let failed_at = |second| {
+        let last = Some(Attempt { at: at(second), status: Some(503), error: Some("status".to_owned()) });
+        WaitingEvent { attempts: 5, last, next_attempt_at: at(5_000), ..event(RECORDS[0], 0) }
+    };
+    let (mut endpoint, failed) = (endpoint(), failed_at(100));
+    let step = |endpoint: &EventEndpoint, event: &WaitingEvent| next(&event.place, event, Some(endpoint), at(300));
+    assert_eq!(step(&endpoint, &failed), Step::Wait(at(5_000)));
+    endpoint.resume(at(200));
+    assert_eq!(step(&endpoint, &failed), Step::Send);
+    assert_eq!(step(&endpoint, &failed_at(250)), Step::Wait(at(5_000)), "a failure after it");
 }
 
 #[test]
@@ -205,6 +205,7 @@ impl World {
 
     fn fail(&mut self, mut first: WaitingEvent) {
         first.attempts += 1;
+        first.last = Some(Attempt { at: at(self.now), status: Some(503), error: Some("status".to_owned()) });
         first.next_attempt_at = next_attempt_at(first.attempts, None, 0.5, at(self.now));
         self.waiting.insert(first.place.clone(), first);
         self.endpoint.health = self.endpoint.health.after_failure(at(self.now));

@@ -40,7 +40,7 @@ const ACTIONS: [(&str, &str); 22] = [
 ];
 
 /// The types of the store that are clients of a resource. The tables of `OrgData` are those that hold an org's data.
-const CLIENTS: [&str; 19] = [
+const CLIENTS: [&str; 21] = [
     "Apps",
     "Authorizations",
     "Budgets",
@@ -50,6 +50,8 @@ const CLIENTS: [&str; 19] = [
     "Deliveries",
     "Erasures",
     "EventBus",
+    "EventDeliveries",
+    "EventEndpoints",
     "OrgData",
     "Orgs",
     "Origins",
