@@ -94,6 +94,8 @@ enum Act {
         twice: bool,
     },
     Pass(i64),
+    /// The endpoint stops or begins to work.
+    Down(bool),
     Pause,
     Resume,
 }
@@ -108,6 +110,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         8 => (any::<prop::sample::Index>(), prop::collection::vec(fate, 1..6), prop::bool::weighted(0.2))
             .prop_map(|(index, fates, twice)| Act::Process { message: index.index(1_000), fates, twice }),
         4 => (0_i64..4_000).prop_map(Act::Pass),
+        1 => any::<bool>().prop_map(Act::Down),
         1 => Just(Act::Pause),
         1 => Just(Act::Resume),
     ];
@@ -119,6 +122,7 @@ struct World {
     now: i64,
     number: i64,
     endpoint: EventEndpoint,
+    down: bool,
     waiting: BTreeMap<String, WaitingEvent>,
     messages: Vec<(i64, String)>,
     /// Events of the bus whose worker was killed: SQS delivers them again.
@@ -136,6 +140,7 @@ impl World {
             now: 0,
             number: 1_000,
             endpoint: endpoint(),
+            down: false,
             waiting: BTreeMap::new(),
             messages: Vec::new(),
             again: Vec::new(),
@@ -191,6 +196,7 @@ impl World {
                             self.received.push(first.place);
                             return false;
                         }
+                        Fate::Accepted if self.down => self.fail(first),
                         Fate::Accepted => {
                             self.received.push(first.place.clone());
                             self.waiting.remove(&first.place);
@@ -250,6 +256,7 @@ impl World {
                 }
             }
             Act::Pass(seconds) => self.now += seconds,
+            Act::Down(down) => self.down = *down,
             Act::Pause => self.endpoint.paused = Some(Pause { at: at(self.now), reason: PauseReason::Failing }),
             Act::Resume => self.resume(),
         }
@@ -257,10 +264,13 @@ impl World {
 
     /// Lets everything succeed until nothing moves any more.
     fn settle(&mut self) {
+        self.down = false;
         for event in std::mem::take(&mut self.again) {
             self.accept(event, false);
         }
-        self.resume();
+        if self.endpoint.paused.is_some() {
+            self.resume();
+        }
         for _ in 0..100_000 {
             let Some(index) = (0..self.messages.len()).min_by_key(|n| self.messages[*n].0) else { return };
             let (visible_at, place) = self.messages.remove(index);
