@@ -5,7 +5,9 @@
 //! expires.
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use jiff::{SignedDuration, Timestamp};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::event_endpoints::EndpointId;
@@ -197,37 +199,22 @@ impl EventDeliveries {
     /// # Errors
     /// Only those of the table.
     pub async fn first(&self, endpoint: &EndpointId, place: &str) -> Result<Option<WaitingEvent>, Error> {
-        let events = self.page("find the next event of the endpoint", endpoint, lane_of(place), None, 1).await?;
+        let query = self.begins_with(endpoint, lane_of(place)).consistent_read(true).limit(1);
+        let events: Vec<WaitingEvent> = page("find the next event of the endpoint", query).await?;
         Ok(events.into_iter().next())
     }
 
-    /// Returns events that wait for the endpoint, in the order of their places, after a place.
+    /// Returns events that wait for the endpoint, in the order of their places, after a place. The read is consistent.
     ///
     /// # Errors
     /// Only those of the table.
     pub async fn waiting(&self, endpoint: &EndpointId, after: Option<&str>) -> Result<Vec<WaitingEvent>, Error> {
-        self.page("list the events that wait for the endpoint", endpoint, WAITING, after, PAGE).await
-    }
-
-    async fn page(
-        &self,
-        operation: &'static str,
-        endpoint: &EndpointId,
-        beginning: &str,
-        after: Option<&str>,
-        limit: i32,
-    ) -> Result<Vec<WaitingEvent>, Error> {
         let after = after.map(|place| row_key(endpoint, place));
-        let query = self.begins_with(endpoint, beginning).consistent_read(true).limit(limit);
-        let page = query.set_exclusive_start_key(after).send().await.map_err(Error::aws(operation))?;
-        from_items(operation, page.items.unwrap_or_default())
+        let query = self.begins_with(endpoint, WAITING).consistent_read(true).limit(PAGE);
+        page("list the events that wait for the endpoint", query.set_exclusive_start_key(after)).await
     }
 
-    fn begins_with(
-        &self,
-        endpoint: &EndpointId,
-        beginning: &str,
-    ) -> aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder {
+    fn begins_with(&self, endpoint: &EndpointId, beginning: &str) -> QueryFluentBuilder {
         self.table
             .query_partition(("endpoint_id", endpoint.as_str()))
             .key_condition_expression("#partition = :partition AND begins_with(#place, :beginning)")
@@ -241,7 +228,7 @@ impl EventDeliveries {
     /// Only those of the table.
     pub async fn store_failure(&self, event: &WaitingEvent) -> Result<(), Error> {
         let operation = "store the failed attempt";
-        let last = event.last.as_ref().map(|last| serde_dynamo::to_attribute_value(last)).transpose();
+        let last = event.last.as_ref().map(serde_dynamo::to_attribute_value).transpose();
         let last = last.map_err(|source| Error::Corrupt { operation, source: Box::new(source) })?;
         let mut set =
             vec![("attempts", number(event.attempts)), ("next_attempt_at", text(time::format(event.next_attempt_at)))];
@@ -295,11 +282,14 @@ impl EventDeliveries {
     /// # Errors
     /// Only those of the table.
     pub async fn ended(&self, endpoint: &EndpointId) -> Result<Vec<EndedEvent>, Error> {
-        let operation = "list the deliveries of the endpoint";
         let query = self.begins_with(endpoint, ENDED).scan_index_forward(false).limit(PAGE);
-        let page = query.send().await.map_err(Error::aws(operation))?;
-        from_items(operation, page.items.unwrap_or_default())
+        page("list the deliveries of the endpoint", query).await
     }
+}
+
+async fn page<T: DeserializeOwned>(operation: &'static str, query: QueryFluentBuilder) -> Result<Vec<T>, Error> {
+    let page = query.send().await.map_err(Error::aws(operation))?;
+    from_items(operation, page.items.unwrap_or_default())
 }
 
 const WAITING: &str = "waiting#";
