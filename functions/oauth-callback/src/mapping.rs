@@ -6,7 +6,7 @@ use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
 use runtime::http::{JsonBody, NoQuery, PathOf};
 use runtime::problem::refuse;
-use runtime::{Caller, Problem, ProblemCode, TenantOrg};
+use runtime::{Caller, Problem, TenantOrg};
 use salesforce::{OrgId, RecordId};
 use serde::{Deserialize, Serialize};
 use store::{PlatformUser, UserMapping};
@@ -15,6 +15,8 @@ use crate::Deps;
 
 /// The first characters of the ids of Salesforce users.
 const USER_PREFIX: &str = "005";
+/// The reason why a user's own token is not enough: a rep could become the owner of records as somebody else.
+const PLATFORM_ONLY: &str = "a user's own token cannot map users";
 
 /// The body of `PUT`.
 #[derive(Deserialize)]
@@ -47,7 +49,7 @@ pub(crate) async fn put(
     NoQuery {}: NoQuery,
     JsonBody(request): JsonBody<MappingRequest>,
 ) -> Result<Response, Problem> {
-    require_platform(&caller)?;
+    caller.require_platform(PLATFORM_ONLY)?;
     if request.user_id.key_prefix() != USER_PREFIX {
         return Err(Problem::invalid("user_id must be the id of a Salesforce user, which begins with 005"));
     }
@@ -71,18 +73,10 @@ pub(crate) async fn delete(
     caller: Caller,
     NoQuery {}: NoQuery,
 ) -> Result<Response, Problem> {
-    require_platform(&caller)?;
+    caller.require_platform(PLATFORM_ONLY)?;
     let deleted = deps.user_mappings.delete(org.org_id, &platform_user).await.map_err(|error| refuse(&error))?;
     if !deleted {
         return Err(Problem::not_found("mapping of this user"));
     }
     Ok(Json(DeletedView { platform_user, deleted }).into_response())
-}
-
-/// Checks that the caller is the platform: with a user's own token, a rep could become the owner of records as somebody else.
-fn require_platform(caller: &Caller) -> Result<(), Problem> {
-    match &caller.user {
-        None => Ok(()),
-        Some(_) => Err(Problem::new(ProblemCode::OtherUser).detail("a user's own token cannot map users")),
-    }
 }

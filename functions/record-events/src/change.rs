@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use store::origins::Origin;
 use store::records::rule::changed_fields;
-use store::{BusEvent, MirrorRecord, SavedVersion, Tenant, WriteId};
+use store::{BusEvent, EventKind, MirrorRecord, SavedVersion, Tenant, WriteId};
 
 /// The content of an event about a record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -45,14 +45,14 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The event's type, and the `DetailType` that rules on the bus match.
+    /// Returns the type of the event.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub fn event_kind(self) -> EventKind {
         match self {
-            Self::Changed => "record.changed",
-            Self::Deleted => "record.deleted",
-            Self::Merged => "record.merged",
-            Self::Restored => "record.restored",
+            Self::Changed => EventKind::RecordChanged,
+            Self::Deleted => EventKind::RecordDeleted,
+            Self::Merged => EventKind::RecordMerged,
+            Self::Restored => EventKind::RecordRestored,
         }
     }
 }
@@ -212,7 +212,7 @@ fn old_and_new(change: &Change) -> Map<String, Value> {
 fn assemble(change: &Change, data: Data<'_>) -> BusEvent {
     let record = &change.new;
     let subject = format!("{}/{}", record.object, record.record_id);
-    let mut event = BusEvent::new(record.org_id, change.kind.name(), subject, &change.change_id);
+    let mut event = BusEvent::new(record.org_id, change.kind.event_kind(), subject, &change.change_id);
     event.time = record.system_modstamp;
     event.sequence = Some(sequence(record));
     event.data = serde_json::to_value(data).unwrap_or_default();

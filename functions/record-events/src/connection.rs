@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use salesforce::{Condition, ObjectName, ResolvedBy};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
-use store::{BusEvent, ConditionState, Connection, ConnectionKind, ConnectionState, UserRights};
+use store::{BusEvent, ConditionState, Connection, ConnectionKind, ConnectionState, EventKind, UserRights};
 
 /// The kind of a connection's change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,16 +25,16 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The event's type, and the `DetailType` that rules on the bus match.
+    /// Returns the type of the event.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub fn event_kind(self) -> EventKind {
         match self {
-            Self::Connected => "connection.connected",
-            Self::ReauthRequired => "connection.reauth_required",
-            Self::Disconnected => "connection.disconnected",
-            Self::Blocked => "connection.blocked",
-            Self::Unblocked => "connection.unblocked",
-            Self::UpgradeRequired => "connection.upgrade_required",
+            Self::Connected => EventKind::ConnectionConnected,
+            Self::ReauthRequired => EventKind::ConnectionReauthRequired,
+            Self::Disconnected => EventKind::ConnectionDisconnected,
+            Self::Blocked => EventKind::ConnectionBlocked,
+            Self::Unblocked => EventKind::ConnectionUnblocked,
+            Self::UpgradeRequired => EventKind::ConnectionUpgradeRequired,
         }
     }
 
@@ -157,7 +157,7 @@ pub fn event(connection: &Connection, kind: Kind, link: Option<&ConnectLink>, ch
         connect_url_expires_at: link.map(|link| store::time::format(link.expires_at)),
     };
     let subject = format!("connections/{}", connection.connection_id);
-    let mut event = BusEvent::new(connection.org_id, kind.name(), subject, change_id);
+    let mut event = BusEvent::new(connection.org_id, kind.event_kind(), subject, change_id);
     event.time = time(connection, kind);
     event.sequence = Some(store::time::format(connection.updated_at));
     event.data = serde_json::to_value(data).unwrap_or_default();

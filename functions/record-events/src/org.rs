@@ -1,7 +1,7 @@
 //! The event of an org's change, if it has one.
 
 use serde::Serialize;
-use store::{BusEvent, License, Org, OrgState, SeenCopy};
+use store::{BusEvent, EventKind, License, Org, OrgState, SeenCopy};
 
 /// The kind of an org's change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,17 +17,17 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The event's type, and the `DetailType` that rules on the bus match.
+    /// Returns the type of the event.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub fn event_kind(self) -> EventKind {
         match self {
-            Self::State(OrgState::Claimed) => "org.claimed",
-            Self::State(OrgState::Active) => "org.active",
-            Self::State(OrgState::Uninstalled) => "org.uninstalled",
-            Self::State(OrgState::Disconnected | OrgState::Quarantined) => "org.disconnected",
-            Self::LicenseChanged => "org.license_changed",
-            Self::CopyDetected => "org.copy_detected",
-            Self::Erased => "org.erased",
+            Self::State(OrgState::Claimed) => EventKind::OrgClaimed,
+            Self::State(OrgState::Active) => EventKind::OrgActive,
+            Self::State(OrgState::Uninstalled) => EventKind::OrgUninstalled,
+            Self::State(OrgState::Disconnected | OrgState::Quarantined) => EventKind::OrgDisconnected,
+            Self::LicenseChanged => EventKind::OrgLicenseChanged,
+            Self::CopyDetected => EventKind::OrgCopyDetected,
+            Self::Erased => EventKind::OrgErased,
         }
     }
 }
@@ -113,7 +113,7 @@ pub fn event(org: &Org, kind: Kind, change_id: &str) -> BusEvent {
         license: org.license.as_ref().map(shown),
         copies: (kind == Kind::CopyDetected).then(|| copies.collect()),
     };
-    let mut event = BusEvent::new(org.org_id, kind.name(), format!("orgs/{}", org.org_id), change_id);
+    let mut event = BusEvent::new(org.org_id, kind.event_kind(), format!("orgs/{}", org.org_id), change_id);
     event.time = org.updated_at;
     event.sequence = Some(store::time::format(org.updated_at));
     event.data = serde_json::to_value(data).unwrap_or_default();
@@ -152,12 +152,12 @@ mod tests {
     #[test]
     fn every_state_has_its_event() {
         for (state, name) in [
-            (OrgState::Claimed, "org.claimed"),
-            (OrgState::Active, "org.active"),
-            (OrgState::Uninstalled, "org.uninstalled"),
-            (OrgState::Disconnected, "org.disconnected"),
+            (OrgState::Claimed, EventKind::OrgClaimed),
+            (OrgState::Active, EventKind::OrgActive),
+            (OrgState::Uninstalled, EventKind::OrgUninstalled),
+            (OrgState::Disconnected, EventKind::OrgDisconnected),
         ] {
-            assert_eq!(compare(None, &licensed_in(state)).unwrap().name(), name);
+            assert_eq!(compare(None, &licensed_in(state)).unwrap().event_kind(), name);
             assert_eq!(compare(Some(&licensed_in(state)), &licensed_in(state)), None);
         }
     }
@@ -198,7 +198,7 @@ mod tests {
         );
         assert_eq!(compare(Some(&with(&[other, again])), &with(std::slice::from_ref(&first))), None, "one was evicted");
         let published = event(&with(&[first]), Kind::CopyDetected, "e");
-        assert_eq!(published.kind, "org.copy_detected");
+        assert_eq!(published.kind, EventKind::OrgCopyDetected);
         let copies = json!([{"org_id": "00D79000000exLEEAY", "seen_at": "1970-01-01T00:00:01.000Z"}]);
         assert_eq!(published.data["copies"], copies);
         assert_eq!(event(&org(OrgState::Active), Kind::State(OrgState::Active), "e").data.get("copies"), None);
@@ -208,7 +208,7 @@ mod tests {
     fn an_erasure_is_published_once() {
         let before = org(OrgState::Disconnected);
         let after = Org { erased_at: Some(Timestamp::UNIX_EPOCH), ..before.clone() };
-        assert_eq!(compare(Some(&before), &after).map(Kind::name), Some("org.erased"));
+        assert_eq!(compare(Some(&before), &after).map(Kind::event_kind), Some(EventKind::OrgErased));
         assert_eq!(compare(Some(&after), &Org { revision: 2, ..after.clone() }), None);
     }
 

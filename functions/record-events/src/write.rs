@@ -5,7 +5,7 @@
 use salesforce::ObjectName;
 use serde::Serialize;
 use serde_json::Value;
-use store::{BusEvent, PlatformUser, Tenant, Write, WriteId, WriteKind, WriteState};
+use store::{BusEvent, EventKind, PlatformUser, Tenant, Write, WriteId, WriteKind, WriteState};
 
 /// Returns whether an accepted write has ended with this change.
 #[must_use]
@@ -79,7 +79,7 @@ pub fn event(write: &Write, tenant: &Tenant, change_id: &str) -> BusEvent {
         problem: member("problem"),
         retryable: member("retryable"),
     };
-    let kind = if succeeded { "write.succeeded" } else { "write.failed" };
+    let kind = if succeeded { EventKind::WriteSucceeded } else { EventKind::WriteFailed };
     let mut event = BusEvent::new(write.org_id, kind, format!("writes/{}", write.write_id), change_id);
     event.time = write.updated_at;
     event.data = serde_json::to_value(data).unwrap_or_default();
@@ -159,7 +159,10 @@ mod tests {
         assert_eq!(partly.data["records"], expected);
         assert!(!partly.data.to_string().contains("secret"), "{}", partly.data);
         let all = json!({ "records": [records[0]] });
-        assert_eq!(event(&queued(WriteState::Finished, all), &"acme".parse().unwrap(), "c").kind, "write.succeeded");
+        assert_eq!(
+            event(&queued(WriteState::Finished, all), &"acme".parse().unwrap(), "c").kind,
+            EventKind::WriteSucceeded
+        );
     }
 
     #[test]

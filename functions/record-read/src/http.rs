@@ -8,7 +8,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use runtime::http::{ActingUser, JsonBody, NoQuery, PathOf, QueryOf};
 use runtime::problem::{refuse, respond};
-use runtime::{Caller, Problem, ProblemCode, TenantOrg};
+use runtime::{Caller, Problem, TenantOrg};
 use salesforce::{FieldName, ObjectName, OrgId, RecordId};
 use serde_json::json;
 use store::{Org, OrgState, PlatformUser, RecordRef};
@@ -76,19 +76,12 @@ async fn list_changes(
     caller: Caller,
     QueryOf(query): QueryOf<FeedQuery>,
 ) -> Result<Response, Problem> {
-    require_platform(&caller)?;
+    caller.require_platform(PLATFORM_ONLY)?;
     Ok(respond(feed::page(&deps, &caller, query).await))
 }
 
-/// Refuses a user's token where the response has records that the user may not see in Salesforce.
-fn require_platform(caller: &Caller) -> Result<(), Problem> {
-    if caller.user.is_none() {
-        return Ok(());
-    }
-    let detail = "the response may contain records that this user may not see in Salesforce";
-    let next = "Send the request with a token of the platform itself, which names no user.";
-    Err(Problem::new(ProblemCode::OtherUser).detail(detail).next(next))
-}
+/// The reason why a user's own token is not enough for records that were not read as that user.
+const PLATFORM_ONLY: &str = "the response may contain records that this user may not see in Salesforce";
 
 /// Adds the view to the path of its route.
 fn of(kind: &'static Kind, PathOf((_, id)): PathOf<(OrgId, RecordId)>) -> (&'static Kind, RecordId) {
@@ -165,7 +158,7 @@ async fn refresh_record(
     caller: Caller,
     NoQuery {}: NoQuery,
 ) -> Result<Response, Problem> {
-    require_platform(&caller)?;
+    caller.require_platform(PLATFORM_ONLY)?;
     let record = async {
         let row = refresh::refresh(&deps, &org, &object, id).await?;
         Ok::<_, Error>(RecordView::from(row).with_page(mirror::instance_url(&deps, &org).await?.as_ref()))

@@ -21,6 +21,8 @@ pub(crate) enum QueueName {
     FileWrite,
     /// Erasures of the data of orgs and persons.
     DataErasure,
+    /// Events for the platform's webhook endpoints.
+    EventDelivery,
     /// Change Data Capture events that were not queued.
     ChangeEvent,
     /// Notices of unpublished events that version 0.1.0 stored; now see `cargo ferry replay-events`.
@@ -61,6 +63,7 @@ impl fmt::Display for QueueName {
             Self::NoteWrite => "note-write",
             Self::FileWrite => "file-write",
             Self::DataErasure => "data-erasure",
+            Self::EventDelivery => "event-delivery",
             Self::ChangeEvent => "change-event",
             Self::RecordEvents => "record-events",
         })

@@ -19,6 +19,7 @@ mod demo;
 pub mod deploy;
 mod dev;
 pub mod emulator;
+mod event_catalogue;
 pub mod functions;
 pub mod gaps;
 pub mod gateway;
@@ -33,6 +34,7 @@ mod token;
 pub mod workspace;
 
 pub use emulator::{Emulator, unique_prefix};
+pub use event_catalogue::EventCatalogue;
 pub use progress::Progress;
 pub use stack::Stack;
 pub use subscription::Subscription;

@@ -7,6 +7,7 @@ use aws_sdk_eventbridge::types::Target;
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Value, json};
 
+use crate::event_catalogue::EventCatalogue;
 use crate::poll::until;
 use crate::stack::Stack;
 
@@ -80,7 +81,7 @@ impl Subscription {
     /// Receives and deletes up to 10 events. Waits up to 2 seconds for the first.
     ///
     /// # Errors
-    /// If SQS fails, or an event is not JSON.
+    /// If SQS fails, or an event of Ferry's differs from its schema in the event catalogue.
     pub async fn receive(&self) -> Result<Vec<Value>> {
         let received = self
             .sqs
@@ -92,7 +93,9 @@ impl Subscription {
             .await?;
         let mut events = Vec::new();
         for message in received.messages() {
-            events.push(serde_json::from_str(message.body().unwrap_or_default())?);
+            let event = serde_json::from_str(message.body().unwrap_or_default())?;
+            EventCatalogue::get()?.check_envelope(&event)?;
+            events.push(event);
             let handle = message.receipt_handle().unwrap_or_default();
             self.sqs.delete_message().queue_url(&self.queue_url).receipt_handle(handle).send().await?;
         }

@@ -49,6 +49,16 @@ fn only_the_token_broker_may_use_secrets() {
 }
 
 #[test]
+fn only_event_delivery_may_read_the_secrets_of_endpoints() {
+    let template = template();
+    for (name, function) in functions(&template) {
+        let reads =
+            statements(function).any(|statement| statement["Resource"].to_string().contains("EventEndpointsTable"));
+        assert_eq!(reads, name == "EventDelivery", "{name}");
+    }
+}
+
+#[test]
 fn no_caller_both_obtains_tokens_and_may_create_connections() {
     let template = template();
     let functions = functions(&template);
@@ -404,7 +414,7 @@ fn tables_have_backups_and_are_kept_when_the_stack_is_deleted() {
     let of = |kind: &str| resources.iter().filter(move |(_, resource)| resource["Type"] == kind).collect::<Vec<_>>();
     let (tables, secrets) = (of("AWS::DynamoDB::Table"), of("AWS::SecretsManager::Secret"));
 
-    assert_eq!(tables.len(), 13);
+    assert_eq!(tables.len(), 15);
     for (name, table) in &tables {
         let recovery = &table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"];
         assert_eq!(recovery, true, "{name}");

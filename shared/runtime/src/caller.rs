@@ -56,6 +56,9 @@ const RECORD: &str = "/v1/orgs/{org}/records/{object}/{id}";
 /// Returns the scope that a route requires. `route` is the path of the route with its parameters in braces.
 #[must_use]
 pub fn required_scope(method: &Method, route: &str) -> Scope {
+    if is_of_endpoints(route) {
+        return Scope::Admin;
+    }
     let resource = route.strip_prefix("/v1/orgs/{org}/").and_then(|rest| rest.split('/').next());
     match *method {
         Method::GET | Method::HEAD => Scope::Read,
@@ -65,6 +68,11 @@ pub fn required_scope(method: &Method, route: &str) -> Scope {
         Method::DELETE if route == RECORD => Scope::Write,
         _ => Scope::Admin,
     }
+}
+
+/// Returns whether a route is about the webhook endpoints of the tenant.
+pub(crate) fn is_of_endpoints(route: &str) -> bool {
+    route.strip_prefix("/v1/webhook-endpoints").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The identity that API Gateway verified; an extension of the request.
@@ -259,6 +267,19 @@ impl Caller {
         }
         let detail = format!("the request requires the scope {}{}", rules.scope_prefix, scope.as_str());
         Err(Problem::new(ProblemCode::InsufficientScope).detail(detail))
+    }
+
+    /// Checks that the caller is the platform itself, and not one of its users. `why` is a clause that says why a user's own token
+    /// is not enough.
+    ///
+    /// # Errors
+    /// `other_user`.
+    pub fn require_platform(&self, why: &'static str) -> Result<(), Problem> {
+        if self.user.is_none() {
+            return Ok(());
+        }
+        let next = "Send the request with a token of the platform itself, which names no user.";
+        Err(Problem::new(ProblemCode::OtherUser).detail(why).next(next))
     }
 
     /// Returns the tenant of the call, where a body may name it again.

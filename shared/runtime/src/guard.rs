@@ -12,7 +12,7 @@ use http::request::Parts;
 use salesforce::OrgId;
 use store::{Org, Orgs};
 
-use crate::caller::{CallerRules, VerifiedIdentity, not_guarded, required_scope};
+use crate::caller::{CallerRules, VerifiedIdentity, is_of_endpoints, not_guarded, required_scope};
 use crate::problem::refuse;
 use crate::{Problem, ProblemCode};
 
@@ -126,6 +126,8 @@ fn kind_of(route: &str) -> RouteKind {
     match (below_org, route.contains('{')) {
         (true, _) => RouteKind::Org,
         (false, false) if route.starts_with("/v1/") => RouteKind::Tenant,
+        // Its parameter is an endpoint of the tenant, under whose key the handler looks it up.
+        (false, true) if is_of_endpoints(route) => RouteKind::Tenant,
         _ => RouteKind::Unknown,
     }
 }

@@ -123,8 +123,8 @@ pub struct ErasureTask {
 }
 
 impl Message for ErasureTask {
-    fn org(&self) -> OrgId {
-        self.org_id
+    fn group(&self) -> &str {
+        self.org_id.as_str()
     }
 }
 

@@ -7,10 +7,12 @@ use salesforce::OrgId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Error, batch};
+use crate::{EndpointId, Error, batch};
 
+pub mod kind;
 pub mod order;
 
+use kind::EventKind;
 use order::{Entry, Publication};
 
 /// An event in the form of CloudEvents 1.0. It is the `Detail` of the EventBridge envelope.
@@ -20,11 +22,11 @@ pub struct BusEvent {
     pub specversion: String,
     /// The same for the same change, so that a receiver can drop duplicates.
     pub id: String,
-    /// `ferry/{org}`.
+    /// `ferry/{org}`, or `ferry/webhook-endpoints`.
     pub source: String,
     /// The event type; also the envelope's `DetailType`.
     #[serde(rename = "type")]
-    pub kind: String,
+    pub kind: EventKind,
     /// The subject: `{object}/{record}`.
     pub subject: String,
     /// The time of the event.
@@ -44,14 +46,23 @@ pub struct BusEvent {
 impl BusEvent {
     /// Creates an event of an org.
     #[must_use]
-    pub fn new(org: OrgId, kind: impl Into<String>, subject: impl Into<String>, id: impl Into<String>) -> Self {
-        let subject = subject.into();
+    pub fn new(org: OrgId, kind: EventKind, subject: impl Into<String>, id: impl Into<String>) -> Self {
+        Self::from_source(org.as_str(), kind, subject.into(), id.into())
+    }
+
+    /// Creates an event of a webhook endpoint, which belongs to a tenant and to no org.
+    #[must_use]
+    pub fn of_endpoint(kind: EventKind, endpoint: &EndpointId, id: impl Into<String>) -> Self {
+        Self::from_source("webhook-endpoints", kind, format!("webhook-endpoints/{endpoint}"), id.into())
+    }
+
+    fn from_source(source: &str, kind: EventKind, subject: String, id: String) -> Self {
         Self {
             specversion: "1.0".to_owned(),
-            id: id.into(),
-            source: format!("ferry/{org}"),
-            kind: kind.into(),
-            partitionkey: format!("{org}/{subject}"),
+            id,
+            source: format!("ferry/{source}"),
+            kind,
+            partitionkey: format!("{source}/{subject}"),
             subject,
             time: Timestamp::UNIX_EPOCH,
             datacontenttype: "application/json".to_owned(),
@@ -73,7 +84,7 @@ impl BusEvent {
 
     /// Returns the size that EventBridge counts.
     fn bytes(&self, detail: &str) -> usize {
-        detail.len() + self.kind.len() + ENVELOPE_BYTES
+        detail.len() + self.kind.as_str().len() + ENVELOPE_BYTES
     }
 }
 
@@ -137,7 +148,7 @@ impl EventBus {
         PutEventsRequestEntry::builder()
             .event_bus_name(&self.name)
             .source(ENVELOPE_SOURCE)
-            .detail_type(&event.kind)
+            .detail_type(event.kind.as_str())
             .detail(detail)
             .build()
     }
@@ -158,7 +169,8 @@ mod tests {
 
     #[test]
     fn an_event_fits_up_to_the_limit_of_the_bus() {
-        let mut event = BusEvent::new("00D5e000000KQ2eEAG".parse().unwrap(), "record.changed", "Account/1", "1");
+        let mut event =
+            BusEvent::new("00D5e000000KQ2eEAG".parse().unwrap(), EventKind::RecordChanged, "Account/1", "1");
         event.data = Value::String(String::new());
         let free = batch::MESSAGES.bytes - event.bytes(&event.detail().unwrap());
         event.data = Value::String("x".repeat(free));

@@ -51,8 +51,8 @@ pub struct ChangeHint {
 }
 
 impl Message for ChangeHint {
-    fn org(&self) -> OrgId {
-        self.org_id
+    fn group(&self) -> &str {
+        self.org_id.as_str()
     }
 }
 

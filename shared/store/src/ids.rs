@@ -16,6 +16,12 @@ pub struct InvalidText {
     rule: &'static str,
 }
 
+impl InvalidText {
+    pub(crate) fn new(kind: &'static str, rule: &'static str) -> Self {
+        Self { kind, rule }
+    }
+}
+
 macro_rules! checked_text {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $rule:literal, $check:expr) => {
         $(#[$doc])*

@@ -37,6 +37,8 @@ pub mod erasures;
 mod error;
 #[cfg(test)]
 mod error_texts;
+pub mod event_deliveries;
+pub mod event_endpoints;
 pub mod events;
 pub mod hints;
 pub mod ids;
@@ -69,6 +71,9 @@ pub use deferral::Deferrals;
 pub use deliveries::{Deliveries, Delivery, DeliveryOutcome};
 pub use erasures::{Erasure, ErasureState, ErasureTask, Erasures};
 pub use error::{Error, ITEM_LIMIT};
+pub use event_deliveries::{EndedEvent, EventDeliveries, EventDeliveryTask, WaitingEvent};
+pub use event_endpoints::{EndpointId, EventEndpoint, EventEndpoints, SigningSecret};
+pub use events::kind::EventKind;
 pub use events::{BusEvent, EventBus};
 pub use hints::{ChangeHint, RecordRef, Source};
 pub use ids::{

@@ -15,10 +15,11 @@ use crate::ids::WriteId;
 use crate::{Error, batch, time};
 use outgoing::{Outgoing, Sender};
 
-/// A message of a queue. Its org is its message group, so that a busy org does not delay the others.
+/// A message of a queue. Its org is its message group, so that a busy org does not delay the others; that of a delivery to
+/// the platform is the endpoint.
 pub trait Message: Serialize + Send + Sync {
-    /// Returns the org.
-    fn org(&self) -> OrgId;
+    /// Returns the message group.
+    fn group(&self) -> &str;
 }
 
 /// The extent of a refresh.
@@ -130,14 +131,14 @@ pub struct WriteTask {
 }
 
 impl Message for RefreshTask {
-    fn org(&self) -> OrgId {
-        self.org_id
+    fn group(&self) -> &str {
+        self.org_id.as_str()
     }
 }
 
 impl Message for WriteTask {
-    fn org(&self) -> OrgId {
-        self.org_id
+    fn group(&self) -> &str {
+        self.org_id.as_str()
     }
 }
 
@@ -184,7 +185,7 @@ impl<T: Message> Queue<T> {
         let operation = "queue the message";
         let request = self.sender.client.send_message().queue_url(&self.sender.url);
         request
-            .message_group_id(message.org().as_str())
+            .message_group_id(message.group())
             .message_body(body(operation, message)?)
             .delay_seconds(whole_seconds(delay))
             .send()
@@ -245,7 +246,7 @@ fn outgoing<T: Message>(
     message: &T,
     delay: Duration,
 ) -> Result<Outgoing, Error> {
-    let group = Some(message.org().to_string());
+    let group = Some(message.group().to_owned());
     let body = body(operation, message)?;
     Ok(Outgoing { index, group, body, delay_seconds: whole_seconds(delay), attributes: Vec::new() })
 }

@@ -81,8 +81,8 @@ impl Subject {
 fn default_event(function: &str) -> Value {
     match function {
         "record-events" | "record-upsert" | "pipeline-refresh" => json!({ "Records": [] }),
-        "data-erasure" | "file-write" | "note-write" | "oauth-callback" | "onboarding" | "outbound-message"
-        | "record-read" | "record-write" => unknown_page(),
+        "data-erasure" | "event-delivery" | "file-write" | "note-write" | "oauth-callback" | "onboarding"
+        | "outbound-message" | "record-read" | "record-write" => unknown_page(),
         _ => json!({}),
     }
 }

@@ -21,6 +21,7 @@ use store::{
 use tokio::sync::OnceCell;
 
 use crate::broker::{FakeBroker, set_connection_state};
+use crate::contract::checked_event;
 use crate::kill::Proxies;
 
 static EMULATOR: OnceCell<Emulator> = OnceCell::const_new();
@@ -57,7 +58,7 @@ pub struct TestContext {
     broker: FakeBroker,
     held: Arc<Mutex<HashMap<ConnectionId, String>>>,
     pub(crate) proxies: Option<Proxies>,
-    scan: SecretScan,
+    pub(crate) scan: SecretScan,
 }
 
 /// The path of the function's requests to AWS and Salesforce.
@@ -129,8 +130,7 @@ impl TestContext {
         let scan = secret_scan::start();
         let emulator = EMULATOR.get_or_init(|| async { Emulator::start().await.expect("the emulator") }).await;
         let state = emulator.create_state(&local::unique_prefix()).await.expect("state");
-        let simulator = Simulator::start(options).await.unwrap();
-        let simulator = Arc::new(simulator);
+        let simulator = Arc::new(Simulator::start(options).await.unwrap());
         let users = simulator.users();
         let admin = users.iter().find(|user| user.is_admin).unwrap().clone();
         let rep = users.iter().find(|user| !user.is_admin).unwrap().clone();
@@ -221,6 +221,9 @@ impl TestContext {
     }
 
     /// Waits until a queue has delivered this many messages, deletes them and returns their bodies in no order.
+    ///
+    /// # Panics
+    /// One is an event of Ferry's that differs from its schema in the event catalogue.
     pub async fn received(&self, queue_url: &str, count: usize) -> Vec<String> {
         let sqs = self.sqs();
         let mut bodies = Vec::with_capacity(count);
@@ -229,7 +232,7 @@ impl TestContext {
             for message in receive.send().await.unwrap().messages.unwrap_or_default() {
                 let handle = message.receipt_handle.unwrap();
                 sqs.delete_message().queue_url(queue_url).receipt_handle(handle).send().await.unwrap();
-                bodies.push(message.body.unwrap());
+                bodies.push(checked_event(message.body.unwrap()));
             }
         }
         bodies

@@ -59,6 +59,11 @@ pub fn guarded(orgs: Orgs, router: Router) -> Router {
 }
 
 impl TestContext {
+    /// Fails the test if this secret is logged.
+    pub fn forbid(&self, secret: &str) {
+        self.scan.forbid(secret);
+    }
+
     /// Sends a request to a function behind the guard, and checks the response against `infra/openapi.yaml`. Without an identity
     /// in its extensions, the request comes from the server of the tenant `acme`.
     pub async fn send(&self, router: Router, mut request: Request<Body>) -> (StatusCode, Value) {

@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
+mod catalogue;
+
 use aws_sdk_eventbridge::types::Target;
 use connecting::connect_links::{ConnectLinks, Ticket};
 use local::emulator::Tables;
-use local::{Emulator, unique_prefix};
+use local::{Emulator, EventCatalogue, unique_prefix};
 use record_events::change::EventValues;
 use record_events::{Deps, Input, StreamTables, handle};
 use salesforce::{Clock, OrgId};
@@ -92,8 +94,11 @@ impl TestContext {
             if messages.is_empty() {
                 return events;
             }
-            events
-                .extend(messages.iter().map(|message| serde_json::from_str::<Value>(message.body().unwrap()).unwrap()));
+            for message in &messages {
+                let event = serde_json::from_str(message.body().unwrap()).unwrap();
+                EventCatalogue::get().unwrap().check_envelope(&event).unwrap();
+                events.push(event);
+            }
         }
     }
 }

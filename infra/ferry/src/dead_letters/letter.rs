@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use salesforce::OrgId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use store::{ChangeHint, DeadLetter, ErasureTask, RefreshTask, WriteTask};
+use store::{ChangeHint, DeadLetter, ErasureTask, EventDeliveryTask, RefreshTask, WriteTask};
 
 use crate::queue_name::QueueName;
 use crate::screen;
@@ -16,6 +16,7 @@ pub(crate) enum Content {
     Refresh(RefreshTask),
     Write(WriteTask),
     Erasure(ErasureTask),
+    Delivery(Delivery),
     /// A Change Data Capture event as EventBridge delivered it.
     Event(Event),
     /// Lambda's notice of a failed stream batch or invocation.
@@ -24,6 +25,43 @@ pub(crate) enum Content {
     Schedule(Schedule),
     /// A body that the function could not parse either.
     Unreadable,
+}
+
+/// A message of `event-delivery`: a task, or an event of Ferry's as EventBridge sent it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Delivery {
+    Task(EventDeliveryTask),
+    Event { detail: FerryEvent },
+}
+
+/// What is shown of an event of Ferry's.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct FerryEvent {
+    source: String,
+    #[serde(rename = "type")]
+    kind: String,
+    subject: String,
+}
+
+impl Delivery {
+    fn org(&self) -> Option<OrgId> {
+        match self {
+            Self::Task(_) => None,
+            Self::Event { detail } => detail.source.strip_prefix("ferry/")?.parse().ok(),
+        }
+    }
+
+    fn subject(&self) -> String {
+        match self {
+            Self::Task(
+                EventDeliveryTask::Deliver { endpoint_id, .. } | EventDeliveryTask::Resume { endpoint_id, .. },
+            ) => {
+                format!("deliveries to {endpoint_id}")
+            }
+            Self::Event { detail } => format!("{} of {}", detail.kind, detail.subject),
+        }
+    }
 }
 
 /// Lambda's failure notice (Lambda Developer Guide, "Retaining discarded batches", "Adding a destination").
@@ -94,6 +132,7 @@ impl Content {
                 serde_json::from_str(body).map(Self::Write)
             }
             QueueName::DataErasure => serde_json::from_str(body).map(Self::Erasure),
+            QueueName::EventDelivery => serde_json::from_str(body).map(Self::Delivery),
             QueueName::ChangeEvent => serde_json::from_str(body).map(Self::Event),
             QueueName::RecordEvents => serde_json::from_str(body).map(Self::Notice),
         };
@@ -114,6 +153,7 @@ impl Content {
             Self::Refresh(task) => Some(task.org_id),
             Self::Write(task) => Some(task.org_id),
             Self::Erasure(task) => Some(task.org_id),
+            Self::Delivery(delivery) => delivery.org(),
             Self::Event(event) => event.org(),
             Self::Notice(notice) => notice.payload()?.org(None),
             Self::Schedule(_) | Self::Unreadable => group?.parse().ok(),
@@ -145,6 +185,7 @@ impl Content {
                 task.object.as_ref().map_or(format!("{kind} refresh"), |object| format!("{kind} refresh of {object}"))
             }
             Self::Write(task) => format!("write {}", task.write_id),
+            Self::Delivery(delivery) => delivery.subject(),
             Self::Erasure(task) => format!("erasure {}", task.erasure_id),
             Self::Notice(Notice { stream: Some(part), .. }) => {
                 let table = part.stream_arn.split('/').nth(1).unwrap_or(&part.stream_arn);

@@ -104,6 +104,7 @@ fn without_a_queue_the_letters_of_all_are_counted_and_none_is_changed() {
             ("note-write", 2),
             ("file-write", 0),
             ("data-erasure", 0),
+            ("event-delivery", 0),
             ("change-event", 0),
             ("record-events", 0),
         ];

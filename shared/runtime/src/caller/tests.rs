@@ -163,6 +163,9 @@ fn an_unknown_route_requires_the_scope_admin() {
         ("PUT", "/v1/orgs/{org}/notes", Scope::Admin),
         ("POST", "/v1/connect-links", Scope::Admin),
         ("POST", "/v1/orgs/{org}/erasures", Scope::Admin),
+        ("GET", "/v1/webhook-endpoints", Scope::Admin),
+        ("GET", "/v1/webhook-endpoints/{id}/deliveries", Scope::Admin),
+        ("GET", "/v1/webhook-endpoints-of-all", Scope::Read),
         ("OPTIONS", "/v1/orgs", Scope::Admin),
         ("NEW", "/v2/records", Scope::Admin),
     ] {

@@ -4,7 +4,7 @@ use std::time::Duration;
 use aws_sdk_sqs::Client as Sqs;
 use salesforce::Clock;
 use serde_json::{Value, json};
-use store::{BusEvent, ChangeHint, Error, EventBus, NewDeadLetter, Queue, RecordRef, Source};
+use store::{BusEvent, ChangeHint, Error, EventBus, EventKind, NewDeadLetter, Queue, RecordRef, Source};
 
 use crate::harness::{account, at, emulator, org, other_org, run, state};
 
@@ -162,7 +162,8 @@ fn an_unreachable_queue_is_an_error_at_the_deadline() {
 }
 
 fn event(n: usize) -> BusEvent {
-    let mut event = BusEvent::new(org(), "record.changed", format!("Account/{}", account(n)), format!("event-{n}"));
+    let mut event =
+        BusEvent::new(org(), EventKind::RecordChanged, format!("Account/{}", account(n)), format!("event-{n}"));
     event.time = at(0);
     event.data = json!({"n": n});
     event

@@ -13,4 +13,5 @@ mod life;
 mod polls;
 mod promise;
 mod replays;
+mod webhooks;
 mod write_chaos;

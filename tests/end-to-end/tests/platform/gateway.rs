@@ -11,6 +11,9 @@ use runtime::{Env, Guard, http_event};
 use serde_json::{Value, json};
 use store::{ConnectionId, OrgState, UserMappings};
 
+/// The id of a webhook endpoint, of which `acme` has none.
+const ENDPOINT: &str = "we_5f0c2a1e7f534f0e9a540f3f1d0a2b11";
+
 /// An operation of the contract.
 #[derive(Clone)]
 pub(crate) struct Operation {
@@ -82,6 +85,7 @@ impl Gateway {
                 ("{object}", _) => "Account".to_owned(),
                 ("{id}", Some("connections")) => "team".to_owned(),
                 ("{id}", Some("writes" | "erasures")) => "5f0c2a1e-7f53-4f0e-9a54-0f3f1d0a2b11".to_owned(),
+                ("{id}", Some("webhook-endpoints")) => ENDPOINT.to_owned(),
                 ("{platform_user}", _) => "rep-2".to_owned(),
                 ("{field}", _) => "Ferry_External_Id__c".to_owned(),
                 ("{id}", _) => "006000000000001AAA".to_owned(),
@@ -157,6 +161,10 @@ fn body(method: &str, path: &str) -> Value {
         }
         ("PATCH", "/v1/orgs/{org}/notes/{id}") => json!({ "title": "Call" }),
         ("PUT", "/v1/orgs/{org}/notes/{id}/links/{record}") => json!({ "share_type": "viewer" }),
+        // An address, so that no name has to be resolved.
+        ("POST" | "PATCH", "/v1/webhook-endpoints" | "/v1/webhook-endpoints/{id}") => {
+            json!({ "url": "https://1.1.1.1/ferry" })
+        }
         ("PUT", "/v1/orgs/{org}/users/{platform_user}") => json!({ "user_id": "005000000000001AAA" }),
         _ => panic!("the test has no body for {method} {path}"),
     }
@@ -176,7 +184,15 @@ fn functions() -> BTreeMap<String, String> {
 fn routers(context: &harness::TestContext) -> BTreeMap<&'static str, Router> {
     let env = |queue: &str| {
         let tables = ["orgs", "connections", "cursors", "records", "pipelines", "budgets", "writes", "origins"];
-        let tables = tables.into_iter().chain(["authorizations", "deliveries", "erasures", "users", "write_order"]);
+        let tables = tables.into_iter().chain([
+            "authorizations",
+            "deliveries",
+            "erasures",
+            "users",
+            "write_order",
+            "event_endpoints",
+            "event_deliveries",
+        ]);
         let table = |noun: &'static str| (format!("{}_TABLE", noun.to_uppercase()), context.table(noun));
         let mut variables: BTreeMap<String, String> = tables.map(table).collect();
         let others = [
@@ -189,6 +205,8 @@ fn routers(context: &harness::TestContext) -> BTreeMap<&'static str, Router> {
         variables.insert("WRITE_QUEUE_URL".to_owned(), context.queue_url(queue));
         variables.insert("RECORD_UPSERT_QUEUE_URL".to_owned(), context.queue_url("RecordUpsertQueue"));
         variables.insert("STAGED_FILES_BUCKET".to_owned(), context.bucket("StagedFiles").to_owned());
+        variables.insert("EVENT_DELIVERY_QUEUE_URL".to_owned(), context.queue_url("EventDeliveryQueue"));
+        variables.insert("EVENT_BUS_NAME".to_owned(), context.bus_name());
         variables.insert("DATA_ERASURE_QUEUE_URL".to_owned(), context.queue_url("DataErasureQueue"));
         Env::new(move |name| variables.get(name).cloned())
     };
@@ -198,6 +216,7 @@ fn routers(context: &harness::TestContext) -> BTreeMap<&'static str, Router> {
     let note = note_write::Config::from_env(&env("NoteWriteQueue")).unwrap();
     let file = file_write::Config::from_env(&env("FileWriteQueue")).unwrap();
     let erasure = data_erasure::Config::from_env(&env("RecordWriteQueue")).unwrap();
+    let delivery = event_delivery::Config::from_env(&env("RecordWriteQueue")).unwrap();
     let callback = oauth_callback::Config::from_env(&env("RecordWriteQueue")).unwrap();
     let routers = [
         ("RecordRead", record_read::router(record_read::Deps::new(&aws, read).unwrap())),
@@ -205,6 +224,7 @@ fn routers(context: &harness::TestContext) -> BTreeMap<&'static str, Router> {
         ("NoteWrite", note_write::router(note_write::Deps::new(&aws, note).unwrap())),
         ("FileWrite", file_write::router(file_write::Deps::new(&aws, file).unwrap())),
         ("DataErasure", data_erasure::router(data_erasure::Deps::new(&aws, erasure))),
+        ("EventDelivery", event_delivery::router(event_delivery::Deps::new(&aws, delivery).unwrap())),
         ("OauthCallback", oauth_callback::router(oauth_callback::Deps::new(&aws, callback))),
     ];
     let guard = Guard::new(context.orgs.clone(), CallerRules::default());

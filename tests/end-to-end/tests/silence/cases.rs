@@ -121,4 +121,8 @@ pub(crate) const ALL: &[Case] = &[
     Case::new("data-erasure", Sqs, Events::erase_org, Kept::ByCaller).in_stage(Stage::Closed),
     Case::new("data-erasure", S3, Events::staged_files_task, Kept::ByEventSource).in_stage(Stage::Erasing),
     Case::new("data-erasure", Lambda, Events::erasure_task, Kept::Reported).in_stage(Stage::Erasing),
+    Case::new("event-delivery", DynamoDb, Events::bus_event, Kept::ByEventSource),
+    Case::new("event-delivery", Sqs, Events::bus_event, Kept::ByEventSource),
+    // The pause of an endpoint is published before it is stored.
+    Case::new("event-delivery", EventBridge, Events::delivery_task, Kept::ByEventSource),
 ];

@@ -2,12 +2,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use axum::Router;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use end_to_end::Connected;
+use end_to_end::{Connected, Method};
 use local::issuer::TENANT_SCOPE;
 use serde_json::{Value, json};
-use store::{Erasure, MirrorRecord};
+use store::{BusEvent, Erasure, EventDeliveries, EventKind, MirrorRecord, WaitingEvent};
 
 const TENANT: &str = "acme";
 /// An org that is not stored.
@@ -23,6 +24,8 @@ pub(crate) struct Events {
     claims: Value,
     /// The fingerprint of the access token that the vault holds.
     fingerprint: String,
+    /// A task for an event that waits for an endpoint, which answers 410.
+    delivery: Value,
     /// Makes each request another one.
     number: AtomicU64,
 }
@@ -41,6 +44,7 @@ impl Events {
             webhook_path: connected.webhook_url.trim_start_matches(stack.url()).to_owned(),
             claims: texts(&claims),
             fingerprint: stored_fingerprint(connected).await,
+            delivery: waiting_delivery(connected).await,
             number: AtomicU64::new(0),
         }
     }
@@ -189,6 +193,16 @@ impl Events {
         json!({ "Records": [change] })
     }
 
+    /// Returns an event of the bus for the tenant's endpoints.
+    pub(crate) fn bus_event(&self) -> Value {
+        let detail = bus_event(&self.org, &format!("silence-{}", self.next()));
+        message(&json!({ "version": "0", "source": "ferry", "detail-type": detail.kind, "detail": detail }))
+    }
+
+    pub(crate) fn delivery_task(&self) -> Value {
+        message(&self.delivery)
+    }
+
     pub(crate) fn write(&self) -> Value {
         let name = format!("Written {}", self.next());
         let record = json!({ "Ferry_External_Id__c": name, "Name": name });
@@ -249,6 +263,29 @@ impl Events {
     pub(crate) fn erasure_task(&self) -> Value {
         message(&json!({ "org_id": self.org, "erasure_id": self.erasure().erasure_id }))
     }
+}
+
+fn bus_event(org: &str, id: &str) -> BusEvent {
+    let org = org.parse().unwrap();
+    let mut event = BusEvent::new(org, EventKind::RecordDeleted, "Account/0015e00000ZkM3hAAF", id);
+    event.data = json!({ "org_id": org, "tenant": TENANT });
+    event
+}
+
+/// Creates an endpoint that answers 410, and stores an event that waits for it. Returns the event's task.
+async fn waiting_delivery(connected: &Connected) -> Value {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let gone = Router::new().fallback(async || http::StatusCode::GONE);
+    tokio::spawn(async move { axum::serve(listener, gone).await });
+    let created = connected.platform(Method::POST, "/v1/webhook-endpoints", &json!({ "url": url })).await.unwrap();
+    let dynamodb = aws_sdk_dynamodb::Client::new(connected.stack.sdk_config());
+    let deliveries = EventDeliveries::new(dynamodb, connected.stack.output("EventDeliveriesTable").unwrap());
+    let endpoint = created["id"].as_str().unwrap().parse().unwrap();
+    let event = bus_event(&connected.stack.simulator().org_id(), "waiting");
+    let waiting = WaitingEvent::new(endpoint, &event, salesforce::Clock::system().now()).unwrap();
+    deliveries.accept(&waiting).await.unwrap();
+    serde_json::to_value(waiting.task(TENANT.parse().unwrap())).unwrap()
 }
 
 /// Returns the event of a queue with one message.

@@ -37,7 +37,15 @@ fn every_dependency_of_every_function_has_a_case() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_silent_dependency_neither_kills_a_function_nor_loses_work() {
     let org = Connected::start(stack::Options::default()).await.unwrap();
-    for function in ["record-write", "note-write", "file-write", "data-erasure", "record-upsert", "pipeline-refresh"] {
+    for function in [
+        "record-write",
+        "note-write",
+        "file-write",
+        "data-erasure",
+        "event-delivery",
+        "record-upsert",
+        "pipeline-refresh",
+    ] {
         stop_poller(&org.stack, function).await.unwrap();
     }
     let functions: BTreeSet<&str> = cases::ALL.iter().map(|case| case.function).collect();

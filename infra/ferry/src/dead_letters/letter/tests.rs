@@ -68,6 +68,23 @@ fn messages_of_each_queue_are_parsed() {
 }
 
 #[test]
+fn events_and_tasks_for_endpoints_are_redrivable() {
+    let endpoint = "we_5f0c2a1e7f534f0e9a540f3f1d0a2b11";
+    let task = json!({ "task": "deliver", "tenant": "acme", "endpoint_id": endpoint, "place": "waiting#a#b" });
+    let event = json!({
+        "version": "0", "source": "ferry", "detail-type": "record.changed",
+        "detail": { "source": format!("ferry/{ORG}"), "type": "record.changed", "subject": "Lead/00Q5e00000ZkM3hAAF" },
+    });
+    for (body, subject, org) in [
+        (task, format!("deliveries to {endpoint}"), None),
+        (event, "record.changed of Lead/00Q5e00000ZkM3hAAF".to_owned(), ORG.parse().ok()),
+    ] {
+        let content = content(QueueName::EventDelivery, &body);
+        assert_eq!((content.subject(), content.is_redrivable(), content.org(None)), (subject, true, org));
+    }
+}
+
+#[test]
 fn notices_from_aws_are_not_redrivable() {
     for (queue, body, subject) in [
         (QueueName::RecordEvents, stream_notice(), "3 changes of table ferry-records"),

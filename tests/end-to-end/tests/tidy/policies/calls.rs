@@ -45,7 +45,7 @@ const ACTIONS: [(&str, &str); 27] = [
 ];
 
 /// The types of the store that are clients of a resource. The tables of `OrgData` are those that hold an org's data.
-const CLIENTS: [&str; 21] = [
+const CLIENTS: [&str; 23] = [
     "Apps",
     "Authorizations",
     "Budgets",
@@ -56,6 +56,8 @@ const CLIENTS: [&str; 21] = [
     "Deliveries",
     "Erasures",
     "EventBus",
+    "EventDeliveries",
+    "EventEndpoints",
     "OrgData",
     "Orgs",
     "Origins",
