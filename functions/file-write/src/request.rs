@@ -5,7 +5,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use salesforce::RecordId;
-use salesforce::files::{MAX_DESCRIPTION_CHARS, MAX_TITLE_CHARS};
+use salesforce::files::MAX_DESCRIPTION_CHARS;
 use salesforce::notes::ShareType;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -133,7 +133,7 @@ impl NewFileRequest {
             )]
         })?;
         let mut defects = Vec::new();
-        let title = collect(&mut defects, validate_title(&body.title));
+        let title = collect(&mut defects, writes::title(&body.title));
         let file_name = collect(&mut defects, validate_file_name(body.file_name));
         let content = collect(&mut defects, validate_content(body.content_base64, body.upload_id));
         let description = collect(&mut defects, validate_description(body.description));
@@ -199,18 +199,6 @@ impl UploadRequest {
 /// Returns the valid value, or adds the defect to the list.
 fn collect<T>(defects: &mut Vec<Defect>, validated: Result<T, Defect>) -> Option<T> {
     validated.map_err(|defect| defects.push(defect)).ok()
-}
-
-fn validate_title(title: &str) -> Result<String, Defect> {
-    let title = title.trim();
-    match title.chars().count() {
-        0 => Err(Defect::field("title", "the title is empty")),
-        1..=MAX_TITLE_CHARS if title.chars().any(char::is_control) => {
-            Err(Defect::field("title", "the title contains control characters"))
-        }
-        1..=MAX_TITLE_CHARS => Ok(title.to_owned()),
-        _ => Err(Defect::field("title", "the title is longer than 255 characters")),
-    }
 }
 
 fn validate_file_name(name: String) -> Result<String, Defect> {

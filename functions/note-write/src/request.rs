@@ -2,7 +2,7 @@
 
 use salesforce::RecordId;
 use salesforce::notes::html::{Change, Mapped};
-use salesforce::notes::{MAX_LINKS, MAX_TITLE_CHARS, NoteHtml, NoteLink, ShareType};
+use salesforce::notes::{MAX_LINKS, NoteHtml, NoteLink, ShareType};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use writes::{Defect, unknown_members};
@@ -137,7 +137,7 @@ impl NewNoteRequest {
             vec![Defect::whole("the body must be an object with title, text, html or markdown, and links")]
         })?;
         let mut defects = Vec::new();
-        let title = collect_defect(&mut defects, validate_title(&body.title));
+        let title = collect_defect(&mut defects, writes::title(&body.title));
         let content = collect_defect(&mut defects, validate_content(body.content));
         if matches!(content, Some(None)) {
             defects.push(Defect::field("text", "text, html or markdown is required"));
@@ -164,7 +164,7 @@ impl NoteChange {
         let body: ChangeBody = serde_json::from_value(body)
             .map_err(|_| vec![Defect::whole("the body must be an object with title, text, html or markdown")])?;
         let mut defects = Vec::new();
-        let title = body.title.and_then(|title| collect_defect(&mut defects, validate_title(&title)));
+        let title = body.title.and_then(|title| collect_defect(&mut defects, writes::title(&title)));
         let content = collect_defect(&mut defects, validate_content(body.content)).flatten();
         if defects.is_empty() && title.is_none() && content.is_none() {
             defects.push(Defect::whole("at least one of title, text, html and markdown is required"));
@@ -176,18 +176,6 @@ impl NoteChange {
 /// Returns the valid value, or adds the defect to the list.
 fn collect_defect<T>(defects: &mut Vec<Defect>, validated: Result<T, Defect>) -> Option<T> {
     validated.map_err(|defect| defects.push(defect)).ok()
-}
-
-fn validate_title(title: &str) -> Result<String, Defect> {
-    let title = title.trim();
-    match title.chars().count() {
-        0 => Err(Defect::field("title", "the title is empty")),
-        1..=MAX_TITLE_CHARS if title.chars().any(char::is_control) => {
-            Err(Defect::field("title", "the title contains control characters"))
-        }
-        1..=MAX_TITLE_CHARS => Ok(title.to_owned()),
-        _ => Err(Defect::field("title", "the title is longer than 255 characters")),
-    }
 }
 
 fn validate_content(body: ContentBody) -> Result<Option<Content>, Defect> {

@@ -24,6 +24,7 @@ mod retry;
 #[cfg(test)]
 mod samples;
 mod settle;
+mod title;
 
 pub use config::{Config, Deps};
 pub use defect::unknown_members;
@@ -36,3 +37,4 @@ pub use operation::{Attempted, WriteOperation, WriteRequest};
 pub use response::{LedgerView, ListedWrite, response};
 pub use retry::{NotRetryable, retry};
 pub use runtime::{Defect, DefectCode};
+pub use title::title;

@@ -13,6 +13,7 @@
 mod broker;
 mod context;
 pub mod contract;
+mod events;
 mod kill;
 mod writes;
 
