@@ -31,10 +31,20 @@ def note(number):
     return {"title": f"Note {number % 97}", "text": "One line\nand another", "links": [KNOWN["account"], KNOWN["contact"]]}
 
 
+def graph(number):
+    account = {"Ferry_External_Id__c": "A-1001", "Description": f"Change {number % 97}"}
+    task = {"Subject": f"Call {number % 97}", "WhatId": KNOWN["account"]}
+    return {"records": [{"object": "Account", "external_id_field": "Ferry_External_Id__c", "fields": account},
+                        {"object": "Task", "client_key": f"task-{number}", "fields": task}]}
+
+
 BODIES = {
     "upsertRecords": records,
     "createNote": note,
     "changeNote": lambda number: {"title": f"Note {number % 97}", "html": "<p>Changed</p>"},
+    "writeRecordGraph": graph,
+    "createFile": lambda number: {"title": f"File {number % 97}", "file_name": "call.txt", "content_base64": "aGVsbG8=",
+                                  "links": [KNOWN["account"], KNOWN["contact"]]},
     "createConnectLink": lambda number: {"kind": "personal", "org_id": KNOWN["org"], "platform_user": f"rep-{number % 7}"},
     "mapUser": lambda _: {"user_id": KNOWN["user"]},
 }
