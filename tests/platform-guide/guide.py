@@ -20,8 +20,9 @@ import browser
 PRINTED = {"folder": "../ferry-guide", "api": "8580", "org": "8590", "aws": "8570"}
 # The reader has started the stack, and installs nothing by `cargo dev`.
 SKIPPED = {"cargo dev"}
-# The program that runs until it is stopped.
-ENDLESS = "consumer.py"
+# The programs that run until they are stopped; each prints this line once it has begun.
+ENDLESS = ("consumer.py", "receiver.py")
+BEGUN = "waiting for events"
 # The end of a command that shows a refusal.
 REFUSED = "# refused"
 TIMEOUT = 180
@@ -81,7 +82,7 @@ def shape(text):
 
 
 class Consumer:
-    """The endless program and what it has printed."""
+    """An endless program and what it has printed."""
 
     def __init__(self, command, folder, environment, log):
         self.log = Path(log)
@@ -102,7 +103,7 @@ def main(guide, folder, *ports):
         text = text.replace(PRINTED[name], port)
     text = text.replace(PRINTED["folder"], folder)
     text = text.replace("cargo dev token --tenant acme", f"cargo dev token --tenant acme --port {ports[0]}")
-    shell, consumer, output = Shell(Path(guide).parent.parent), None, ""
+    shell, consumers, output = Shell(Path(guide).parent.parent), [], ""
     try:
         for link, username, file, language, code in PART.findall(text):
             section = text[: text.find(code or username)].rsplit("\n## ", 1)[-1].split("\n")[0]
@@ -113,20 +114,21 @@ def main(guide, folder, *ports):
             elif language == "json":
                 compare(json.loads(code), last_json(output))
             elif language == "text":
-                consumer.wait_for(shape(code))
+                consumers[-1].wait_for(shape(code))
             elif language == "console" and commands(code).strip() not in SKIPPED:
                 print(f"{section}: {commands(code).splitlines()[0]}", flush=True)
-                if ENDLESS in code:
-                    exported = shell.run("env | grep ^AWS_").split()
+                if code.strip().endswith(ENDLESS):
+                    exported = shell.run("env | grep -E '^(AWS_|SECRET=)'").split()
                     environment = dict(line.split("=", 1) for line in exported)
-                    consumer = Consumer(commands(code), folder, environment, Path(folder) / "consumer.log")
-                    consumer.wait_for("waiting for events")
+                    log = Path(folder) / f"program-{len(consumers)}.log"
+                    consumers.append(Consumer(commands(code), folder, environment, log))
+                    consumers[-1].wait_for(BEGUN)
                 else:
                     output = shell.run(commands(code))
                     is_problem = '"type":"urn:ferry:problem:' in output or '"success":false' in output
                     assert is_problem == (REFUSED in code), output
     finally:
-        if consumer:
+        for consumer in consumers:
             consumer.process.terminate()
     print("the guide works")
 

@@ -283,9 +283,9 @@ fn not_retryable(reason: &NotRetryable) -> Problem {
             .detail(format!("the write was made again as {write}"))
             .next("Read the state of that write, and make that one again if it has failed."),
         NotRetryable::OtherUser => Problem::new(ProblemCode::OtherUser),
-        NotRetryable::Note => {
-            problem.detail("the text of a note is not kept").next("Send the note again with a new Idempotency-Key.")
-        }
+        NotRetryable::NotKept => problem
+            .detail("the content of the write is not kept")
+            .next("Send the request again with a new Idempotency-Key."),
     }
 }
 

@@ -21,8 +21,8 @@ pub enum NotRetryable {
     NotStored,
     /// Another write makes it again.
     RetriedBy(WriteId),
-    /// The text of a note is not kept.
-    Note,
+    /// The content of a note or of a file is not kept.
+    NotKept,
     /// The caller is bound to another user than the write's.
     OtherUser,
 }
@@ -71,9 +71,27 @@ fn refusal(write: &Write) -> NotRetryable {
         _ if problem.is_none() && records.is_none_or(|records| records.iter().all(|record| is(record, "success"))) => {
             NotRetryable::NothingLeft
         }
-        _ if matches!(write.kind, WriteKind::Note | WriteKind::NoteUpdate) => NotRetryable::Note,
+        _ if !is_kept(write.kind) => NotRetryable::NotKept,
         _ if may_pass => NotRetryable::NotStored,
         _ => NotRetryable::NeedsChange(problem.and_then(|problem| Some(problem.get("next")?.as_str()?.to_owned()))),
+    }
+}
+
+/// Returns whether the request of such a write is kept for a retry.
+fn is_kept(kind: WriteKind) -> bool {
+    match kind {
+        WriteKind::Records
+        | WriteKind::RecordGraph
+        | WriteKind::Delete
+        | WriteKind::Undelete
+        | WriteKind::Merge
+        | WriteKind::ConvertLead => true,
+        WriteKind::Note
+        | WriteKind::NoteUpdate
+        | WriteKind::NoteDeletion
+        | WriteKind::NoteLink
+        | WriteKind::NoteLinkRemoval
+        | WriteKind::File => false,
     }
 }
 
@@ -98,7 +116,7 @@ mod tests {
         assert_eq!(refusal(&Write { state: InProgress, ..requested() }), NotRetryable::Unfinished);
         assert_eq!(refused(Finished, Records, json!({ "records": [record(true, false)] })), NotRetryable::NothingLeft);
         assert_eq!(refused(Finished, Note, json!({ "note_id": "069" })), NotRetryable::NothingLeft);
-        assert_eq!(refused(Failed, Note, problem.clone()), NotRetryable::Note);
+        assert_eq!(refused(Failed, Note, problem.clone()), NotRetryable::NotKept);
         let next = Some("Correct it.".to_owned());
         assert_eq!(refused(Failed, Records, problem), NotRetryable::NeedsChange(next));
         let records = json!({ "records": [record(true, false), record(false, false)] });
