@@ -72,6 +72,21 @@ pub(super) const CHECKS: &[Check] = &[
         },
     },
     Check {
+        name: "the path of a file keeps its folders",
+        source: VERSION,
+        relied_on: "a folder of the path marks the file of a write, so that it is found after a lost response",
+        run: |org| {
+            creatable(org)?;
+            let path = "Ferry write 1/a.txt";
+            let body =
+                json!({"Title": org.name("path"), "PathOnClient": path, "VersionData": STANDARD.encode("hello")});
+            let version = org.post("sobjects/ContentVersion", body).send()?.has_status(201)?.text("/id")?;
+            own(org, &version)?;
+            let kept = org.get(&format!("sobjects/ContentVersion/{version}")).send()?.text("/PathOnClient")?;
+            same("the path", &path.to_owned(), &kept)
+        },
+    },
+    Check {
         name: "the type of a file comes from its path",
         source: VERSION,
         relied_on: "notes are told from files by the type SNOTE",
