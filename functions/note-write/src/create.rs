@@ -64,8 +64,24 @@ impl<'a> Creation<'a> {
         Ok(others.filter(is_missing).copied().collect())
     }
 
+    /// Returns whether this write has certainly created the note: one without a mark that a search found may be a person's.
+    async fn is_own(&self, id: &RecordId) -> Result<bool, salesforce::Error> {
+        if !self.write.may_be_sent() && !self.client.has_lost_write() {
+            return Ok(true);
+        }
+        let Some(NoteLink { record, .. }) = self.note.links.first() else { return Ok(false) };
+        let found = self.client.find_notes(record, self.write.created_at - CLOCK_SKEW).await?;
+        let own = matching::mark(self.write.write_id);
+        Ok(found.iter().any(|note| note.id == *id && matching::by_mark(&note.marks, &own) == Candidate::Own))
+    }
+
     /// Deletes the note of which a link was refused: it is created with all links or not at all.
     async fn undo(&self, id: &RecordId, refused: NoteError) -> Error {
+        match self.is_own(id).await {
+            Ok(true) => {}
+            Ok(false) => return refusal(refused),
+            Err(error) => return incomplete(&error),
+        }
         match self.client.delete_note(id).await {
             Err(error) if !error.is_deleted() => return incomplete(&error),
             _ => {}

@@ -210,17 +210,22 @@ fn validate_field(key: Option<&FieldName>, name: &str, value: &Value) -> Option<
         return Some("must be the API name of a field or relationship");
     }
     match value {
-        Value::Array(people) if PEOPLE.iter().any(|list| name.eq_ignore_ascii_case(list)) => {
-            let is_id = |id: &Value| id.as_str().is_some_and(|id| id.parse::<RecordId>().is_ok());
-            let valid = people.len() <= MAX_PEOPLE && people.iter().all(is_id);
-            (!valid).then_some("must be a list of at most 50 record ids")
-        }
-        Value::Array(_) => Some("a field value must not be a list"),
+        Value::Array(list) => list_defect(name, list),
         Value::Object(parent) if !is_reference(parent) => {
             Some("a related record must have exactly one external id, such as {\"Ferry_External_Id__c\": \"A-1\"}")
         }
         _ => None,
     }
+}
+
+/// Returns the defect of a list: only the people of an activity are one.
+pub(crate) fn list_defect(name: &str, list: &[Value]) -> Option<&'static str> {
+    if !PEOPLE.iter().any(|people| name.eq_ignore_ascii_case(people)) {
+        return Some("a field value must not be a list");
+    }
+    let is_id = |id: &Value| id.as_str().is_some_and(|id| id.parse::<RecordId>().is_ok());
+    let valid = list.len() <= MAX_PEOPLE && list.iter().all(is_id);
+    (!valid).then_some("must be a list of at most 50 record ids")
 }
 
 /// Returns whether a value names a related record by one external id. `attributes` may be beside it: Salesforce needs them

@@ -26,6 +26,14 @@ pub struct SaveOptions {
     pub allow_duplicates: bool,
 }
 
+impl Request {
+    /// Adds the headers of the options.
+    fn with_options(self, options: SaveOptions) -> Self {
+        let (name, value) = SaveOptions::ALLOW_DUPLICATES;
+        if options.allow_duplicates { self.with_header(name, value) } else { self }
+    }
+}
+
 impl SaveOptions {
     /// The header that lets a record be saved although a duplicate rule alerts (REST API Developer Guide, "Duplicate Rule
     /// Header").
@@ -231,11 +239,8 @@ impl Client {
         }
         let body = upsert_body(object, external_id, records, options.all_or_none)?;
         let path = self.path(&format!("composite/sobjects/{object}/{external_id}"));
-        let mut request = Request::send("upsert records", Method::PATCH, path, &body)?.unless_applied();
-        if options.allow_duplicates {
-            let (name, value) = SaveOptions::ALLOW_DUPLICATES;
-            request = request.with_header(name, value);
-        }
+        let request =
+            Request::send("upsert records", Method::PATCH, path, &body)?.unless_applied().with_options(options);
         let response = self.send(&request).await?;
         outcomes(&response, records.len()).inspect_err(|_| self.mark_lost_write())
     }
@@ -252,7 +257,7 @@ impl Client {
         &self,
         object: &ObjectName,
         records: &[JsonObject],
-        all_or_none: bool,
+        options: SaveOptions,
     ) -> Result<Vec<SaveOutcome>, Error> {
         if records.is_empty() {
             return Ok(Vec::new());
@@ -260,9 +265,10 @@ impl Client {
         if records.len() > MAX_UPSERT_RECORDS {
             return Err(Error::Invalid { what: "creation", reason: "has more than 200 records" });
         }
-        let body = typed_body(object, records, all_or_none);
+        let body = typed_body(object, records, options.all_or_none);
         let path = self.path("composite/sobjects");
         let request = Request::send("create records", Method::POST, path, &body)?.unless_applied();
+        let request = request.with_options(options);
         let response = self.send(&request).await?;
         let mut outcomes = outcomes(&response, records.len()).inspect_err(|_| self.mark_lost_write())?;
         // The response to a creation has no member `created`.

@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use runtime::Chain;
 use runtime::sqs::{Batch, BatchReport};
 use salesforce::{Classify, Retry};
-use serde::Deserialize;
 use serde_json::Value;
 use store::{
     BeginOutcome, IdempotencyKey, NewWrite, Org, OrgState, PlatformUser, Write, WriteFilter, WriteId, WritePage,
@@ -18,7 +17,7 @@ use crate::attempt::attempt;
 use crate::counts::Counts;
 use crate::operation::ATTEMPT_TIMEOUT;
 use crate::settle::Attempt;
-use crate::{Deps, Error, WriteOperation, WriteRequest, order};
+use crate::{Deps, Error, WriteOperation, WriteRequest, operation, order};
 
 /// The delay of a task that found another attempt in progress, or could not record its result.
 const POSTPONED: Duration = Duration::from_secs(60);
@@ -182,7 +181,7 @@ async fn resume<O: WriteOperation>(deps: &O::Deps, task: &WriteTask) -> Result<O
     // The number of a task that was sent before the write could be stored with it counts.
     write.deferrals.count = write.deferrals.count.max(task.deferrals);
     let stored_request = write.request.clone().unwrap_or_default();
-    let request = match WriteRequest::<O>::deserialize(&stored_request) {
+    let request = match operation::stored::<O>(&stored_request) {
         Ok(request) => request,
         Err(error) => {
             let this = Attempt {

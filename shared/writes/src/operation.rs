@@ -90,6 +90,11 @@ impl<O: WriteOperation> WriteRequest<O> {
     }
 }
 
+/// Reads a stored request. Serde reads a number of more than 64 bits inside a flattened member only from text.
+pub(crate) fn stored<O: WriteOperation>(request: &Value) -> Result<WriteRequest<O>, serde_json::Error> {
+    serde_json::from_str(&request.to_string())
+}
+
 /// A write request, as the ledger and the queue store it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WriteRequest<O> {

@@ -1,12 +1,11 @@
 //! A write that has ended is made again, as a new write, from the request that the ledger kept.
 
 use runtime::Caller;
-use serde::Deserialize;
 use serde_json::Value;
 use store::{IdempotencyKey, Org, Write, WriteId, WriteKind, WriteState};
 
 use crate::ledger::{begin, load};
-use crate::{Error, WriteOperation, WriteRequest};
+use crate::{Error, WriteOperation, operation};
 
 /// The reason for which a write is not made again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +51,7 @@ pub async fn retry<O: WriteOperation>(
         return Err(Error::NotRetryable(NotRetryable::RetriedBy(retried.by)));
     }
     let stored = write.retry_request.as_ref().ok_or_else(|| Error::NotRetryable(refusal(&write)))?;
-    let mut request = WriteRequest::<O>::deserialize(stored).map_err(Error::StoredRequest)?;
+    let mut request = operation::stored::<O>(stored).map_err(Error::StoredRequest)?;
     request.only_as_user |= caller.user.is_some();
     ledger.writes.mark_retried(&write, by, ledger.clock.now()).await?;
     begin(deps, org, key, request, Some(id)).await

@@ -8,20 +8,21 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use runtime::Schema;
-use salesforce::{Classify, Client, JsonObject, RecordId, Retry, SaveError, SaveOutcome};
+use salesforce::{Classify, Client, JsonObject, RecordId, Retry, SaveError, SaveOptions, SaveOutcome};
 use store::client_keys::{Claimed, Sent};
-use store::deferral::jitter;
 use store::owner_policy::{Route, RouteError};
 use store::{ClientKey, Write};
 use writes::creation::{self, Step};
 use writes::{Attempted, Error, Hidden};
 
+use super::request::NewRecords;
 use super::search::{self, Found, Lost};
 use super::{Create, matching};
+use crate::attempt::sends_since;
 use crate::check::{Picklists, check};
 use crate::effects::Effects;
 use crate::origins::Call;
-use crate::rows::{self, RowOutcome, Sends};
+use crate::rows::{self, RowOutcome};
 use crate::{Deps, origins, ownership};
 
 /// The pause while another write sends a request with the same client key.
@@ -191,8 +192,9 @@ impl<'a> Attempt<'a> {
             let from = self.now();
             self.has_sent = true;
             self.sent.extend(open.iter().map(|index| (*index, self.request)));
-            let all_or_none = self.create.new.all_or_none;
-            let outcomes = match self.client.create(&self.create.object, &records, all_or_none).await {
+            let NewRecords { all_or_none, duplicates, .. } = self.create.new;
+            let options = SaveOptions { all_or_none, allow_duplicates: duplicates.allows() };
+            let outcomes = match self.client.create(&self.create.object, &records, options).await {
                 Ok(outcomes) => outcomes,
                 Err(error) => return Ok(Err(error)),
             };
@@ -205,9 +207,7 @@ impl<'a> Attempt<'a> {
             for (index, row) in open.into_iter().zip(rows::classified(outcomes, all_or_none)) {
                 self.decide(index, row);
             }
-            let spent = Duration::try_from(self.now().duration_since(began)).unwrap_or_default();
-            let left = rows::RESEND.now(&self.deps.ledger.clock).unwrap_or_default();
-            let sends = Sends { count, spent, left, jitter: jitter(&(self.write.write_id, count)) };
+            let sends = sends_since(began, count, self.deps, self.write);
             let known: Vec<RowOutcome> = self.rows.iter().flatten().cloned().collect();
             match rows::next_step(&known, all_or_none, sends) {
                 rows::Step::Finish => {

@@ -9,15 +9,15 @@ use writes::{Defect, unknown_members};
 
 use super::CLIENT_KEY;
 use crate::batch::{on_field, validate_fields, validate_size};
+use crate::duplicates::Duplicates;
 
 /// The expected body, for error texts.
-const SHAPE: &str =
-    "the body must be an object with records and, optionally, all_or_none; with external_id_field it is an upsert";
+const SHAPE: &str = "the body must be an object with records and, optionally, all_or_none and duplicates; with external_id_field it is an upsert";
 /// The members of the body.
-const MEMBERS: [&str; 2] = ["all_or_none", "records"];
+const MEMBERS: [&str; 3] = ["all_or_none", "duplicates", "records"];
 /// The defect of another member.
 const UNKNOWN_MEMBER: &str =
-    "there is no such member; allowed: all_or_none, records, and external_id_field for an upsert";
+    "there is no such member; allowed: all_or_none, duplicates, records, and external_id_field for an upsert";
 /// The maximum length of a client key.
 const MAX_CLIENT_KEY_CHARS: usize = 255;
 /// The fields by which Ferry finds a record that it created.
@@ -28,6 +28,9 @@ const CREATED_BY: [&str; 2] = ["CreatedDate", "CreatedById"];
 pub struct NewRecords {
     /// `true` if one refused record rolls the others back.
     pub all_or_none: bool,
+    /// The effect of the org's duplicate rules.
+    #[serde(default, skip_serializing_if = "Duplicates::is_default")]
+    pub duplicates: Duplicates,
     /// The records of the request.
     pub records: Vec<NewRecord>,
 }
@@ -45,6 +48,7 @@ pub struct NewRecord {
 struct Body {
     #[serde(default)]
     all_or_none: bool,
+    duplicates: Option<Value>,
     records: Vec<Value>,
 }
 
@@ -59,6 +63,11 @@ impl NewRecords {
             return Err(unknown);
         }
         let body: Body = serde_json::from_value(body).map_err(|_| vec![Defect::whole(SHAPE)])?;
+        let duplicates = Duplicates::parse(body.duplicates).map_err(|defect| vec![defect])?;
+        if duplicates == Duplicates::Adopt {
+            let detail = "must be `block` or `allow`: only a record with an external id can be adopted";
+            return Err(vec![Defect::field("duplicates", detail)]);
+        }
         let mut defects = validate_size(body.records.len());
         let (mut records, mut seen) = (Vec::with_capacity(body.records.len()), HashSet::new());
         for (index, record) in body.records.into_iter().enumerate() {
@@ -75,7 +84,7 @@ impl NewRecords {
                 Err(detail) => defects.push(on_key(index, detail)),
             }
         }
-        if defects.is_empty() { Ok(Self { all_or_none: body.all_or_none, records }) } else { Err(defects) }
+        if defects.is_empty() { Ok(Self { all_or_none: body.all_or_none, duplicates, records }) } else { Err(defects) }
     }
 }
 

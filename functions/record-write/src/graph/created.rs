@@ -70,7 +70,12 @@ impl Search<'_> {
             let wanted: Vec<&Wanted> = wanted.iter().filter(|wanted| wanted.object == *object).collect();
             let mut records = Vec::new();
             for query in self.queries(object, &wanted) {
-                records.extend(self.client.query(&query).await?.records);
+                let mut page = self.client.query(&query).await?;
+                records.append(&mut page.records);
+                while let Some(next) = page.next {
+                    page = self.client.query_more(&next).await?;
+                    records.append(&mut page.records);
+                }
             }
             found.extend(assigned(&wanted, records, self.user));
         }

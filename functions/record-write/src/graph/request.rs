@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use writes::{Defect, unknown_members};
 
-use crate::batch::{external_id, field_name, find_field, is_reference};
+use crate::batch::{external_id, field_name, find_field, is_reference, list_defect};
 use crate::duplicates::Duplicates;
 
 /// The member of a reference that names a new record of the request.
@@ -186,7 +186,7 @@ fn field_defect(name: &str, value: &Value, key: Option<&FieldName>) -> Option<&'
         return Some("must be the API name of a field or relationship");
     }
     match value {
-        Value::Array(_) => Some("a field value must not be a list"),
+        Value::Array(list) => list_defect(name, list),
         Value::String(text) if has_reference(text) => Some(REFERENCE),
         Value::Object(parent) if !is_reference(parent) && named_client_key(parent).is_none() => Some(
             "a related record must have exactly one external id, such as {\"Ferry_External_Id__c\": \"A-1\"}, or a client_key",

@@ -351,3 +351,18 @@ fn a_function_killed_at_each_point_adopts_the_record_once() {
         );
     });
 }
+
+#[test]
+fn a_creation_passes_an_alert_only_if_it_says_so() {
+    run(async {
+        let (context, _) = with_gull(DuplicateAction::Alert).await;
+        let path = format!("/v1/orgs/{}/records/Account?as={REP}", context.org);
+        let body = |key: &str, duplicates: &str| json!({"duplicates": duplicates, "records": [{"client_key": key, "Name": "Gull"}]});
+        let (_, blocked) = context.post(&path, Some("1"), body("a", "block")).await;
+        assert_eq!(blocked["records"][0]["errors"][0]["code"], "DUPLICATES_DETECTED", "{blocked}");
+        let (status, allowed) = context.post(&path, Some("2"), body("b", "allow")).await;
+        assert_eq!((status, &allowed["records"][0]["created"]), (StatusCode::OK, &json!(true)), "{allowed}");
+        let (status, _) = context.post(&path, Some("3"), body("c", "adopt")).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+    });
+}

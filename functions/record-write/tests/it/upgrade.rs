@@ -19,3 +19,15 @@ fn a_queued_upsert_is_read() {
     assert_eq!(upsert.object.as_str(), "Account");
     assert_eq!(upsert.batch.records[0]["Name"], "Kestrel Instruments");
 }
+
+#[test]
+fn numbers_of_any_size_are_stored_and_read() {
+    let text = r#"{"platform_user":null,"object":"Account","batch":{"external_id_field":"K__c","all_or_none":false,"records":[
+        {"K__c":"1","A__c":18446744073709551616,"B__c":-9223372036854775809,"C__c":1.10,"D__c":1e400}]}}"#;
+    let request: WriteRequest<RecordWrite> = serde_json::from_str(text).unwrap();
+    let stored = serde_json::to_value(&request).unwrap().to_string();
+    for number in ["18446744073709551616", "-9223372036854775809", "1.10", "1e+400"] {
+        assert!(stored.contains(number), "{number} {stored}");
+    }
+    assert_eq!(serde_json::from_str::<WriteRequest<RecordWrite>>(&stored).unwrap(), request);
+}
