@@ -50,8 +50,9 @@ impl Scope {
 /// The resources of an org that a caller with the scope `write` may create, change or repeat.
 const WRITABLE: [&str; 6] = ["leads", "records", "notes", "files", "file-uploads", "writes"];
 
-/// The route of a record, which a caller with the scope `write` may delete.
-const RECORD: &str = "/v1/orgs/{org}/records/{object}/{id}";
+/// The routes that a caller with the scope `write` may delete; a link of a note is also made by `PUT`.
+const DELETABLE: [&str; 3] =
+    ["/v1/orgs/{org}/records/{object}/{id}", "/v1/orgs/{org}/notes/{id}", "/v1/orgs/{org}/notes/{id}/links/{record}"];
 
 /// Returns the scope that a route requires. `route` is the path of the route with its parameters in braces.
 #[must_use]
@@ -65,7 +66,7 @@ pub fn required_scope(method: &Method, route: &str) -> Scope {
         // A search whose parameters are too personal for a URL.
         Method::POST if resource == Some("matches") => Scope::Read,
         Method::POST | Method::PATCH if resource.is_some_and(|name| WRITABLE.contains(&name)) => Scope::Write,
-        Method::DELETE if route == RECORD => Scope::Write,
+        Method::DELETE | Method::PUT if DELETABLE.contains(&route) => Scope::Write,
         _ => Scope::Admin,
     }
 }

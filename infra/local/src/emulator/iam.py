@@ -57,6 +57,9 @@ def resolve(key, context):
         name = iam_evaluator._role_name_from_assumed_arn(context.principal_arn)
         role = iam._roles.get_scoped(context.principal_account, None, name)
         return role["Arn"] if role else context.principal_arn
+    if key.lower() == "aws:securetransport":
+        # The emulator has no TLS: clients on this machine reach it over loopback.
+        return "true"
     return ministack_resolve(key, context)
 
 
