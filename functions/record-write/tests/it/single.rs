@@ -125,7 +125,7 @@ fn an_id_of_another_object_is_refused() {
 
         assert_eq!(status, StatusCode::BAD_REQUEST, "{problem}");
         assert!(!context.is_deleted("Contact", &contact));
-        let (status, problem) = context.on_record("k2", "records/Task/00T000000000001", None).await;
+        let (status, problem) = context.on_record("k2", "records/Case/500000000000001", None).await;
         assert_eq!(
             (status, &problem["type"]),
             (StatusCode::FORBIDDEN, &json!("urn:ferry:problem:object_not_writable"))
