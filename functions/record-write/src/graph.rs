@@ -104,6 +104,11 @@ impl Graph {
         }
     }
 
+    /// Checks how the records name each other. `schema` has their objects.
+    pub(crate) fn check_references(&self, schema: &runtime::Schema) -> Result<(), Error> {
+        Plan::new(&self.0.records, schema).map(drop)
+    }
+
     /// Returns the fields that are checked. The client key of a record that the request creates stands for its id.
     pub(crate) fn checked_fields(&self) -> Vec<JsonObject> {
         let mut checked: Vec<JsonObject> = self.0.records.iter().map(|record| record.fields.clone()).collect();
