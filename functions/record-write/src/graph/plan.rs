@@ -120,7 +120,7 @@ fn identities(records: &[GraphRecord], keys: &[Option<ExternalIdType>]) -> Resul
 }
 
 fn on(record: usize, field: &str, detail: &'static str) -> Defect {
-    Defect::field(&format!("fields.{field}"), detail).of_record(record)
+    Defect::field(format!("fields.{field}"), detail).of_record(record)
 }
 
 impl Known<'_> {
