@@ -7,4 +7,5 @@
 mod echoes;
 mod harness;
 mod one_meaning;
+mod single;
 mod write_ends;
