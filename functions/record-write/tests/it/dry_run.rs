@@ -297,21 +297,27 @@ fn a_plan_of_a_graph_names_what_would_change() {
     });
 }
 
-/// A record that the request creates has no external id by which an existing record could name it.
+/// A parent that the request creates has no external id to read; that of another record's parent is read nevertheless.
 #[test]
-fn a_plan_compares_a_new_parent_by_its_id() {
+fn a_plan_tells_a_new_parent_from_an_existing_one() {
     run(async {
         let context = TestContext::new().await;
-        let (_, made) = context.graph(Some(REP), "k", visit("A-1", "Acme")).await;
-        let body = json!({"records": [
-            {"object": "Account", "client_key": "new", "fields": {"Name": "Bolt"}},
-            {"object": "Contact", "external_id_field": KEY, "fields": {KEY: "C-1", "LastName": "Doe", "Account": {"client_key": "new"}}},
-        ]});
+        let contact = |key: &str, account: Value| json!({"object": "Contact", "external_id_field": KEY, "fields": {KEY: key, "LastName": "Doe", "Account": account}});
+        let mut existing = visit("A-1", "Acme");
+        existing["records"].as_array_mut().unwrap().push(contact("C-2", json!({ KEY: "A-1" })));
+        context.graph(Some(REP), "k", existing).await;
+        let account = json!({"object": "Account", "client_key": "new", "fields": {"Name": "Bolt"}});
+        let moved = contact("C-1", json!({"client_key": "new"}));
+        let body = json!({"records": [account, moved, contact("C-2", json!({ KEY: "a-1" }))]});
 
         let plan = context.plan_of("records", &body).await;
 
-        assert_eq!((actions(&plan), &plan["result"]), (vec!["create", "update"], &json!("written")), "{plan}");
-        let expected = json!({"Account": {"from": made["records"][2]["id"], "to": {"client_key": "new"}}});
+        assert_eq!(
+            (actions(&plan), &plan["result"]),
+            (vec!["create", "update", "unchanged"], &json!("written")),
+            "{plan}"
+        );
+        let expected = json!({"Account": {"from": { KEY: "A-1" }, "to": {"client_key": "new"}}});
         assert_eq!(plan["records"][1]["differences"], expected, "{plan}");
     });
 }
