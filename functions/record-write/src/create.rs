@@ -84,13 +84,13 @@ impl WriteOperation for Create {
 }
 
 impl Create {
-    fn client_keys(&self) -> Vec<ClientKey> {
+    pub(crate) fn client_keys(&self) -> Vec<ClientKey> {
         let key = |record: &NewRecord| ClientKey::new(self.bound_at, &self.object, &record.client_key);
         self.new.records.iter().map(key).collect()
     }
 
     /// Returns the rows of a check of these records.
-    fn rows<'a>(&'a self, records: &'a [JsonObject]) -> Vec<Row<'a>> {
+    pub(crate) fn rows<'a>(&'a self, records: &'a [JsonObject]) -> Vec<Row<'a>> {
         records.iter().map(|fields| Row { object: &self.object, fields, action: Action::Create, key: None }).collect()
     }
 

@@ -97,19 +97,32 @@ impl GraphRecord {
 
 impl Graph {
     /// Checks the records against their objects as the connection's user sees them.
-    async fn check(&self, reader: &mut MetadataReader<'_>) -> Result<(), Error> {
-        let records = &self.0.records;
-        // A record that the request creates is named by its client key, which is no field of its object.
-        let is_created = |value: &Value| value.get(CLIENT_KEY).is_some();
-        let fields: Vec<JsonObject> = records
-            .iter()
-            .map(|record| record.fields.clone().into_iter().filter(|(_, value)| !is_created(value)).collect())
-            .collect();
-        let rows: Vec<Row<'_>> = records.iter().zip(&fields).map(|(record, fields)| record.row(fields)).collect();
-        match reader.check(&rows).await {
+    pub(crate) async fn check(&self, reader: &mut MetadataReader<'_>) -> Result<(), Error> {
+        match reader.check(&self.rows(&self.checked_fields())).await {
             Err(Error::Refused(defects)) => Err(Error::Refused(defects.into_iter().map(in_fields).collect())),
             checked => checked.map(drop),
         }
+    }
+
+    /// Checks how the records name each other. `schema` has their objects.
+    pub(crate) fn check_references(&self, schema: &runtime::Schema) -> Result<(), Error> {
+        Plan::new(&self.0.records, schema).map(drop)
+    }
+
+    /// Returns the fields that are checked. The client key of a record that the request creates stands for its id.
+    pub(crate) fn checked_fields(&self) -> Vec<JsonObject> {
+        let mut checked: Vec<JsonObject> = self.0.records.iter().map(|record| record.fields.clone()).collect();
+        for parent in checked.iter_mut().flat_map(JsonObject::values_mut).filter_map(Value::as_object_mut) {
+            if let Some(client_key) = parent.remove(CLIENT_KEY) {
+                parent.insert("Id".to_owned(), client_key);
+            }
+        }
+        checked
+    }
+
+    /// Returns the rows of a check of these fields of the records.
+    pub(crate) fn rows<'a>(&'a self, fields: &'a [JsonObject]) -> Vec<Row<'a>> {
+        self.0.records.iter().zip(fields).map(|(record, fields)| record.row(fields)).collect()
     }
 
     /// Adds the owner that the route names to the new records whose object has an owner, and whose request names none. An
@@ -153,12 +166,12 @@ impl Graph {
 }
 
 /// Names the place of a defect of a field as the request has it.
-fn in_fields(defect: Defect) -> Defect {
+pub(crate) fn in_fields(defect: Defect) -> Defect {
     Defect { field: defect.field.map(|field| format!("fields.{field}")), ..defect }
 }
 
 /// Returns the records by object and external-id field, with their positions; those that are created without a batch.
-fn batches(records: &[GraphRecord]) -> Vec<(Option<Batch>, &ObjectName, Vec<usize>)> {
+pub(crate) fn batches(records: &[GraphRecord]) -> Vec<(Option<Batch>, &ObjectName, Vec<usize>)> {
     let mut batches: Vec<(Option<Batch>, &ObjectName, Vec<usize>)> = Vec::new();
     for (index, record) in records.iter().enumerate() {
         let field = record.external_id_field.as_ref();

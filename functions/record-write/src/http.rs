@@ -10,7 +10,7 @@ use runtime::{Caller, Problem, TenantOrg};
 use salesforce::{ObjectName, OrgId};
 use serde_json::Value;
 use store::{Org, WriteId};
-use writes::{Error, LedgerView, WriteRequest};
+use writes::{Defect, Error, LedgerView, PlannedOperation, WriteRequest};
 
 use crate::batch::Batch;
 use crate::create::NewRecords;
@@ -38,22 +38,13 @@ async fn write(
     WriteQuery { author, mode }: WriteQuery,
     JsonBody(body): JsonBody<Value>,
 ) -> Response {
-    let operation = match operation(&org, object, body) {
-        Ok(operation) => operation,
-        Err(error) => return refuse(&error).into_response(),
-    };
-    carry_out(&deps, &org, author, mode, operation).await
-}
-
-/// Returns the operation of a body about one object.
-fn operation(org: &Org, object: ObjectName, body: Value) -> Result<RecordWrite, Error> {
-    Ok(match body.get("external_id_field") {
-        Some(_) => RecordWrite::Upsert(Upsert { object, batch: Batch::parse(body).map_err(Error::Invalid)? }),
-        None => {
-            let new = NewRecords::parse(body).map_err(Error::Invalid)?;
-            RecordWrite::Create(Create { object, bound_at: org.bound_at, new })
-        }
-    })
+    if body.get("external_id_field").is_some() {
+        let upsert = Batch::parse(body).map(|batch| Upsert { object, batch });
+        carry_out(&deps, &org, (author, mode), upsert).await
+    } else {
+        let create = NewRecords::parse(body).map(|new| Create { object, bound_at: org.bound_at, new });
+        carry_out(&deps, &org, (author, mode), create).await
+    }
 }
 
 /// Writes records of several objects, all or none.
@@ -63,23 +54,27 @@ async fn graph(
     WriteQuery { author, mode }: WriteQuery,
     JsonBody(body): JsonBody<Value>,
 ) -> Response {
-    match GraphRequest::parse(body).map_err(Error::Invalid) {
-        Ok(request) => carry_out(&deps, &org, author, mode, RecordWrite::Graph(Graph(request))).await,
-        Err(error) => refuse(&error).into_response(),
-    }
+    carry_out(&deps, &org, (author, mode), GraphRequest::parse(body).map(Graph)).await
 }
 
-async fn carry_out(deps: &Deps, org: &Org, author: Author, mode: WriteMode, operation: RecordWrite) -> Response {
+/// Writes, or plans the write.
+async fn carry_out<O: PlannedOperation<Deps = Deps> + Into<RecordWrite>>(
+    deps: &Deps,
+    org: &Org,
+    (author, mode): (Author, WriteMode),
+    operation: Result<O, Vec<Defect>>,
+) -> Response {
     let Author { user: platform_user, is_caller: only_as_user } = author;
+    let operation = match operation {
+        Ok(operation) => operation,
+        Err(defects) => return refuse(&Error::Invalid(defects)).into_response(),
+    };
     match mode {
-        WriteMode::DryRun => match operation {
-            RecordWrite::Upsert(operation) => {
-                respond(writes::dry_run(deps, org, &WriteRequest { platform_user, only_as_user, operation }).await)
-            }
-            _ => todo!(),
-        },
+        WriteMode::DryRun => {
+            respond(writes::dry_run(deps, org, &WriteRequest { platform_user, only_as_user, operation }).await)
+        }
         WriteMode::Write(key) => {
-            let request = WriteRequest { platform_user, only_as_user, operation };
+            let request = WriteRequest { platform_user, only_as_user, operation: operation.into() };
             let written = writes::accept(deps, org, key, request).await;
             written.map_or_else(|error| refuse(&error).into_response(), writes::response)
         }

@@ -164,7 +164,7 @@ impl<'a> MetadataReader<'a> {
     pub(crate) async fn picklists(&mut self, schema: &Schema, rows: &[Row<'_>]) -> Picklists {
         let mut picklists = Picklists::default();
         let (org, connection) = self.key;
-        for (object, record_type) in needed_picklists(schema, rows).into_iter().take(MAX_REQUESTED) {
+        for (object, record_type) in requested_picklists(schema, rows) {
             let key = (org, connection.clone(), object.clone(), record_type);
             let known = self.metadata.picklists.get(&key);
             self.remembers_picklists |= known.is_some();
@@ -213,4 +213,11 @@ impl<'a> MetadataReader<'a> {
             .remove_if(|(of_org, of_connection, _, _), _| *of_org == org && of_connection == connection);
         self.outdated = objects;
     }
+}
+
+/// Returns the record types whose picklist values are requested for a check of the rows.
+pub(crate) fn requested_picklists(schema: &Schema, rows: &[Row<'_>]) -> Vec<(ObjectName, RecordId)> {
+    let mut needed = needed_picklists(schema, rows);
+    needed.truncate(MAX_REQUESTED);
+    needed
 }

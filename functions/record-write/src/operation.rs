@@ -32,6 +32,24 @@ pub enum RecordWrite {
     Upsert(Upsert),
 }
 
+impl From<Create> for RecordWrite {
+    fn from(create: Create) -> Self {
+        Self::Create(create)
+    }
+}
+
+impl From<Graph> for RecordWrite {
+    fn from(graph: Graph) -> Self {
+        Self::Graph(graph)
+    }
+}
+
+impl From<Upsert> for RecordWrite {
+    fn from(upsert: Upsert) -> Self {
+        Self::Upsert(upsert)
+    }
+}
+
 /// Evaluates an expression with the operation of the variant.
 macro_rules! with_operation {
     ($write:ident, $operation:ident => $value:expr) => {

@@ -1,22 +1,19 @@
-//! The plan of an upsert: what it would do with each record, and what would be refused. It reads the existing records through
-//! the connection that would write.
+//! The plan of a write of records: what it would do with each record, and what would be refused. It reads the existing records
+//! through the connection that would write.
 
+mod create;
 mod difference;
+mod graph;
 mod reading;
+mod upsert;
 
 use std::collections::BTreeMap;
 
-use runtime::Schema;
-use salesforce::{Client, ExternalIdType, JsonObject, ObjectDescribe, OrgId, Record, RecordId};
+use salesforce::{JsonObject, ObjectDescribe, RecordId};
 use serde::Serialize;
-use serde_json::Value;
-use store::owner_policy::Route;
-use writes::{Defect, DefectCode, Error, Hidden, Planned, PlannedOperation};
+use writes::{Defect, DefectCode, Error, Hidden};
 
-use crate::check::{Action, check, find, needed_picklists};
-use crate::metadata::MetadataReader;
-use crate::ownership::{self, names_owner};
-use crate::{Deps, Upsert};
+use crate::create::CLIENT_KEY;
 
 use difference::Difference;
 
@@ -69,7 +66,7 @@ enum PlannedAction {
     Update,
     /// The existing record has all of the values.
     Unchanged,
-    /// The connection's user cannot look for the record.
+    /// The connection's user cannot look for the record, or a request without a response may have created it.
     Unknown,
 }
 
@@ -95,139 +92,50 @@ impl PlannedResult {
     }
 }
 
-impl PlannedOperation for Upsert {
-    type Plan = RecordsPlan;
-
-    async fn plan(
-        &self,
-        deps: &Deps,
-        client: &Client,
-        route: &Route,
-        org: OrgId,
-    ) -> Result<Planned<RecordsPlan>, Error> {
-        let mut reader = self.reader(deps, client, route, org);
-        let refused = match self.examine(&mut reader, client, route.owner_id).await {
-            Ok(_) => Vec::new(),
-            Err(Error::Refused(defects) | Error::Invalid(defects)) => defects,
-            Err(Error::Hidden(hidden)) => vec![defect_of(&hidden)],
-            Err(error) => return Err(error),
-        };
-        let schema = self.schema(&mut reader).await?;
-        let mut calls = vec![("describe", 1), ("write", 1)];
-        let mut records = match self.described(&schema) {
-            Err(_) => self.batch.records.iter().map(|_| RecordPlan::unknown()).collect(),
-            Ok((describe, key_type)) => {
-                let owner = route.owner_id.filter(|_| find(describe, "OwnerId").is_some());
-                if owner.is_some() {
-                    calls.push(("existing_records", ownership::queries(&self.object, &key_type, &self.batch).len()));
-                }
-                let read = reading::existing(self, client, describe, &key_type).await?;
-                let (records, picklists) = self.plan_records(&mut reader, (&schema, describe), &read, owner).await;
-                calls.push(("picklists", picklists));
-                records
-            }
-        };
-        let (of_records, of_request): (Vec<_>, Vec<_>) =
-            refused.iter().cloned().partition(|defect| defect.record.is_some());
-        for defect in of_records {
-            let of_record = defect.record.and_then(|index| records.get_mut(index));
-            if let Some(record) = of_record.filter(|record| !record.defects.contains(&defect)) {
-                record.defects.push(defect);
+impl RecordsPlan {
+    /// Returns the plan of a write that is refused as a whole for the defects of `refused`, if there are any.
+    fn new(all_or_none: bool, mut records: Vec<RecordPlan>, refused: Vec<Defect>) -> Self {
+        let is_refused = !refused.is_empty();
+        let mut defects = Vec::new();
+        for defect in refused {
+            match defect.record.and_then(|index| records.get_mut(index)) {
+                Some(record) if record.has(&defect) => {}
+                Some(record) => record.defects.push(defect),
+                None => defects.push(defect),
             }
         }
-        let result = PlannedResult::of(!refused.is_empty(), self.batch.all_or_none, &records);
-        let (all_or_none, consequence) = (self.batch.all_or_none, result.consequence());
-        let plan = RecordsPlan { all_or_none, result, consequence, records, defects: of_request };
-        Ok(Planned { calls, plan })
-    }
-}
-
-impl Upsert {
-    /// Returns the plan of each record, and the number of record types whose picklist values the check needs.
-    async fn plan_records(
-        &self,
-        reader: &mut MetadataReader<'_>,
-        (schema, describe): (&Schema, &ObjectDescribe),
-        read: &[Vec<Record>],
-        owner: Option<RecordId>,
-    ) -> (Vec<RecordPlan>, usize) {
-        let key_type = self.described(schema).map_or(ExternalIdType::Id, |(_, key_type)| key_type);
-        let action = |found: &Vec<Record>| match found.len() {
-            0 if key_type != ExternalIdType::Id => Action::Create,
-            _ => Action::Update,
-        };
-        let actions: Vec<Action> = read.iter().map(action).collect();
-        let mut sent = self.batch.records.clone();
-        if let Some(owner) = owner {
-            for (record, _) in sent.iter_mut().zip(&actions).filter(|(_, action)| **action == Action::Create) {
-                if !names_owner(record) {
-                    record.insert("OwnerId".to_owned(), Value::String(owner.to_string()));
-                }
-            }
-        }
-        let rows = self.rows(&sent, &actions);
-        let picklists = reader.picklists(schema, &rows).await;
-        let mut plans: Vec<RecordPlan> = sent
-            .iter()
-            .zip(read)
-            .map(|(record, found)| self.plan_record((describe, &key_type), record, found))
-            .collect();
-        for defect in check(schema, &picklists, &rows) {
-            if let Some(plan) = defect.record.and_then(|index| plans.get_mut(index)) {
-                plan.defects.push(defect);
-            }
-        }
-        for (index, plan) in plans.iter_mut().enumerate() {
-            let found = read.get(index).map_or(0, Vec::len);
-            plan.defects.extend(self.identity_defect(found, &key_type).map(|defect| defect.of_record(index)));
-        }
-        let known_to_write = |(record, action): (&JsonObject, &Action)| match owner {
-            _ if key_type == ExternalIdType::Id => Action::Update,
-            Some(_) if !names_owner(record) => *action,
-            _ => Action::Upsert,
-        };
-        let actions: Vec<Action> = self.batch.records.iter().zip(&actions).map(known_to_write).collect();
-        let needed = needed_picklists(schema, &self.rows(&sent, &actions)).len();
-        (plans, needed)
-    }
-
-    fn plan_record(
-        &self,
-        (describe, key_type): (&ObjectDescribe, &ExternalIdType),
-        record: &JsonObject,
-        found: &[Record],
-    ) -> RecordPlan {
-        let existing = found.first().filter(|_| found.len() == 1);
-        let differences = difference::of(describe, &self.batch.external_id_field, record, existing);
-        let action = match (found.len(), differences.is_empty()) {
-            (0, _) if *key_type != ExternalIdType::Id => PlannedAction::Create,
-            (1, true) => PlannedAction::Unchanged,
-            (1, false) => PlannedAction::Update,
-            _ => PlannedAction::Unknown,
-        };
-        RecordPlan { action, id: existing.map(|existing| existing.id), differences, defects: Vec::new() }
-    }
-
-    /// Returns the defect of an external id that does not identify one record.
-    fn identity_defect(&self, found: usize, key_type: &ExternalIdType) -> Option<Defect> {
-        let key = self.batch.external_id_field.as_str();
-        match found {
-            0 if *key_type == ExternalIdType::Id => Some(
-                Defect::field(key, "the record does not exist, or the connection's user does not see it")
-                    .code(DefectCode::InvalidReference),
-            ),
-            0 | 1 => None,
-            _ => Some(
-                Defect::field(key, "several records have this external id: have an administrator of the org merge them, or correct their external ids")
-                    .code(DefectCode::SeveralRecords),
-            ),
-        }
+        let result = PlannedResult::of(is_refused, all_or_none, &records);
+        Self { all_or_none, result, consequence: result.consequence(), records, defects }
     }
 }
 
 impl RecordPlan {
     fn unknown() -> Self {
         Self { action: PlannedAction::Unknown, id: None, differences: BTreeMap::new(), defects: Vec::new() }
+    }
+
+    /// Returns whether the field, or the record, has a defect of the same kind.
+    fn has(&self, defect: &Defect) -> bool {
+        self.defects.iter().any(|known| (&known.field, known.code) == (&defect.field, defect.code))
+    }
+
+    /// Returns the plan of a record that a client key names, and that does not exist.
+    fn created(describe: &ObjectDescribe, fields: &JsonObject) -> Self {
+        let differences = difference::of(describe, &CLIENT_KEY, fields, None);
+        Self { action: PlannedAction::Create, differences, ..Self::unknown() }
+    }
+}
+
+/// Returns the defects for which a write is refused.
+///
+/// # Errors
+/// Those that are no refusal.
+fn refusal<T>(examined: Result<T, Error>) -> Result<Vec<Defect>, Error> {
+    match examined {
+        Ok(_) => Ok(Vec::new()),
+        Err(Error::Refused(defects) | Error::Invalid(defects)) => Ok(defects),
+        Err(Error::Hidden(hidden)) => Ok(vec![defect_of(&hidden)]),
+        Err(error) => Err(error),
     }
 }
 

@@ -6,6 +6,7 @@ use salesforce::{Client, ExternalIdType, FieldName, ObjectDescribe, Record, Reco
 use crate::Upsert;
 use crate::batch::find_field;
 use crate::check::{find, find_by_relationship};
+use crate::create::CLIENT_KEY;
 use crate::ownership::chunks_of;
 
 /// Returns the existing records for each record of the batch: none if it would be created, several if its external id does not
@@ -63,7 +64,7 @@ fn value_id(value: &serde_json::Value) -> Option<RecordId> {
 }
 
 /// Returns the fields to read: the key, and those that the batch sets and the user sees. Of a parent that is named by its
-/// external id, that field is read, unless the parent may be of several objects.
+/// external id, that field is read, unless the parent may be of several objects. One that the request creates has no such field.
 fn selected(upsert: &Upsert, describe: &ObjectDescribe, with_parents: bool) -> Vec<FieldName> {
     const UNREADABLE: [&str; 3] = ["address", "base64", "location"];
     let mut fields = vec![FieldName::ID];
@@ -82,7 +83,8 @@ fn selected(upsert: &Upsert, describe: &ObjectDescribe, with_parents: bool) -> V
         let Some(reference) = find_by_relationship(describe, name) else { continue };
         add(reference.name.clone());
         let key = value.as_object().and_then(|parent| parent.keys().find(|key| *key != "attributes"));
-        let path = key.filter(|_| with_parents && reference.reference_to.len() == 1);
+        let is_readable = |key: &&String| *key != CLIENT_KEY.as_str() && reference.reference_to.len() == 1;
+        let path = key.filter(|key| with_parents && is_readable(key));
         if let Some(Ok(path)) = path.map(|key| format!("{name}.{key}").parse()) {
             add(path);
         }

@@ -89,6 +89,55 @@ fn a_write_that_the_profile_forbids_is_refused_unsent() {
     });
 }
 
+/// The same of a record with a client key, and of a graph.
+#[test]
+fn creates_and_graphs_that_a_profile_forbids_are_unsent() {
+    run(async {
+        let mut context = TestContext::new().await;
+        for object in ["Account", "Contact", "Lead", "Opportunity"] {
+            let (fields, hidden) = values(object);
+            let mut record = fields.clone();
+            record["client_key"] = json!("r");
+            let create = (format!("records/{object}"), "", json!({ "records": [record] }));
+            let record = json!({"object": object, "client_key": "r", "fields": fields});
+            let graph = ("records".to_owned(), "fields.", json!({ "records": [record] }));
+            let readonly = ObjectPermissions { no_create: true, no_edit: true, ..Default::default() };
+            let two_hidden =
+                ObjectPermissions { hidden_fields: hidden.map(str::to_owned).to_vec(), ..Default::default() };
+            for (path, place, body) in [&create, &graph] {
+                let of_fields = hidden.map(|field| format!("0 {place}{field} field_not_visible")).to_vec();
+                let of_object = vec!["0  object_read_only".to_owned()];
+                for (permissions, expected) in [
+                    (&two_hidden, (StatusCode::UNPROCESSABLE_ENTITY, "field_not_visible", of_fields)),
+                    (&readonly, (StatusCode::FORBIDDEN, "salesforce_forbidden", of_object)),
+                ] {
+                    context.permit(object, permissions);
+                    context.forget();
+                    let (before, calls) = (context.count_in_org(object), context.simulator.api_calls());
+                    let path = format!("/v1/orgs/{}/{path}?as={REP}", context.org);
+                    let key = format!("{object}-{place}-{}", expected.1);
+                    let (status, problem) = context.post(&path, Some(&key), body.clone()).await;
+                    let (code, defects) = refusal(&problem);
+                    assert_eq!((status, code.as_str(), defects), expected, "{problem}");
+                    let sent = context.simulator.api_calls() - calls;
+                    // The describe, and the stages of the record type that a new deal gets.
+                    let reads = if object == "Opportunity" { 2 } else { 1 };
+                    assert_eq!((sent, context.count_in_org(object)), (reads, before), "only reads were sent");
+
+                    // The same request with the same key works once the permission is granted.
+                    context.permit(object, &ObjectPermissions::default());
+                    let (status, written) = context.post(&path, Some(&key), body.clone()).await;
+                    assert_eq!(
+                        (status, &written["records"][0]["success"]),
+                        (StatusCode::OK, &json!(true)),
+                        "{written}"
+                    );
+                }
+            }
+        }
+    });
+}
+
 #[test]
 fn all_defects_of_a_request_are_listed_at_once() {
     run(async {
@@ -285,5 +334,24 @@ fn a_parent_is_checked_if_its_object_is_known() {
         assert_eq!(context.simulator.api_calls() - before, 2);
         let (_, problem) = context.upsert("Contact", Some(REP), "k3", contact("C-2", "Nope__c")).await;
         assert_eq!(refusal(&problem).1, ["0 Account invalid_reference"], "{problem}");
+    });
+}
+
+/// A contact role needs its contact, which the same request may create.
+#[test]
+fn a_required_parent_may_be_created_by_the_request() {
+    run(async {
+        let context = TestContext::new().await;
+        let deal = json!({"Name": "Deal", "StageName": "Prospecting", "CloseDate": "2026-12-31"});
+        let deal = context.create(&context.rep, "Opportunity", &deal);
+        let role = |parent: Value| json!({"object": "OpportunityContactRole", "client_key": "r", "fields": parent});
+        let contact = json!({"object": "Contact", "client_key": "c", "fields": {"LastName": "Doe"}});
+        let of_contact = json!({"OpportunityId": deal, "Contact": {"client_key": "c"}});
+
+        let (status, written) = context.graph(Some(REP), "k1", json!({ "records": [contact, role(of_contact)] })).await;
+        assert_eq!((status, &written["records"][1]["success"]), (StatusCode::OK, &json!(true)), "{written}");
+        let without = json!({ "records": [role(json!({"OpportunityId": deal}))] });
+        let (_, problem) = context.graph(Some(REP), "k2", without).await;
+        assert_eq!(refusal(&problem).1, ["0 fields.ContactId required"], "{problem}");
     });
 }

@@ -1,7 +1,7 @@
 //! Records without an external id, by their client keys.
 
 use http::StatusCode;
-use org_simulator::{Effect, Fault, Features, ObjectPermissions};
+use org_simulator::{Effect, Fault, Features, ObjectPermissions, ValidationRule};
 use serde_json::{Value, json};
 
 use crate::harness::{KEY, REP, TestContext, run};
@@ -37,6 +37,18 @@ fn define_visits(context: &TestContext) {
         {"name": "Visit__c", "type": "reference", "reference_to": ["Visit__c"], "master_detail": true, "child_relationship": "Notes"},
     ]);
     context.simulator.define_object(json!({"name": "Visit_Note__c", "fields": notes})).unwrap();
+}
+
+/// Adds a rule that only Salesforce knows: it refuses leads of Bolt.
+fn forbid_bolt(context: &TestContext) {
+    let rule = ValidationRule {
+        name: "No_Bolt".to_owned(),
+        object: "Lead".to_owned(),
+        condition: "Company = 'Bolt'".to_owned(),
+        message: "No.".to_owned(),
+        field: None,
+    };
+    context.simulator.set_validation_rule(&rule).unwrap();
 }
 
 /// Creates a record as the rep, checks that it is there once, and returns its id.
@@ -117,9 +129,10 @@ fn a_created_record_costs_one_call() {
     run(async {
         let context = TestContext::new().await;
         let record = |key: &str| json!([{"client_key": key, "Subject": "Call"}]);
+        context.create_records("Task", Some(REP), "k0", record("t-0")).await;
         let calls = context.simulator.api_calls();
         context.create_records("Task", Some(REP), "k1", record("t-1")).await;
-        assert_eq!(context.simulator.api_calls(), calls + 1);
+        assert_eq!(context.simulator.api_calls(), calls + 1, "the describe is remembered");
 
         context.kill(&context.reps().connection_id());
         context.create_records("Task", Some(REP), "k2", record("t-2")).await;
@@ -140,7 +153,11 @@ fn two_hundred_records_are_created_in_one_call() {
         let (status, made) = context.create_records("Task", Some(REP), "k", (0..200).map(task).collect()).await;
 
         assert_eq!((status, made["records"].as_array().unwrap().len()), (StatusCode::OK, 200));
-        assert_eq!((context.count_in_org("Task"), context.simulator.api_calls()), (before + 200, calls + 1));
+        assert_eq!(
+            (context.count_in_org("Task"), context.simulator.api_calls()),
+            (before + 200, calls + 2),
+            "a describe, the creation"
+        );
     });
 }
 
@@ -215,12 +232,13 @@ fn a_client_key_of_a_former_tenant_is_not_known() {
 fn a_refused_record_can_be_corrected_under_its_client_key() {
     run(async {
         let context = TestContext::new().await;
-        let leads = |company: Value| json!([{"client_key": "l-1", "LastName": "Doe", "Company": company}, {"client_key": "l-2", "LastName": "Roe", "Company": "Acme"}]);
-        let (status, first) = context.create_records("Lead", None, "k1", leads(json!(null))).await;
+        forbid_bolt(&context);
+        let leads = |company: &str| json!([{"client_key": "l-1", "LastName": "Doe", "Company": company}, {"client_key": "l-2", "LastName": "Roe", "Company": "Acme"}]);
+        let (status, first) = context.create_records("Lead", None, "k1", leads("Bolt")).await;
         assert_eq!((status, &first["records"][0]["success"]), (StatusCode::OK, &json!(false)), "{first}");
-        assert_eq!(first["records"][0]["errors"][0]["code"], "REQUIRED_FIELD_MISSING");
+        assert_eq!(first["records"][0]["errors"][0]["code"], "FIELD_CUSTOM_VALIDATION_EXCEPTION");
 
-        let (_, second) = context.create_records("Lead", None, "k2", leads(json!("Acme"))).await;
+        let (_, second) = context.create_records("Lead", None, "k2", leads("Acme")).await;
 
         assert_eq!((&second["records"][0]["created"], &second["records"][1]["created"]), (&json!(true), &json!(false)));
         assert_eq!(second["records"][1]["id"], first["records"][1]["id"]);
@@ -232,14 +250,15 @@ fn with_all_or_none_one_refusal_creates_nothing() {
     run(async {
         let context = TestContext::new().await;
         let before = context.count_in_org("Lead");
-        let lead = |key: &str, company: Value| json!({"client_key": key, "LastName": "Doe", "Company": company});
-        let body = |company: Value| json!({"all_or_none": true, "records": [lead("l-1", json!("Acme")), lead("l-2", company)]});
+        forbid_bolt(&context);
+        let lead = |key: &str, company: &str| json!({"client_key": key, "LastName": "Doe", "Company": company});
+        let body = |company: &str| json!({"all_or_none": true, "records": [lead("l-1", "Acme"), lead("l-2", company)]});
         let path = format!("/v1/orgs/{}/records/Lead", context.org);
 
-        let (status, refused) = context.post(&path, Some("k1"), body(json!(null))).await;
+        let (status, refused) = context.post(&path, Some("k1"), body("Bolt")).await;
         assert_eq!((status, &refused["records"][0]["success"]), (StatusCode::OK, &json!(false)), "{refused}");
         assert_eq!(context.count_in_org("Lead"), before);
-        let (_, made) = context.post(&path, Some("k2"), body(json!("Acme"))).await;
+        let (_, made) = context.post(&path, Some("k2"), body("Acme")).await;
         assert_eq!((&made["records"][0]["created"], &made["records"][1]["created"]), (&json!(true), &json!(true)));
     });
 }
@@ -255,7 +274,8 @@ fn a_hidden_object_or_field_is_named() {
             let task = json!([{"client_key": key, "Subject": "Call", "Description": "x"}]);
             context.create_records("Task", Some(REP), key, task).await
         };
-        // Salesforce names the field in the outcome of the record, or refuses the whole request.
+        // A field that was hidden since the describe is in the outcome of the record, or Salesforce refuses the whole request.
+        create("t-0").await;
         hide(&ObjectPermissions { hidden_fields: vec!["Description".to_owned()], ..ObjectPermissions::default() });
         let (status, refused) = create("t-1").await;
         let error = &refused["records"][0]["errors"][0];

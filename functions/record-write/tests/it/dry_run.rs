@@ -1,7 +1,7 @@
 //! The plan of a write.
 
 use http::StatusCode;
-use org_simulator::ObjectPermissions;
+use org_simulator::{Effect, Fault, ObjectPermissions};
 use record_write::Metadata;
 use serde_json::{Value, json};
 use store::ConnectionId;
@@ -21,6 +21,14 @@ impl TestContext {
         let path = format!("/v1/orgs/{}/records/{object}?dry_run=true{acting}", self.org);
         let body = json!({ "external_id_field": KEY, "all_or_none": all_or_none, "records": records });
         self.post(&path, None, body).await
+    }
+
+    /// Plans a write of `path` as the rep.
+    async fn plan_of(&self, path: &str, body: &Value) -> Value {
+        let path = format!("/v1/orgs/{}/{path}?dry_run=true&as={REP}", self.org);
+        let (status, plan) = self.post(&path, None, body.clone()).await;
+        assert_eq!(status, StatusCode::OK, "{plan}");
+        plan
     }
 }
 
@@ -182,5 +190,191 @@ fn a_plan_by_id_finds_the_records_that_exist() {
         assert_eq!(plan["records"][0]["differences"], json!({"Name": {"from": "Acme", "to": "Acme Inc"}}));
         assert_eq!((&plan["records"][0]["id"], &plan["result"]), (&json!(id), &json!("partly_written")));
         assert_eq!(plan["records"][1]["defects"][0]["code"], "invalid_reference");
+    });
+}
+
+#[test]
+fn a_plan_of_new_records_knows_their_client_keys() {
+    run(async {
+        let context = TestContext::new().await;
+        let task = |key: &str| json!({"client_key": key, "Subject": "Call"});
+        let (_, made) = context.create_records("Task", Some(REP), "k", json!([task("t-1")])).await;
+        let count = context.count_in_org("Task");
+        let body = json!({"records": [task("t-1"), task("t-2")]});
+
+        let plan = context.plan_of("records/Task", &body).await;
+
+        assert_eq!((actions(&plan), &plan["result"]), (vec!["unchanged", "create"], &json!("written")), "{plan}");
+        assert_eq!(plan["records"][0]["id"], made["records"][0]["id"]);
+        assert_eq!((&plan["records"][0]["differences"], &plan["records"][1]["id"]), (&json!({}), &Value::Null));
+        assert_eq!(plan["records"][1]["differences"], json!({"Subject": {"from": null, "to": "Call"}}));
+        assert_eq!((context.count_in_org("Task"), context.queued().await), (count, 0));
+        let (_, made) = context.create_records("Task", Some(REP), "k2", body["records"].clone()).await;
+        assert_eq!(made["records"][1]["created"], true, "the plan has claimed no client key: {made}");
+        let known = context.plan_of("records/Task", &body).await;
+        assert_eq!((actions(&known), &known["calls"].get("write")), (vec!["unchanged"; 2], &None), "{known}");
+    });
+}
+
+#[test]
+fn a_plan_does_not_know_what_a_lost_response_created() {
+    run(async {
+        let context = TestContext::new().await;
+        let records = json!([{"client_key": "t-1", "Subject": "Call"}]);
+        let path_prefix = "/services/data/v66.0/composite/sobjects".to_owned();
+        let effect = Effect::ResetAfter;
+        context.simulator.fault(Fault { path_prefix, method: None, times: 1, effect });
+        context.simulator.fault(Fault {
+            path_prefix: "/services/data/v66.0/query".to_owned(),
+            method: None,
+            times: 9,
+            effect: Effect::Unavailable,
+        });
+        let (status, queued) = context.create_records("Task", Some(REP), "k", records.clone()).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{queued}");
+
+        let plan = context.plan_of("records/Task", &json!({ "records": records })).await;
+
+        assert_eq!((actions(&plan), &plan["calls"]["existing_records"]), (vec!["unknown"], &json!(1)), "{plan}");
+    });
+}
+
+#[test]
+fn a_plan_of_new_records_lists_their_defects() {
+    run(async {
+        let context = TestContext::new().await;
+        let body = json!({"all_or_none": true, "records": [
+            {"client_key": "l-1", "LastName": "Doe", "Nope__c": 1}, {"client_key": "l-2", "LastName": "Roe", "Company": "Acme"},
+        ]});
+
+        let plan = context.plan_of("records/Lead", &body).await;
+
+        let codes = ["field_not_visible", "required"].map(|code| json!(code));
+        let defects = plan["records"][0]["defects"].as_array().unwrap();
+        assert_eq!(defects.iter().map(|defect| defect["code"].clone()).collect::<Vec<_>>(), codes, "{plan}");
+        assert_eq!((&plan["result"], &plan["records"][1]["defects"]), (&json!("refused"), &json!([])));
+        assert_eq!(plan["all_or_none"], true);
+        let (status, _) = context.create_records("Lead", Some(REP), "k", body["records"].clone()).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    });
+}
+
+/// An account, its contact, and an activity of both, which has no external id.
+fn visit(account: &str, name: &str) -> Value {
+    json!({"records": [
+        {"object": "Task", "client_key": "t", "fields": {"Subject": "Visit", "What": {KEY: account, "attributes": {"type": "Account"}}}},
+        {"object": "Contact", "external_id_field": KEY, "fields": {KEY: "C-1", "LastName": "Doe", "Account": {KEY: account}}},
+        {"object": "Account", "external_id_field": KEY, "fields": {KEY: account, "Name": name}},
+    ]})
+}
+
+#[test]
+fn a_plan_of_a_graph_names_what_would_change() {
+    run(async {
+        let context = TestContext::new().await;
+        let new = context.plan_of("records", &visit("A-1", "Acme")).await;
+        assert_eq!((actions(&new), &new["result"]), (vec!["create"; 3], &json!("written")), "{new}");
+        let counts = || ["Account", "Contact", "Task"].map(|object| context.count_in_org(object));
+        let before = counts();
+        let (status, made) = context.graph(Some(REP), "k", visit("A-1", "Acme")).await;
+        assert_eq!(
+            (status, counts()),
+            (StatusCode::OK, before.map(|count| count + 1)),
+            "nothing was made before: {made}"
+        );
+
+        let plan = context.plan_of("records", &visit("a-1", "Acme Inc")).await;
+
+        assert_eq!(
+            (actions(&plan), &plan["all_or_none"]),
+            (vec!["create", "unchanged", "update"], &json!(true)),
+            "{plan}"
+        );
+        let ids = |answer: &Value| [1, 2].map(|at: usize| answer["records"][at]["id"].clone());
+        assert_eq!((ids(&plan), &plan["records"][0]["id"]), (ids(&made), &Value::Null));
+        assert_eq!(plan["records"][2]["differences"], json!({"Name": {"from": "Acme", "to": "Acme Inc"}}));
+        assert_eq!(counts(), before.map(|count| count + 1));
+    });
+}
+
+/// A parent that the request creates has no external id to read; that of another record's parent is read nevertheless.
+#[test]
+fn a_plan_tells_a_new_parent_from_an_existing_one() {
+    run(async {
+        let context = TestContext::new().await;
+        let contact = |key: &str, account: Value| json!({"object": "Contact", "external_id_field": KEY, "fields": {KEY: key, "LastName": "Doe", "Account": account}});
+        let mut existing = visit("A-1", "Acme");
+        existing["records"].as_array_mut().unwrap().push(contact("C-2", json!({ KEY: "A-1" })));
+        context.graph(Some(REP), "k", existing).await;
+        let account = json!({"object": "Account", "client_key": "new", "fields": {"Name": "Bolt"}});
+        let moved = contact("C-1", json!({"client_key": "new"}));
+        let body = json!({"records": [account, moved, contact("C-2", json!({ KEY: "a-1" }))]});
+
+        let plan = context.plan_of("records", &body).await;
+
+        assert_eq!(
+            (actions(&plan), &plan["result"]),
+            (vec!["create", "update", "unchanged"], &json!("written")),
+            "{plan}"
+        );
+        let expected = json!({"Account": {"from": { KEY: "A-1" }, "to": {"client_key": "new"}}});
+        assert_eq!(plan["records"][1]["differences"], expected, "{plan}");
+    });
+}
+
+#[test]
+fn a_plan_of_a_graph_lists_defects_as_the_request_has_them() {
+    run(async {
+        let context = TestContext::new().await;
+        let mut body = visit("A-1", "Acme");
+        body["records"][2]["fields"]["Nope__c"] = json!(1);
+        body["records"][1]["fields"]["LastName"] = Value::Null;
+        let place = |plan: &Value, at: usize| {
+            let defect = &plan["records"][at]["defects"][0];
+            (defect["record"].clone(), defect["field"].clone(), defect["code"].clone())
+        };
+
+        let plan = context.plan_of("records", &body).await;
+
+        assert_eq!(plan["result"], "refused", "{plan}");
+        assert_eq!(place(&plan, 2), (json!(2), json!("fields.Nope__c"), json!("field_not_visible")));
+        assert_eq!(place(&plan, 1), (json!(1), json!("fields.LastName"), json!("required")));
+        let (status, problem) = context.graph(Some(REP), "k", body).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
+        let mut body = visit("A-1", "Acme");
+        body["records"][0]["fields"]["Who"] = json!({"client_key": "nobody"});
+        let plan = context.plan_of("records", &body).await;
+        assert_eq!((&plan["result"], place(&plan, 0).1), (&json!("refused"), json!("fields.Who")), "{plan}");
+        let (status, _) = context.graph(Some(REP), "k2", body).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+    });
+}
+
+/// As for upserts: the calls of a write that remembers nothing.
+#[test]
+fn a_plan_counts_the_calls_of_creates_and_graphs() {
+    run(async {
+        let deal = json!({"client_key": "o", "Name": "D", "StageName": "Prospecting", "CloseDate": "2026-12-31"});
+        let new = ("records/Opportunity", json!({ "records": [deal] }));
+        let graph = ("records", visit("A-1", "Acme"));
+        // A describe, the stages of the default record type and the write; for the team also the rep's user, and in a graph a
+        // query for each object with a key.
+        for ((path, body), has_ended, total) in
+            [(&new, false, 3), (&new, true, 4), (&graph, false, 2), (&graph, true, 5)]
+        {
+            let mut context = TestContext::new().await;
+            if has_ended {
+                context.kill(&context.reps().connection_id());
+            }
+            let plan = context.plan_of(path, body).await;
+            context.forget();
+            context.deps.ledger.users = runtime::Users::new(context.clock.clone());
+            let before = context.simulator.api_calls();
+            let path = format!("/v1/orgs/{}/{path}?as={REP}", context.org);
+            let (status, written) = context.post(&path, Some("k"), body.clone()).await;
+            assert_eq!((status, &written["records"][0]["success"]), (StatusCode::OK, &json!(true)), "{written}");
+            let made = context.simulator.api_calls() - before;
+            assert_eq!((&plan["calls"]["total"], made), (&json!(total), total), "{plan}");
+        }
     });
 }

@@ -89,7 +89,7 @@ fn a_deleted_record_is_in_the_recycle_bin_and_hinted() {
         assert_eq!((&deleted["records"][0]["id"], &deleted["records"][0]["success"]), (&json!(account), &json!(true)));
         assert!(context.is_deleted("Account", &account));
         assert_eq!(context.in_org("Account", &json!(account))["LastModifiedById"], context.rep.id);
-        assert_eq!(context.hinted(1).await, [account.clone()]);
+        assert_eq!(context.hinted(1).await, std::slice::from_ref(&account));
         assert_eq!(context.delete_account("k", &account).await, (status, deleted), "the same request");
         let (status, again) = context.delete_account("another", &account).await;
         assert_eq!((status, &again["already_deleted"]), (StatusCode::OK, &json!(true)), "{again}");
@@ -125,7 +125,7 @@ fn an_id_of_another_object_is_refused() {
 
         assert_eq!(status, StatusCode::BAD_REQUEST, "{problem}");
         assert!(!context.is_deleted("Contact", &contact));
-        let (status, problem) = context.on_record("k2", "records/Task/00T000000000001", None).await;
+        let (status, problem) = context.on_record("k2", "records/Case/500000000000001", None).await;
         assert_eq!(
             (status, &problem["type"]),
             (StatusCode::FORBIDDEN, &json!("urn:ferry:problem:object_not_writable"))
@@ -164,7 +164,7 @@ fn a_record_is_restored_from_the_recycle_bin() {
 
         assert_eq!((status, &restored["already_restored"]), (StatusCode::OK, &json!(false)), "{restored}");
         assert!(!context.is_deleted("Account", &account));
-        assert_eq!(context.hinted(1).await, [account.clone()]);
+        assert_eq!(context.hinted(1).await, std::slice::from_ref(&account));
         let (status, again) = context.undelete_account("k2", &account).await;
         assert_eq!((status, &again["already_restored"]), (StatusCode::OK, &json!(true)), "{again}");
     });

@@ -82,6 +82,20 @@ struct Row {
     sent: Sent,
 }
 
+impl Row {
+    fn claimed(self) -> Claimed {
+        let Self { record_id, sent } = self;
+        record_id.map_or(Claimed::Sent(sent), |record| Claimed::Created { record, by: sent.write_id })
+    }
+}
+
+/// A client key's row, which has no request once its claim was given up.
+#[derive(Deserialize)]
+struct MaybeClaimed {
+    #[serde(flatten)]
+    claim: Option<Row>,
+}
+
 /// The row of a created record.
 #[derive(Deserialize)]
 struct RecordRow {
@@ -133,12 +147,24 @@ impl ClientKeys {
         let update = Update { set: self.row_of(request), when, values, ..Update::default() };
         match self.table.update(operation, client_key.row(org), update).await? {
             Conditional::Done(_) => Ok(Claimed::Yes),
-            Conditional::Refused(Some(item)) => {
-                let Row { record_id, sent } = from_item(operation, item)?;
-                Ok(record_id.map_or(Claimed::Sent(sent), |record| Claimed::Created { record, by: sent.write_id }))
-            }
+            Conditional::Refused(Some(item)) => Ok(from_item::<Row>(operation, item)?.claimed()),
             Conditional::Refused(None) => Err(Error::Conflict { operation }),
         }
+    }
+
+    /// Returns the states of client keys without claiming them: [`Claimed::Yes`] for one that a request may claim. One read a key,
+    /// [`PARALLEL`] at a time.
+    ///
+    /// # Errors
+    /// Only those of the table.
+    pub async fn look_up(&self, org: OrgId, keys: &[ClientKey]) -> Result<Vec<Claimed>, Error> {
+        let states: Vec<_> = keys.iter().map(|key| self.look_up_one(org, key)).collect();
+        stream::iter(states).buffered(PARALLEL).try_collect().await
+    }
+
+    async fn look_up_one(&self, org: OrgId, client_key: &ClientKey) -> Result<Claimed, Error> {
+        let row: Option<MaybeClaimed> = self.table.get("look up the client key", client_key.row(org)).await?;
+        Ok(row.and_then(|row| row.claim).map_or(Claimed::Yes, Row::claimed))
     }
 
     /// Stores that a record is that of a client key, and which request created it. Returns `false` if it is another one's.

@@ -41,6 +41,25 @@ fn a_client_key_is_claimed_by_one_request() {
 }
 
 #[test]
+fn a_look_at_a_client_key_claims_nothing() {
+    run(async {
+        let (client, tables) = tables().await;
+        let keys = ClientKeys::new(client, tables.name("write_order"));
+        let request = sent("k1", 1);
+        let look = async || keys.look_up(org(), &[key("a")]).await.unwrap()[0];
+
+        assert_eq!((look().await, look().await), (Claimed::Yes, Claimed::Yes));
+        keys.claim(org(), &[(key("a"), None)], request).await.unwrap();
+        assert_eq!(look().await, Claimed::Sent(request));
+        keys.release(org(), &[key("a")], request).await.unwrap();
+        assert_eq!(look().await, Claimed::Yes, "the claim was given up");
+        let record = TASK.parse().unwrap();
+        keys.take(org(), &key("a"), record, request).await.unwrap();
+        assert_eq!(look().await, Claimed::Created { record, by: request.write_id });
+    });
+}
+
+#[test]
 fn a_record_is_of_one_client_key() {
     run(async {
         let (client, tables) = tables().await;

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use axum::body::Body;
 use connecting::connect_links::ConnectLinks;
-use http::{Request, StatusCode};
+use http::{Method, Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use mirroring::FieldCache;
 use org_simulator::{Effect, Fault};
@@ -67,6 +67,17 @@ impl TestContext {
         assert_eq!((status, &response["records"][0]["success"]), (StatusCode::OK, &json!(true)), "{response}");
         assert_eq!(response["owner_choice"], "rep");
         (response["records"][0]["id"].as_str().unwrap().parse().unwrap(), response["write_id"].clone())
+    }
+
+    /// Requests an operation on a record for the rep, which Salesforce carries out. Returns the response.
+    pub(crate) async fn request(&self, key: &str, method: Method, path: &str, body: Option<Value>) -> Value {
+        let path = format!("/v1/orgs/{}/{path}?as={}", self.org, harness::REP);
+        let request = Request::builder().method(method).uri(path).header("idempotency-key", key);
+        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        let request = request.header("content-type", "application/json").body(body).unwrap();
+        let (status, response) = self.context.send(record_write::router(self.writing.clone()), request).await;
+        assert_eq!((status, &response["records"][0]["success"]), (StatusCode::OK, &json!(true)), "{response}");
+        response
     }
 
     /// Puts hints into the queue, as `outbound-message` does.
@@ -176,7 +187,7 @@ fn writing(context: &harness::TestContext) -> record_write::Deps {
         ledger,
         origins: Origins::new(context.dynamodb(), context.table("origins")),
         hints: Queue::new(context.sqs(), context.queue_url(HINTS), context.clock.clone()),
-        mirrored_objects: vec![ObjectName::from_static("Opportunity")],
+        mirrored_objects: ["Account", "Contact", "Lead", "Opportunity"].map(ObjectName::from_static).to_vec(),
         writable_objects: record_write::WritableObjects::default(),
         client_keys: ClientKeys::new(context.dynamodb(), context.table("write_order")),
         metadata: record_write::Metadata::new(context.clock.clone()),

@@ -8,4 +8,5 @@ mod digits;
 mod echoes;
 mod harness;
 mod one_meaning;
+mod single;
 mod write_ends;
