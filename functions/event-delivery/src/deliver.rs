@@ -25,7 +25,7 @@ pub(crate) async fn work(
 ) -> Result<(), Error> {
     match task {
         EventDeliveryTask::Deliver { tenant, endpoint_id, place } => {
-            deliver(deps, (tenant, endpoint_id, place), stop_at, counts).await
+            deliver(deps, (tenant, endpoint_id, place.clone()), stop_at, counts).await
         }
         EventDeliveryTask::Resume { tenant, endpoint_id, after } => {
             resume(deps, tenant, endpoint_id, after.clone(), stop_at).await
@@ -36,14 +36,22 @@ pub(crate) async fn work(
 /// Sends events until none waits, or the rule says otherwise.
 async fn deliver(
     deps: &Deps,
-    (tenant, id, place): (&Tenant, &EndpointId, &str),
+    (tenant, id, mut place): (&Tenant, &EndpointId, String),
     stop_at: Timestamp,
     counts: &mut Counts,
 ) -> Result<(), Error> {
-    while let Some(first) = deps.deliveries.first(id, place).await? {
+    while let Some(first) = deps.deliveries.first(id, &place).await? {
         let now = deps.clock.now();
         let endpoint = deps.endpoints.load(tenant, id).await?;
-        match rule::next(place, &first, endpoint.as_ref(), now) {
+        let step = rule::next(&place, &first, endpoint.as_ref(), now);
+        if now >= stop_at && !matches!(step, Step::Leave | Step::Wait(_)) {
+            // The message goes on with the event that is first now.
+            return Ok(deps.tasks.send(&first.task(tenant.clone()), Duration::ZERO).await?);
+        }
+        if first.place < place && step != Step::Leave {
+            place.clone_from(&first.place);
+        }
+        match step {
             Step::Leave => return Ok(()),
             Step::Drop => deps.deliveries.drop_waiting(&first).await?,
             Step::GiveUp => {
@@ -51,10 +59,13 @@ async fn deliver(
                 tracing::warn!(endpoint.id = %id, event.id = first.event_id, "gave up an event after {} attempts", first.attempts);
                 deps.deliveries.end(&first, End::GivenUp, None, now).await?;
             }
-            Step::Wait(until) => return Ok(wait(deps, tenant, &first, until, counts).await?),
-            // The message goes on with the event that is first now.
-            Step::Send | Step::SendAlone(_) if now >= stop_at => {
-                return Ok(deps.tasks.send(&first.task(tenant.clone()), Duration::ZERO).await?);
+            Step::Wait(until) => {
+                // What waits for a resumption is not late.
+                if endpoint.is_some_and(|endpoint| endpoint.paused.is_none()) {
+                    let age = u64::try_from(now.duration_since(first.accepted_at).as_secs()).unwrap_or_default();
+                    counts.oldest_s = counts.oldest_s.max(Some(age));
+                }
+                return Ok(wait(deps, tenant, &first, until).await?);
             }
             step @ (Step::Send | Step::SendAlone(_)) => {
                 let Some(mut endpoint) = endpoint else { return Ok(()) };
@@ -75,17 +86,8 @@ async fn deliver(
 }
 
 /// Queues the task of an event again.
-async fn wait(
-    deps: &Deps,
-    tenant: &Tenant,
-    first: &WaitingEvent,
-    until: Timestamp,
-    counts: &mut Counts,
-) -> Result<(), store::Error> {
-    let now = deps.clock.now();
-    let age = u64::try_from(now.duration_since(first.accepted_at).as_secs()).unwrap_or_default();
-    counts.oldest_s = counts.oldest_s.max(Some(age));
-    let pause = Duration::try_from(until.duration_since(now)).unwrap_or_default();
+async fn wait(deps: &Deps, tenant: &Tenant, first: &WaitingEvent, until: Timestamp) -> Result<(), store::Error> {
+    let pause = Duration::try_from(until.duration_since(deps.clock.now())).unwrap_or_default();
     let spread = if first.next_attempt_at < until { SPREAD.mul_f64(rand::random::<f64>()) } else { Duration::ZERO };
     deps.tasks.send(&first.task(tenant.clone()), (pause + spread).min(MAX_DELAY)).await
 }
@@ -168,11 +170,13 @@ async fn fail(
 /// failure.
 pub(crate) fn paused_event(endpoint: &EventEndpoint, health: Health, reason: PauseReason, now: Timestamp) -> BusEvent {
     let (id, since) = (&endpoint.endpoint_id, time::format(health.failing_since.unwrap_or(now)));
+    // A query may have a token of the platform's, which the subscribers of the bus must not see.
+    let url = endpoint.url.split('?').next();
     let mut event = BusEvent::of_endpoint(EventKind::WebhookEndpointPaused, id, format!("{id}/paused/{since}"));
     event.time = time::to_millis(now);
     event.sequence = Some(time::format(now));
     event.data = serde_json::json!({
-        "tenant": endpoint.tenant, "endpoint_id": id, "url": endpoint.url, "reason": reason, "failing_since": since,
+        "tenant": endpoint.tenant, "endpoint_id": id, "url": url, "reason": reason, "failing_since": since,
         "failures": health.failures,
     });
     event

@@ -14,6 +14,7 @@ use runtime::{Caller, Problem};
 use salesforce::OrgId;
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
+use store::event_deliveries::End;
 use store::event_endpoints::MAX_ENDPOINTS;
 use store::{
     BusEvent, EndpointId, EventDeliveryTask, EventEndpoint, EventKind, SigningSecret, Tenant, WaitingEvent, time,
@@ -85,12 +86,14 @@ async fn create(
 ) -> Result<Response, Problem> {
     let tenant = platform(&caller)?;
     let endpoint = async {
+        let members = checked(&deps, members).await?;
         let url = members.url.clone().ok_or(Error::Invalid("the url is missing"))?;
         if deps.endpoints.list(tenant).await?.len() >= MAX_ENDPOINTS {
             return Err(Error::TooMany);
         }
-        let mut endpoint = EventEndpoint::new(tenant.clone(), url, deps.clock.now(), &mut rand::rng());
-        apply(&deps, &mut endpoint, members).await?;
+        let now = deps.clock.now();
+        let mut endpoint = EventEndpoint::new(tenant.clone(), url, now, &mut rand::rng());
+        members.assign_to(&mut endpoint, now);
         deps.endpoints.save(&mut endpoint).await?;
         Ok(endpoint)
     };
@@ -98,32 +101,46 @@ async fn create(
     Ok((StatusCode::CREATED, Json(NewSecretView::from(&endpoint))).into_response())
 }
 
-/// Checks members and stores them in the endpoint.
-async fn apply(deps: &Deps, endpoint: &mut EventEndpoint, members: Members) -> Result<(), Error> {
-    if let Some(url) = members.url {
-        endpoint.url = deps.sender.check(&url).await?.into();
+/// Checks members, and returns them as they are stored.
+async fn checked(deps: &Deps, mut members: Members) -> Result<Members, Error> {
+    if let Some(url) = &mut members.url {
+        *url = deps.sender.check(url).await?.into();
     }
-    if let Some(mut events) = members.events {
+    if let Some(events) = &mut members.events {
         events.sort_unstable();
         events.dedup();
-        endpoint.events = events;
     }
-    if let Some(mut orgs) = members.orgs {
+    if let Some(orgs) = &mut members.orgs {
         orgs.sort_unstable();
         orgs.dedup();
         if orgs.len() > MAX_ORGS {
             return Err(Error::Invalid("orgs has more than 100 members"));
         }
-        endpoint.orgs = orgs;
     }
-    if let Some(description) = members.description {
-        if description.as_ref().is_some_and(|text| text.chars().count() > MAX_DESCRIPTION) {
-            return Err(Error::Invalid("the description has more than 500 characters"));
+    if members.description.iter().flatten().any(|text| text.chars().count() > MAX_DESCRIPTION) {
+        return Err(Error::Invalid("the description has more than 500 characters"));
+    }
+    Ok(members)
+}
+
+impl Members {
+    /// Assigns the members that the request has; the others stay as somebody else may have changed them meanwhile.
+    fn assign_to(&self, endpoint: &mut EventEndpoint, now: Timestamp) {
+        let Self { url, events, orgs, description } = self;
+        if let Some(url) = url {
+            endpoint.url.clone_from(url);
         }
-        endpoint.description = description;
+        if let Some(events) = events {
+            endpoint.events.clone_from(events);
+        }
+        if let Some(orgs) = orgs {
+            endpoint.orgs.clone_from(orgs);
+        }
+        if let Some(description) = description {
+            endpoint.description.clone_from(description);
+        }
+        endpoint.updated_at = time::to_millis(now);
     }
-    endpoint.updated_at = time::to_millis(deps.clock.now());
-    Ok(())
 }
 
 async fn load(deps: &Deps, tenant: &Tenant, id: &EndpointId) -> Result<EventEndpoint, Error> {
@@ -157,17 +174,13 @@ async fn change(
 ) -> Result<Json<EndpointView>, Problem> {
     let tenant = platform(&caller)?;
     let endpoint = async {
-        let mut changed = load(&deps, tenant, &id).await?;
-        apply(&deps, &mut changed, members).await?;
-        let store = |endpoint: &mut EventEndpoint| {
-            endpoint.url.clone_from(&changed.url);
-            endpoint.events.clone_from(&changed.events);
-            endpoint.orgs.clone_from(&changed.orgs);
-            endpoint.description.clone_from(&changed.description);
-            endpoint.updated_at = changed.updated_at;
+        let members = checked(&deps, members).await?;
+        let now = deps.clock.now();
+        let assigned = |endpoint: &mut EventEndpoint| {
+            members.assign_to(endpoint, now);
             true
         };
-        deps.endpoints.change(tenant, &id, store).await?.ok_or(Error::NotFound)
+        deps.endpoints.change(tenant, &id, assigned).await?.ok_or(Error::NotFound)
     };
     Ok(Json(EndpointView::from(&endpoint.await.map_err(refused)?)))
 }
@@ -257,15 +270,19 @@ async fn deliveries(
     let tenant = platform(&caller)?;
     let found = async {
         load(&deps, tenant, &id).await?;
-        let is_wanted = |state| query.state.is_none_or(|wanted| wanted == state);
         let mut found: Vec<DeliveryView> = Vec::new();
-        if is_wanted(DeliveryState::Waiting) {
+        if query.state.is_none_or(|wanted| wanted == DeliveryState::Waiting) {
             found.extend(deps.deliveries.waiting(&id, None).await?.into_iter().map(DeliveryView::from));
         }
         if query.state != Some(DeliveryState::Waiting) {
-            found.extend(deps.deliveries.ended(&id).await?.into_iter().map(DeliveryView::from));
+            let end = match query.state {
+                Some(DeliveryState::Delivered) => Some(End::Delivered),
+                Some(DeliveryState::GivenUp) => Some(End::GivenUp),
+                Some(DeliveryState::Waiting) | None => None,
+            };
+            let ended = deps.deliveries.ended(&id, end, MAX_DELIVERIES).await?;
+            found.extend(ended.into_iter().map(DeliveryView::from));
         }
-        found.retain(|delivery| is_wanted(delivery.state));
         found.truncate(MAX_DELIVERIES);
         Ok(found)
     };

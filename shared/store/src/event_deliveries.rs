@@ -277,13 +277,36 @@ impl EventDeliveries {
         self.table.write_all(operation, vec![delete]).await
     }
 
-    /// Returns the last deliveries that have ended, the last accepted first.
+    /// Returns at most `limit` deliveries that have ended, the last accepted first: all, or those with this end.
     ///
     /// # Errors
     /// Only those of the table.
-    pub async fn ended(&self, endpoint: &EndpointId) -> Result<Vec<EndedEvent>, Error> {
-        let query = self.begins_with(endpoint, ENDED).scan_index_forward(false).limit(PAGE);
-        page("list the deliveries of the endpoint", query).await
+    pub async fn ended(&self, endpoint: &EndpointId, end: Option<End>, limit: usize) -> Result<Vec<EndedEvent>, Error> {
+        let operation = "list the deliveries of the endpoint";
+        let mut query = self.begins_with(endpoint, ENDED).scan_index_forward(false);
+        match end {
+            // The limit counts the items before the filter, so a page with one could be empty.
+            Some(end) => {
+                let end = serde_dynamo::to_attribute_value(end)
+                    .map_err(|source| Error::Corrupt { operation, source: Box::new(source) })?;
+                query = query
+                    .filter_expression("#end = :end")
+                    .expression_attribute_names("#end", "end")
+                    .expression_attribute_values(":end", end);
+            }
+            None => query = query.limit(i32::try_from(limit).unwrap_or(PAGE)),
+        }
+        let mut found: Vec<EndedEvent> = Vec::new();
+        let mut after = None;
+        loop {
+            let page = query.clone().set_exclusive_start_key(after).send().await.map_err(Error::aws(operation))?;
+            found.extend(from_items::<EndedEvent>(operation, page.items.unwrap_or_default())?);
+            after = page.last_evaluated_key;
+            if after.is_none() || found.len() >= limit {
+                found.truncate(limit);
+                return Ok(found);
+            }
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use ::http::StatusCode;
 use harness::token;
 use serde_json::{Value, json};
+use store::event_deliveries::End;
 
 use crate::harness::{RECORDS, TestContext, run};
 
@@ -32,6 +33,46 @@ fn an_endpoint_is_created_changed_and_deleted() {
             let (status, _) = context.request(method, &format!("/{id}{path}"), None).await;
             assert_eq!(status, StatusCode::NOT_FOUND, "{method} {path}");
         }
+    });
+}
+
+#[test]
+fn changes_of_different_members_at_once_are_all_kept() {
+    run(async {
+        let context = TestContext::new().await;
+        let (id, _) = context.endpoint(&json!({})).await;
+        let path = format!("/{id}");
+        let change = |body: Value| context.request("PATCH", &path, Some(body));
+        let (events, orgs, description) = futures::join!(
+            change(json!({ "events": ["write.failed"] })),
+            change(json!({ "orgs": [context.org] })),
+            change(json!({ "description": "staging" })),
+        );
+        assert_eq!([events.0, orgs.0, description.0], [StatusCode::OK; 3]);
+        let (_, shown) = context.request("GET", &path, None).await;
+        assert_eq!((&shown["events"], &shown["orgs"]), (&json!(["write.failed"]), &json!([context.org])));
+        assert_eq!(shown["description"], "staging");
+    });
+}
+
+#[test]
+fn deliveries_of_a_state_are_found_behind_many_others() {
+    run(async {
+        let context = TestContext::new().await;
+        let (id, _) = context.endpoint(&json!({})).await;
+        let given_up = context.change(RECORDS[0], 1);
+        for number in 0..=200 {
+            let now = context.clock.now() + jiff::SignedDuration::from_secs(number);
+            let mut event = given_up.clone();
+            event.id = format!("{}-{number}", given_up.id);
+            let waiting = store::WaitingEvent::new(id.clone(), &event, now).unwrap();
+            let end = if number == 0 { End::GivenUp } else { End::Delivered };
+            context.deps.deliveries.end(&waiting, end, None, now).await.unwrap();
+        }
+        let [found] = &context.deliveries(&id, "?state=given_up").await[..] else { panic!("one was given up") };
+        assert_eq!(found["event_id"], format!("{}-0", given_up.id));
+        let delivered = context.deliveries(&id, "?state=delivered").await;
+        assert_eq!((delivered.len(), &delivered[0]["event_id"]), (100, &json!(format!("{}-200", given_up.id))));
     });
 }
 

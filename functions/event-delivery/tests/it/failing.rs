@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use store::event_endpoints::health::{HOLD_FAILURES, PAUSE_AFTER};
 
-use crate::harness::{QUEUE, RECORDS, Scripted, TestContext, run};
+use crate::harness::{QUEUE, RECORDS, Scripted, TestContext, run, sqs_event};
 
 fn ids(record: &str, numbers: &[u32]) -> Vec<String> {
     numbers.iter().map(|number| format!("{record}-{number}")).collect()
@@ -49,6 +49,46 @@ fn a_task_leaves_an_event_whose_predecessor_waits() {
         assert!(context.platform.received().is_empty());
         context.work(&id).await;
         assert_eq!(context.platform.ids(), ids(RECORDS[0], &[1, 2]));
+    });
+}
+
+/// As after the task of the first event became a dead letter.
+#[test]
+fn a_later_task_delivers_an_overdue_event_first() {
+    run(async {
+        let context = TestContext::new().await;
+        let (id, _) = context.endpoint(&json!({})).await;
+        context.publish(&context.change(RECORDS[0], 1)).await;
+        context.pass(SignedDuration::from_mins(31));
+        context.publish(&context.change(RECORDS[0], 2)).await;
+        let [_, later] = &context.events_of(&id).await[..] else { panic!("two events wait") };
+        let later = serde_json::to_value(later.task("acme".parse().unwrap())).unwrap();
+        context.platform.answer(RECORDS[0], Scripted::status(500));
+        let (_, delayed) = context.waiting(QUEUE).await;
+        context.handle(std::slice::from_ref(&later)).await;
+        assert_eq!(context.waiting(QUEUE).await.1, delayed + 1, "the failed event has a task again");
+        context.pass(SignedDuration::from_mins(31));
+        context.handle(&[later]).await;
+        assert_eq!(context.platform.ids(), ids(RECORDS[0], &[1, 1, 2]));
+    });
+}
+
+#[test]
+fn nothing_is_begun_when_the_time_is_over() {
+    run(async {
+        let context = TestContext::new().await;
+        let [(dropped, _), (given_up, _)] = [context.endpoint(&json!({})).await, context.endpoint(&json!({})).await];
+        context.publish(&context.change(RECORDS[0], 1)).await;
+        context.request("DELETE", &format!("/{dropped}"), None).await;
+        context.pass(SignedDuration::from_hours(72));
+        for id in [dropped, given_up] {
+            let tasks = context.tasks(&id).await;
+            let (before, _) = context.waiting(QUEUE).await;
+            let report = event_delivery::handle(&context.deps, sqs_event(&tasks), context.clock.now()).await.unwrap();
+            assert_eq!(report.failed, [""; 0]);
+            assert_eq!(context.events_of(&id).await.len(), 1, "it waits");
+            assert_eq!(context.waiting(QUEUE).await.0, before + 1, "its task is queued again");
+        }
     });
 }
 
@@ -107,6 +147,26 @@ fn an_event_is_given_up_after_three_days_and_the_next_is_sent() {
     });
 }
 
+#[test]
+fn a_paused_endpoint_gives_its_events_up_after_three_days() {
+    run(async {
+        let context = TestContext::new().await;
+        let (id, _) = context.endpoint(&json!({})).await;
+        context.publish(&context.change(RECORDS[0], 1)).await;
+        context.platform.answer(RECORDS[0], Scripted::status(410));
+        let (_, delayed) = context.waiting(QUEUE).await;
+
+        let report = context.work(&id).await;
+
+        assert_eq!(context.waiting(QUEUE).await.1, delayed + 1, "the event has a task again");
+        assert!(report.counts.iter().all(|(name, _)| *name != "deferred.oldest_s"), "not late: {report:?}");
+        context.pass(SignedDuration::from_hours(72));
+        let report = context.work(&id).await;
+        assert!(report.counts.contains(&("events.given_up", 1)), "{report:?}");
+        assert_eq!(context.deliveries(&id, "?state=given_up").await.len(), 1);
+    });
+}
+
 /// Returns the body of the only message in the platform's queue.
 async fn told(context: &TestContext, queue: &str) -> Value {
     let message: Value = serde_json::from_str(&context.received(queue, 1).await[0]).unwrap();
@@ -118,7 +178,8 @@ fn an_endpoint_that_is_gone_is_paused_and_the_platform_told() {
     run(async {
         let context = TestContext::new().await;
         let bus = context.subscribe("paused").await;
-        let (id, _) = context.endpoint(&json!({})).await;
+        let url = format!("{}?token=0123", context.platform.url);
+        let (id, _) = context.endpoint(&json!({ "url": url })).await;
         context.publish(&context.change(RECORDS[0], 1)).await;
         context.platform.answer(RECORDS[0], Scripted::status(410));
 
@@ -127,6 +188,7 @@ fn an_endpoint_that_is_gone_is_paused_and_the_platform_told() {
         assert!(report.counts.contains(&("endpoints.paused", 1)), "{report:?}");
         let event = told(&context, &bus).await;
         assert_eq!((&event["type"], &event["data"]["reason"]), (&json!("webhook_endpoint.paused"), &json!("gone")));
+        assert_eq!(event["data"]["url"], context.platform.url, "without the query");
         assert_eq!((&event["data"]["tenant"], &event["data"]["endpoint_id"]), (&json!("acme"), &json!(id)));
         let (_, shown) = context.request("GET", &format!("/{id}"), None).await;
         assert_eq!((&shown["state"], &shown["paused"]["reason"]), (&json!("paused"), &json!("gone")));

@@ -89,6 +89,7 @@ impl Platform {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/ferry", listener.local_addr().unwrap());
         let router = axum::Router::new().fallback(receive).with_state(Arc::clone(&log));
+        #[expect(clippy::disallowed_methods, reason = "a server of a test ends with the test")]
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { url, log }
     }

@@ -32,6 +32,7 @@ fn verifies(program: &PathBuf, flag: &str, code: &str, received: &Received, secr
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the documented code reads the time of the machine")]
 fn the_documented_code_verifies_a_request() {
     run(async {
         let context = TestContext::new().await;

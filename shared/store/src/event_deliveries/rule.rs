@@ -2,7 +2,9 @@
 //!
 //! A message names the event that it was sent for. It works on the events with the same partition key, one after the other,
 //! and it leaves them if one before its own waits: that one has a message of its own, which goes on with the later ones. So
-//! an event is sent only after every earlier one that waits was delivered or given up, and whatever waits has a message.
+//! an event is sent only after every earlier one that waits was delivered or given up, and whatever waits has a message. The
+//! message of an event that is overdue by [`OVERDUE`] may have become a dead letter, so a later one takes its place. While
+//! the endpoint is paused the messages wait too, because they end the delivery if nobody resumes it.
 
 use std::time::Duration;
 
@@ -17,12 +19,13 @@ use crate::time;
 const DELAYS: [i64; 8] = [5, 30, 120, 600, 1_800, 3_600, 7_200, 10_800];
 /// The longest `Retry-After` that is obeyed.
 const MAX_RETRY_AFTER: SignedDuration = SignedDuration::from_hours(24);
+/// The delay after the planned attempt from which a message of a later event goes on with this one.
+const OVERDUE: SignedDuration = SignedDuration::from_mins(30);
 
 /// The next step of a message about the first event that waits with its partition key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Nothing: an earlier event waits, whose message goes on with this one, or the endpoint is paused, and its resumption sends
-    /// a message.
+    /// Nothing: an earlier event waits, whose message goes on with this one.
     Leave,
     /// The endpoint was deleted: delete the event.
     Drop,
@@ -36,18 +39,27 @@ pub enum Step {
     SendAlone(Health),
 }
 
-/// Returns the next step of a message for `place`, whose partition key has `first` as its first event.
+/// Returns the next step of a message for `place`, whose partition key has `first` as its first event. Unless it is
+/// [`Step::Leave`], the message is from now on one for the earlier of the two.
 #[must_use]
 pub fn next(place: &str, first: &WaitingEvent, endpoint: Option<&EventEndpoint>, now: Timestamp) -> Step {
-    if first.place.as_str() < place {
+    let step = step_of(first, endpoint, now);
+    let is_overdue = now.duration_since(first.next_attempt_at) > OVERDUE;
+    // Nothing is overdue while it has to wait: each later event would add a message that waits.
+    if first.place.as_str() < place && (!is_overdue || matches!(step, Step::Wait(_))) {
         return Step::Leave;
     }
+    step
+}
+
+fn step_of(first: &WaitingEvent, endpoint: Option<&EventEndpoint>, now: Timestamp) -> Step {
     let Some(endpoint) = endpoint else { return Step::Drop };
-    if now.duration_since(first.accepted_at) >= KEPT {
+    let given_up_at = first.accepted_at.saturating_add(KEPT).unwrap_or(Timestamp::MAX);
+    if now >= given_up_at {
         return Step::GiveUp;
     }
     if endpoint.paused.is_some() {
-        return Step::Leave;
+        return Step::Wait(given_up_at);
     }
     // A person who resumes the endpoint does not wait for the delays of the failures before.
     let failed_before = |resumed: Timestamp| first.last.as_ref().is_some_and(|last| last.at <= resumed);
