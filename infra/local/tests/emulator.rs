@@ -23,6 +23,8 @@ async fn create_tables_creates_the_tables_of_the_template() {
         "cursors",
         "deliveries",
         "erasures",
+        "event_deliveries",
+        "event_endpoints",
         "orgs",
         "origins",
         "pipelines",

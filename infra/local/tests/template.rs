@@ -206,7 +206,7 @@ fn visibility_timeouts_are_six_times_the_function_timeout() {
         assert_eq!(mapping["FunctionResponseTypes"][0], "ReportBatchItemFailures", "{name}");
         checked += 1;
     }
-    assert_eq!(checked, 8);
+    assert_eq!(checked, 9);
 }
 
 #[test]

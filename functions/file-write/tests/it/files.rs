@@ -117,7 +117,7 @@ fn what_a_rep_may_not_do_is_refused_before_anything_is_sent() {
             Some(hidden(&["Description", "FirstPublishLocationId"])),
             Some((StatusCode::UNPROCESSABLE_ENTITY, "Description")),
         ),
-        (Some(read_only), Some((StatusCode::FORBIDDEN, "may not create ContentVersion"))),
+        (Some(read_only), Some((StatusCode::FORBIDDEN, "the object permission Create on ContentVersion"))),
     ];
     run(async {
         for (permissions, refused) in profiles {

@@ -22,6 +22,7 @@ async fn a_change_reaches_a_server_of_the_platform() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/ferry", listener.local_addr().unwrap());
     let router = Router::new().fallback(receive).with_state(Arc::clone(&received));
+    #[expect(clippy::disallowed_methods, reason = "the server ends with the test")]
     tokio::spawn(async move { axum::serve(listener, router).await });
     let endpoint = json!({ "url": url, "events": ["record.changed"] });
     let created = org.platform(Method::POST, "/v1/webhook-endpoints", &endpoint).await.unwrap();

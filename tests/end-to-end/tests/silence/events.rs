@@ -195,7 +195,7 @@ impl Events {
 
     /// Returns an event of the bus for the tenant's endpoints.
     pub(crate) fn bus_event(&self) -> Value {
-        let detail = bus_event(&self.org, &format!("silence-{}", self.next()));
+        let detail = bus_event(&self.org, "0015e00000ZkM3hAAF", &format!("silence-{}", self.next()));
         message(&json!({ "version": "0", "source": "ferry", "detail-type": detail.kind, "detail": detail }))
     }
 
@@ -265,24 +265,26 @@ impl Events {
     }
 }
 
-fn bus_event(org: &str, id: &str) -> BusEvent {
+fn bus_event(org: &str, account: &str, id: &str) -> BusEvent {
     let org = org.parse().unwrap();
-    let mut event = BusEvent::new(org, EventKind::RecordDeleted, "Account/0015e00000ZkM3hAAF", id);
+    let mut event = BusEvent::new(org, EventKind::RecordDeleted, format!("Account/{account}"), id);
     event.data = json!({ "org_id": org, "tenant": TENANT });
     event
 }
 
-/// Creates an endpoint that answers 410, and stores an event that waits for it. Returns the event's task.
+/// Creates an endpoint that answers 410, and stores an event that waits for it, of a record that has no other event. Returns the
+/// event's task.
 async fn waiting_delivery(connected: &Connected) -> Value {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let gone = Router::new().fallback(async || http::StatusCode::GONE);
+    #[expect(clippy::disallowed_methods, reason = "the server ends with the test")]
     tokio::spawn(async move { axum::serve(listener, gone).await });
     let created = connected.platform(Method::POST, "/v1/webhook-endpoints", &json!({ "url": url })).await.unwrap();
     let dynamodb = aws_sdk_dynamodb::Client::new(connected.stack.sdk_config());
     let deliveries = EventDeliveries::new(dynamodb, connected.stack.output("EventDeliveriesTable").unwrap());
     let endpoint = created["id"].as_str().unwrap().parse().unwrap();
-    let event = bus_event(&connected.stack.simulator().org_id(), "waiting");
+    let event = bus_event(&connected.stack.simulator().org_id(), "0015e00000AbCdEAAV", "waiting");
     let waiting = WaitingEvent::new(endpoint, &event, salesforce::Clock::system().now()).unwrap();
     deliveries.accept(&waiting).await.unwrap();
     serde_json::to_value(waiting.task(TENANT.parse().unwrap())).unwrap()

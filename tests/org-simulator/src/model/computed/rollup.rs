@@ -73,7 +73,8 @@ impl Rollup {
     fn of(&self, values: &mut dyn Iterator<Item = Value>) -> Value {
         match self.function {
             RollupFunction::Count | RollupFunction::Sum => {
-                Value::Double(values.filter_map(|value| value.as_number()).sum())
+                // The sum of no floating-point numbers is -0.0.
+                Value::Double(values.filter_map(|value| value.as_number()).fold(0.0, |sum, value| sum + value))
             }
             RollupFunction::Min => values.reduce(|a, b| if is_less(&b, &a) { b } else { a }).unwrap_or(Value::Null),
             RollupFunction::Max => values.reduce(|a, b| if is_less(&a, &b) { b } else { a }).unwrap_or(Value::Null),
