@@ -265,6 +265,8 @@ fn problem_codes_are_the_same_in_code_contract_and_docs() {
     };
     let rows: Vec<String> = ProblemCode::ALL.iter().map(row).collect();
     let page = fs::read_to_string(Workspace::here().root().join("docs/problems.md")).unwrap();
-    let documented: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+    // Codes of defects have no status.
+    let has_status = |line: &&str| line.split('|').nth(2).is_some_and(|status| status.trim().parse::<u16>().is_ok());
+    let documented: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).filter(has_status).collect();
     assert!(documented == rows, "replace the rows of docs/problems.md by:\n{}\n", rows.join("\n"));
 }
