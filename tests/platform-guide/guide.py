@@ -10,6 +10,7 @@ the members of the response before it, and a `text` block the words of the outpu
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -81,14 +82,19 @@ def shape(text):
     return re.sub(r"\b[0-9a-zA-Z]{18}\b", "ID", text).strip()
 
 
-class Consumer:
+class Program:
     """An endless program and what it has printed."""
 
     def __init__(self, command, folder, environment, log):
         self.log = Path(log)
         with self.log.open("w") as output:
             self.process = subprocess.Popen(command, shell=True, cwd=folder, env=os.environ | environment, stdout=output,
-                                            stderr=subprocess.STDOUT)
+                                            stderr=subprocess.STDOUT, start_new_session=True)
+
+    def stop(self):
+        """Stops the shell of the program and the program."""
+        os.killpg(self.process.pid, signal.SIGTERM)
+        self.process.wait()
 
     def wait_for(self, line):
         deadline = time.monotonic() + TIMEOUT
@@ -103,7 +109,7 @@ def main(guide, folder, *ports):
         text = text.replace(PRINTED[name], port)
     text = text.replace(PRINTED["folder"], folder)
     text = text.replace("cargo dev token --tenant acme", f"cargo dev token --tenant acme --port {ports[0]}")
-    shell, consumers, output = Shell(Path(guide).parent.parent), [], ""
+    shell, programs, output = Shell(Path(guide).parent.parent), [], ""
     try:
         for link, username, file, language, code in PART.findall(text):
             section = text[: text.find(code or username)].rsplit("\n## ", 1)[-1].split("\n")[0]
@@ -114,22 +120,22 @@ def main(guide, folder, *ports):
             elif language == "json":
                 compare(json.loads(code), last_json(output))
             elif language == "text":
-                consumers[-1].wait_for(shape(code))
+                programs[-1].wait_for(shape(code))
             elif language == "console" and commands(code).strip() not in SKIPPED:
                 print(f"{section}: {commands(code).splitlines()[0]}", flush=True)
                 if code.strip().endswith(ENDLESS):
                     exported = shell.run("env | grep -E '^(AWS_|SECRET=)'").split()
                     environment = dict(line.split("=", 1) for line in exported)
-                    log = Path(folder) / f"program-{len(consumers)}.log"
-                    consumers.append(Consumer(commands(code), folder, environment, log))
-                    consumers[-1].wait_for(BEGUN)
+                    log = Path(folder) / f"program-{len(programs)}.log"
+                    programs.append(Program(commands(code), folder, environment, log))
+                    programs[-1].wait_for(BEGUN)
                 else:
                     output = shell.run(commands(code))
                     is_problem = '"type":"urn:ferry:problem:' in output or '"success":false' in output
                     assert is_problem == (REFUSED in code), output
     finally:
-        for consumer in consumers:
-            consumer.process.terminate()
+        for program in programs:
+            program.stop()
     print("the guide works")
 
 

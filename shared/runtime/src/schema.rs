@@ -128,7 +128,7 @@ impl Schemas {
         (schema, unknown)
     }
 
-    /// Remembers describes and adds them to the schema. Forgets the oldest beyond [`MAX_DESCRIBES`].
+    /// Remembers describes and adds them to the schema. Forgets the oldest beyond 256.
     pub fn insert(
         &self,
         (org, connection): (OrgId, &ConnectionId),

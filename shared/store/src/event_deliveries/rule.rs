@@ -3,7 +3,7 @@
 //! A message names the event that it was sent for. It works on the events with the same partition key, one after the other,
 //! and it leaves them if one before its own waits: that one has a message of its own, which goes on with the later ones. So
 //! an event is sent only after every earlier one that waits was delivered or given up, and whatever waits has a message. The
-//! message of an event that is overdue by [`OVERDUE`] may have become a dead letter, so a later one takes its place. While
+//! message of an event that is overdue by `OVERDUE` may have become a dead letter, so a later one takes its place. While
 //! the endpoint is paused the messages wait too, because they end the delivery if nobody resumes it.
 
 use std::time::Duration;

@@ -114,7 +114,7 @@ impl ClientKeys {
         Self { retention, ..self }
     }
 
-    /// Claims client keys for a request: one update a key, [`PARALLEL`] at a time. A key that another request has claimed is
+    /// Claims client keys for a request: one update a key, `PARALLEL` at a time. A key that another request has claimed is
     /// claimed only if that is the one beside it, of which the caller knows that it had no effect.
     ///
     /// # Errors
@@ -153,7 +153,7 @@ impl ClientKeys {
     }
 
     /// Returns the states of client keys without claiming them: [`Claimed::Yes`] for one that a request may claim. One read a key,
-    /// [`PARALLEL`] at a time.
+    /// `PARALLEL` at a time.
     ///
     /// # Errors
     /// Only those of the table.
