@@ -25,6 +25,9 @@ FAULT = {"method": "PATCH", "path": "/services/data/*/composite/sobjects/**", "p
 # have a right checksum.
 KNOWN = 0.8
 ACCEPTED = ["2xx", 403, 404, 409, 410, 422, 503]
+# The operations whose valid requests can be refused for a reason that no schema says: a search has two letters of any script, an
+# id of the path or the query a checksum, a write a key unless it is a dry run, and a record the prefix of its object.
+OPEN = ("searchRecords", "readNote", "linkNote", "unlinkNote", "upsertRecords", "writeRecordGraph", "undeleteRecord")
 IDS = ("header.Ferry-Tenant", "path.id", "path.org", "query.account", "query.owner", "query.after")
 
 
@@ -78,9 +81,9 @@ def main(contract, demo_output, output):
         segment = path.split("/")[4] if path.count("/") > 3 else ""
         known = {"path.id": own.get(segment), "query.after": starts.get(operation)}
         known = {name: dictionary for name, dictionary in known.items() if dictionary and name.split(".")[1] in names}
-        # Which texts are cursors, or have two letters of any script, no pattern says that all clients read.
-        is_open = operation == "searchRecords" or operation not in starts and any(name.endswith("after") for name in names)
-        is_open = is_open or has_ids
+        # Which texts are cursors, no pattern says.
+        is_open = operation not in starts and any(name.endswith("after") or name == "cursor" for name in names)
+        is_open = is_open or has_ids or operation in OPEN
         if known or is_open:
             # Schemathesis takes the first table of an operation.
             lines.append(f'[[operations]]\ninclude-operation-id = "{operation}"')

@@ -2,7 +2,7 @@
 //!
 //! Salesforce refuses a whole note for one unescaped character, and does not publish which tags it accepts
 //! (Object Reference, ContentNote). So few tags are written, with no attribute but the `href` of a link, and everything else is
-//! escaped. What notes do not have is mapped to what they have ([`tags`]), so that no word and no boundary of a block is lost,
+//! escaped. What notes do not have is mapped to what they have (`tags`), so that no word and no boundary of a block is lost,
 //! and the differences are reported ([`Change`]).
 //!
 //! [`html5ever`] splits the HTML into tokens as a browser does. A tree is not built: the parser of a tree repeats open elements
