@@ -31,7 +31,7 @@ impl TestContext {
         let leads = json!([{ KEY: "L-1", "LastName": "Dahl", "Company": "Acme" }, { KEY: "L-2", "LastName": "Moe" }]);
         let (_, partly) = self.upsert("Lead", None, "k2", leads).await;
         self.pass(SignedDuration::from_secs(1));
-        let body = json!({ "external_id_field": KEY, "all_or_none": true, "records": [{ KEY: "L-3", "LastName": "Moe", "No__c": 1 }] });
+        let body = json!({ "external_id_field": KEY, "all_or_none": true, "records": [{ KEY: "L-3", "LastName": "Moe", "Company": "Acme" }] });
         let refuse = Effect::Error { status: 400, code: "MALFORMED_QUERY".to_owned(), message: "no".to_owned() };
         self.simulator.fault(fault(refuse));
         let (_, failed) = self.post(&format!("/v1/orgs/{}/records/Lead?as={REP}", self.org), Some("k3"), body).await;
