@@ -16,6 +16,10 @@ FOLDER = pathlib.Path(os.environ["OPENAPI_TOOLS"])
 KNOWN = json.loads((FOLDER / "known.json").read_text())
 # The external ids that the demo has written.
 WRITTEN = ["A-1001", "C-1001", "O-1001"]
+# Their objects.
+OBJECTS = ["Account", "Contact", "Opportunity"]
+# A rep who is connected, and one who never was.
+REP, STRANGER = "rep-1", "rep-2"
 # Of so many bodies one stays as it was generated.
 GENERATED = 4
 
@@ -50,13 +54,24 @@ BODIES = {
 }
 
 
+def parameters(case):
+    """Returns the names of the parameters of the operation."""
+    return {parameter.name for kind in (case.operation.query, case.operation.headers) for parameter in kind}
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Replaces a valid body. The choice depends on the body alone, so that a failure can be found again."""
+    """Replaces a valid body, and what belongs to it. The choice depends on the body alone, so that a failure can be found again."""
     make = BODIES.get(case.operation.definition.raw.get("operationId"))
     number = zlib.crc32(json.dumps(case.body, sort_keys=True, default=str).encode())
     if make and case.meta.generation.mode.is_positive and number % GENERATED:
         case.body = make(number)
+        if "as" in parameters(case):
+            case.query = {**(case.query or {}), "as": STRANGER if number % 5 == 1 else REP}
+        if "Idempotency-Key" in parameters(case):
+            case.headers = {**(case.headers or {}), "Idempotency-Key": f"generated-{number}"}
+        if "object" in (case.path_parameters or {}):
+            case.path_parameters = {**case.path_parameters, "object": OBJECTS[number % 3]}
 
 
 @schemathesis.hook
