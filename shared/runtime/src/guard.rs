@@ -65,9 +65,11 @@ impl Guard {
         Self { platform: None }
     }
 
-    /// Puts the guard before every route, and before the fallback.
+    /// Puts the guard before every route, and before the fallback. A method that the path does not have is not found, as a path
+    /// that no function has: a percent-encoded `?` or `/` in a parameter can make one path of another.
     #[must_use]
     pub fn protect(self, router: Router) -> GuardedRouter {
+        let router = router.method_not_allowed_fallback(async || Problem::not_found("route"));
         GuardedRouter(router.layer(from_fn_with_state(self, admit)))
     }
 

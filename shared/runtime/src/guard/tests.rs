@@ -163,6 +163,13 @@ async fn another_tenants_org_is_as_unknown_as_an_unknown_org() {
 }
 
 #[tokio::test]
+async fn a_method_that_a_path_does_not_have_is_not_found() {
+    let function = Function::new(CallerRules::default()).await;
+    let (status, body) = function.send(&event("PATCH", "/v1/orgs", token("acme", ALL_SCOPES))).await;
+    assert_eq!((status, &body["type"]), (404, &json!("urn:ferry:problem:not_found")));
+}
+
+#[tokio::test]
 async fn a_route_requires_its_scope() {
     let function = Function::new(CallerRules::default()).await;
     let (org, records) = (format!("/v1/orgs/{ACME}"), format!("/v1/orgs/{ACME}/records/Account"));
