@@ -7,6 +7,10 @@ use jiff::civil::Date;
 
 use crate::{Decimal, FieldName, ObjectName, RecordId, datetime};
 
+mod filter;
+
+pub use filter::{Filter, InvalidFilter};
+
 /// A query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Soql {
