@@ -44,6 +44,7 @@ pub mod hints;
 pub mod ids;
 mod json_text;
 pub mod org_data;
+pub mod org_settings;
 pub mod orgs;
 pub mod origins;
 pub mod owner_policy;
@@ -80,6 +81,7 @@ pub use ids::{
     ConnectionId, DeliveryId, ErasureId, IdempotencyKey, InvalidText, PlatformUser, Tenant, TokenVersion, WriteId,
 };
 pub use org_data::{OrgData, OrgTable, RecordLedger};
+pub use org_settings::{Allocation, OrgSettings, OrgSettingsTable, SettingsCache, SettingsChange, SettingsVersion};
 pub use orgs::{
     Activation, ActivationRequest, Announcement, BindingRight, ChangeDetection, DetectionMethod, DetectionReason,
     Edition, Environment, InstallClaim, License, LicenseManagement, LicenseNotice, LicenseState, LicenseStatus,

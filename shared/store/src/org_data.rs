@@ -11,7 +11,8 @@ use serde_json::{Map, Value};
 use crate::ids::WriteId;
 use crate::table::{Rows, Table, from_item};
 use crate::{
-    Error, PageKey, authorizations, budgets, cursors, deliveries, origins, pipelines, records, user_mappings, writes,
+    Error, PageKey, authorizations, budgets, cursors, deliveries, org_settings, origins, pipelines, records,
+    user_mappings, writes,
 };
 
 /// A table with rows of orgs. The tables `orgs` and `connections`, which need more than a deletion, are not among them.
@@ -38,11 +39,13 @@ pub enum OrgTable {
     Authorizations,
     /// The mappings of the platform's users.
     Users,
+    /// The settings, with their history.
+    OrgSettings,
 }
 
 impl OrgTable {
     /// Every table, the largest first.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Records,
         Self::Pipelines,
         Self::Cursors,
@@ -53,6 +56,7 @@ impl OrgTable {
         Self::Budgets,
         Self::Authorizations,
         Self::Users,
+        Self::OrgSettings,
     ];
 
     /// Returns the name of the table without the stack's.
@@ -69,6 +73,7 @@ impl OrgTable {
             Self::Budgets => "budgets",
             Self::Authorizations => "authorizations",
             Self::Users => "users",
+            Self::OrgSettings => "org_settings",
         }
     }
 
@@ -84,6 +89,7 @@ impl OrgTable {
             Self::Budgets => budgets::rows_of_org(org),
             Self::Authorizations => authorizations::rows_of_org(org),
             Self::Users => user_mappings::rows_of_org(org),
+            Self::OrgSettings => org_settings::rows_of_org(org),
         }
     }
 }
@@ -146,8 +152,19 @@ impl OrgData {
     }
 
     fn table(&self, table: OrgTable) -> &Table {
-        let [records, pipelines, cursors, deliveries, writes, write_order, origins, budgets, authorizations, users] =
-            &self.tables;
+        let [
+            records,
+            pipelines,
+            cursors,
+            deliveries,
+            writes,
+            write_order,
+            origins,
+            budgets,
+            authorizations,
+            users,
+            org_settings,
+        ] = &self.tables;
         match table {
             OrgTable::Records => records,
             OrgTable::Pipelines => pipelines,
@@ -159,6 +176,7 @@ impl OrgData {
             OrgTable::Budgets => budgets,
             OrgTable::Authorizations => authorizations,
             OrgTable::Users => users,
+            OrgTable::OrgSettings => org_settings,
         }
     }
 
