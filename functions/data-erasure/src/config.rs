@@ -20,7 +20,8 @@ pub struct Config {
     /// `ERASURES_TABLE`: the erasures and their progress.
     pub erasures_table: String,
     /// `RECORDS_TABLE`, `PIPELINES_TABLE`, `CURSORS_TABLE`, `DELIVERIES_TABLE`, `WRITES_TABLE`,
-    /// `WRITE_ORDER_TABLE`, `ORIGINS_TABLE`, `BUDGETS_TABLE`, `AUTHORIZATIONS_TABLE`, `USERS_TABLE`: the tables to erase.
+    /// `WRITE_ORDER_TABLE`, `ORIGINS_TABLE`, `BUDGETS_TABLE`, `AUTHORIZATIONS_TABLE`, `USERS_TABLE`,
+    /// `ORG_SETTINGS_TABLE`: the tables to erase.
     pub tables: BTreeMap<OrgTable, String>,
     /// `STAGED_FILES_BUCKET`: the contents of files that were not written to Salesforce yet.
     pub staged_files_bucket: String,
@@ -51,6 +52,7 @@ impl Config {
             (OrgTable::Budgets, env.required("BUDGETS_TABLE")?),
             (OrgTable::Authorizations, env.required("AUTHORIZATIONS_TABLE")?),
             (OrgTable::Users, env.required("USERS_TABLE")?),
+            (OrgTable::OrgSettings, env.required("ORG_SETTINGS_TABLE")?),
         ];
         Ok(Self {
             orgs_table: env.required("ORGS_TABLE")?,
@@ -124,7 +126,7 @@ impl Deps {
 mod tests {
     use super::*;
 
-    const NAMES: [&str; 16] = [
+    const NAMES: [&str; 17] = [
         "ORGS_TABLE",
         "CONNECTIONS_TABLE",
         "ERASURES_TABLE",
@@ -138,6 +140,7 @@ mod tests {
         "BUDGETS_TABLE",
         "AUTHORIZATIONS_TABLE",
         "USERS_TABLE",
+        "ORG_SETTINGS_TABLE",
         "STAGED_FILES_BUCKET",
         "DATA_ERASURE_QUEUE_URL",
         "CONNECTION_MANAGER_FUNCTION",

@@ -33,7 +33,7 @@ pub enum Step {
     Connections,
 }
 
-const OF_ORG: [Step; 13] = [
+const OF_ORG: [Step; 14] = [
     // First, so that an org that connects again in the middle is read from the beginning.
     Step::Table(OrgTable::Cursors),
     Step::Table(OrgTable::Records),
@@ -45,6 +45,7 @@ const OF_ORG: [Step; 13] = [
     Step::Table(OrgTable::Budgets),
     Step::Table(OrgTable::Authorizations),
     Step::Table(OrgTable::Users),
+    Step::Table(OrgTable::OrgSettings),
     Step::StagedFiles,
     Step::DeadLetters,
     Step::Connections,

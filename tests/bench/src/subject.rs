@@ -82,7 +82,7 @@ fn default_event(function: &str) -> Value {
     match function {
         "record-events" | "record-upsert" | "pipeline-refresh" => json!({ "Records": [] }),
         "data-erasure" | "event-delivery" | "file-write" | "note-write" | "oauth-callback" | "onboarding"
-        | "outbound-message" | "record-read" | "record-write" => unknown_page(),
+        | "org-admin" | "outbound-message" | "record-read" | "record-write" => unknown_page(),
         _ => json!({}),
     }
 }

@@ -40,7 +40,7 @@ pub(crate) struct ExportArgs {
 }
 
 /// The exported tables. Links are not exported, because a link is a secret.
-const TABLES: [OrgTable; 8] = [
+const TABLES: [OrgTable; 9] = [
     OrgTable::Records,
     OrgTable::Pipelines,
     OrgTable::Cursors,
@@ -49,6 +49,7 @@ const TABLES: [OrgTable; 8] = [
     OrgTable::Origins,
     OrgTable::Budgets,
     OrgTable::Users,
+    OrgTable::OrgSettings,
 ];
 
 /// The members of rows that are left out: secrets, and what only Ferry's own tables need.
@@ -65,7 +66,7 @@ const LEFT_OUT: [&str; 9] = [
 ];
 
 /// The members that are stored as JSON text, and exported as JSON.
-const JSON_TEXTS: [&str; 3] = ["fields", "request", "answer"];
+const JSON_TEXTS: [&str; 5] = ["fields", "request", "answer", "settings", "changed_by"];
 
 /// Writes the files and reports the number of their lines.
 pub(crate) async fn export(stack: &Stack, args: ExportArgs) -> Result<String, Failure> {

@@ -134,6 +134,9 @@ problem_codes! {
     /// The position in the change feed is before the oldest change that it has.
     CursorExpired = "cursor_expired", GONE, "The cursor is too old",
         "Read the lists of the objects once, and then the change feed from the time at which you began.";
+    /// The settings of the org were changed since the version in `If-Match`.
+    SettingsChanged = "settings_changed", PRECONDITION_FAILED, "The settings were changed",
+        "Read the settings again, and send the change with their version in If-Match.";
     /// The request, or what it would store, exceeds a size limit.
     PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "The payload is too large",
         "Send a smaller request.";
@@ -149,6 +152,9 @@ problem_codes! {
     /// The org does not accept a record as it is. `defects` lists what has to change.
     InvalidRecords = "invalid_records", UNPROCESSABLE_ENTITY, "The org does not accept the records as they are",
         "Change what `defects` lists, and send the request again.";
+    /// The org does not accept its settings as they are. `defects` lists what has to change.
+    InvalidSettings = "invalid_settings", UNPROCESSABLE_ENTITY, "The org does not accept the settings as they are",
+        "Change what `defects` lists, and send the settings again.";
     /// Salesforce rejected the request. `salesforce` holds its codes and the fields concerned.
     SalesforceRejected = "salesforce_rejected", UNPROCESSABLE_ENTITY, "Salesforce rejected the request",
         "Change the request as the codes and fields say, and send it again.";

@@ -151,6 +151,7 @@ fn body(method: &str, path: &str) -> Value {
             json!({ "records": [{ "object": "Account", "client_key": "a", "fields": { "Name": "Acme" } }] })
         }
         ("POST", "/v1/orgs/{org}/matches") => json!({ "email": "ingrid@fjordglass.example" }),
+        ("PUT", "/v1/orgs/{org}/settings") => json!({ "poll_minutes": 30 }),
         ("POST", "/v1/orgs/{org}/erasures") => json!({ "record_id": "003000000000001AAA" }),
         ("POST", "/v1/orgs/{org}/notes") => json!({ "title": "Call", "text": "Hi", "links": ["001000000000001AAA"] }),
         ("POST", "/v1/orgs/{org}/files") => {
@@ -188,6 +189,7 @@ fn routers(context: &harness::TestContext) -> BTreeMap<&'static str, Router> {
             "authorizations",
             "deliveries",
             "erasures",
+            "org_settings",
             "users",
             "write_order",
             "event_endpoints",
@@ -207,6 +209,9 @@ fn routers(context: &harness::TestContext) -> BTreeMap<&'static str, Router> {
         variables.insert("STAGED_FILES_BUCKET".to_owned(), context.bucket("StagedFiles").to_owned());
         variables.insert("EVENT_DELIVERY_QUEUE_URL".to_owned(), context.queue_url("EventDeliveryQueue"));
         variables.insert("EVENT_BUS_NAME".to_owned(), context.bus_name());
+        for (name, queue) in [("BACKFILL", "BackfillQueue"), ("PIPELINE_REFRESH", "PipelineRefreshQueue")] {
+            variables.insert(format!("{name}_QUEUE_URL"), context.queue_url(queue));
+        }
         variables.insert("DATA_ERASURE_QUEUE_URL".to_owned(), context.queue_url("DataErasureQueue"));
         Env::new(move |name| variables.get(name).cloned())
     };
@@ -216,6 +221,7 @@ fn routers(context: &harness::TestContext) -> BTreeMap<&'static str, Router> {
     let note = note_write::Config::from_env(&env("NoteWriteQueue")).unwrap();
     let file = file_write::Config::from_env(&env("FileWriteQueue")).unwrap();
     let erasure = data_erasure::Config::from_env(&env("RecordWriteQueue")).unwrap();
+    let admin = org_admin::Config::from_env(&env("RecordWriteQueue")).unwrap();
     let delivery = event_delivery::Config::from_env(&env("RecordWriteQueue")).unwrap();
     let callback = oauth_callback::Config::from_env(&env("RecordWriteQueue")).unwrap();
     let routers = [
@@ -224,6 +230,7 @@ fn routers(context: &harness::TestContext) -> BTreeMap<&'static str, Router> {
         ("NoteWrite", note_write::router(note_write::Deps::new(&aws, note).unwrap())),
         ("FileWrite", file_write::router(file_write::Deps::new(&aws, file).unwrap())),
         ("DataErasure", data_erasure::router(data_erasure::Deps::new(&aws, erasure))),
+        ("OrgAdmin", org_admin::router(org_admin::Deps::new(&aws, admin).unwrap())),
         ("EventDelivery", event_delivery::router(event_delivery::Deps::new(&aws, delivery).unwrap())),
         ("OauthCallback", oauth_callback::router(oauth_callback::Deps::new(&aws, callback))),
     ];

@@ -121,6 +121,10 @@ pub(crate) const ALL: &[Case] = &[
     Case::new("data-erasure", Sqs, Events::erase_org, Kept::ByCaller).in_stage(Stage::Closed),
     Case::new("data-erasure", S3, Events::staged_files_task, Kept::ByEventSource).in_stage(Stage::Erasing),
     Case::new("data-erasure", Lambda, Events::erasure_task, Kept::Reported).in_stage(Stage::Erasing),
+    Case::new("org-admin", DynamoDb, Events::settings, Kept::ByCaller),
+    Case::new("org-admin", Lambda, Events::changed_settings, Kept::ByCaller),
+    Case::new("org-admin", Sqs, Events::changed_settings, Kept::ByCaller),
+    Case::new("org-admin", Salesforce, Events::changed_settings, Kept::ByCaller),
     Case::new("event-delivery", DynamoDb, Events::bus_event, Kept::ByEventSource),
     Case::new("event-delivery", Sqs, Events::bus_event, Kept::ByEventSource),
     // The pause of an endpoint is published before it is stored.

@@ -230,6 +230,17 @@ impl Events {
         self.json("GET", &self.of_org("/objects/Account"), &Value::Null)
     }
 
+    pub(crate) fn settings(&self) -> Value {
+        self.json("GET", &self.of_org("/settings"), &Value::Null)
+    }
+
+    pub(crate) fn changed_settings(&self) -> Value {
+        let body = json!({ "fields": { "Account": ["Name"] } });
+        let mut request = self.json("PUT", &self.of_org("/settings"), &body);
+        request["headers"]["if-match"] = json!("\"0\"");
+        request
+    }
+
     pub(crate) fn refresh_task(&self) -> Value {
         message(&json!({ "org_id": self.org, "kind": "incremental", "object": "Account", "requested_at": now() }))
     }

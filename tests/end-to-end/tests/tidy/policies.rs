@@ -21,11 +21,12 @@ const ENCRYPTING: [&str; 5] = [
 ];
 
 /// The variables of the tables of `OrgData`.
-const ORG_DATA: [&str; 10] = [
+const ORG_DATA: [&str; 11] = [
     "AUTHORIZATIONS_TABLE",
     "BUDGETS_TABLE",
     "CURSORS_TABLE",
     "DELIVERIES_TABLE",
+    "ORG_SETTINGS_TABLE",
     "ORIGINS_TABLE",
     "PIPELINES_TABLE",
     "RECORDS_TABLE",
@@ -125,6 +126,7 @@ fn is_of(owner: &str, variable: &str) -> bool {
         "OrgData" => ORG_DATA.contains(&variable),
         "UserMappings" => variable == "USERS_TABLE",
         "ClientKeys" => variable == "WRITE_ORDER_TABLE",
+        "OrgSettingsTable" => variable == "ORG_SETTINGS_TABLE",
         table => variable.strip_suffix("_TABLE").is_some_and(|noun| noun.replace('_', "") == table.to_uppercase()),
     }
 }

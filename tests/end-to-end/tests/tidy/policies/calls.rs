@@ -45,7 +45,7 @@ const ACTIONS: [(&str, &str); 27] = [
 ];
 
 /// The types of the store that are clients of a resource. The tables of `OrgData` are those that hold an org's data.
-const CLIENTS: [&str; 23] = [
+const CLIENTS: [&str; 24] = [
     "Apps",
     "Authorizations",
     "Budgets",
@@ -59,6 +59,7 @@ const CLIENTS: [&str; 23] = [
     "EventDeliveries",
     "EventEndpoints",
     "OrgData",
+    "OrgSettingsTable",
     "Orgs",
     "Origins",
     "Pipelines",

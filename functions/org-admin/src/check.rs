@@ -1,0 +1,161 @@
+//! Decides which settings an org accepts, and what has to be read again after a change. Pure.
+
+use std::collections::BTreeSet;
+
+use runtime::Schema;
+use runtime::problem::{Defect, DefectCode};
+use salesforce::soql::Filter;
+use salesforce::{FieldName, ObjectName};
+use store::OrgSettings;
+
+/// The most objects of an org.
+const MAX_OBJECTS: usize = 100;
+
+/// Returns the objects that the settings name, each once.
+#[must_use]
+pub fn named_objects(settings: &OrgSettings) -> Vec<ObjectName> {
+    let listed = settings.objects.iter().flatten();
+    let named: BTreeSet<&ObjectName> = listed.chain(settings.fields.keys()).chain(settings.filters.keys()).collect();
+    named.into_iter().take(MAX_OBJECTS + 1).cloned().collect()
+}
+
+/// Returns the objects whose fields the filters name through a relationship.
+#[must_use]
+pub fn referenced_objects(settings: &OrgSettings, schema: &Schema) -> BTreeSet<ObjectName> {
+    let mut objects = BTreeSet::new();
+    for (object, filter) in &settings.filters {
+        for (relationship, _) in filter.fields().into_iter().filter_map(path) {
+            objects.extend(targets(schema, object, relationship).unwrap_or_default().iter().cloned());
+        }
+    }
+    objects
+}
+
+/// Returns every defect of the settings, where `deployed` are the mirrored objects of the deployment.
+#[must_use]
+pub fn check(settings: &OrgSettings, deployed: &[ObjectName], schema: &Schema) -> Vec<Defect> {
+    let mut defects = Vec::new();
+    let objects = settings.mirrored_objects(deployed);
+    if let Some(listed) = &settings.objects {
+        if listed.len() > MAX_OBJECTS {
+            return vec![Defect::field("objects", "at most 100 objects can be mirrored")];
+        }
+        for (position, object) in listed.iter().enumerate() {
+            let place = format!("objects[{position}]");
+            if listed.iter().take(position).any(|earlier| earlier == object) {
+                defects.push(Defect::field(place, "the object is listed twice"));
+            } else {
+                defects.extend(defect_of_object(schema, object, place));
+            }
+        }
+    }
+    for (object, fields) in &settings.fields {
+        let place = format!("fields.{object}");
+        if !objects.contains(object) {
+            defects.push(Defect::field(place, "the object is not mirrored"));
+            continue;
+        }
+        if fields.is_empty() {
+            defects.push(Defect::field(
+                place.clone(),
+                "at least one field is needed; leave the object out for all of its fields",
+            ));
+        }
+        if schema.object(object).is_none() {
+            defects.extend(hidden_object(object, place));
+            continue;
+        }
+        defects.extend((0..fields.len()).filter_map(|position| defect_of_field(schema, object, fields, position)));
+    }
+    for (object, filter) in &settings.filters {
+        let place = format!("filters.{object}");
+        if !objects.contains(object) {
+            defects.push(Defect::field(place, "the object is not mirrored"));
+        } else if schema.object(object).is_none() {
+            defects.extend(hidden_object(object, place));
+        } else {
+            defects.extend(defects_of_filter(schema, object, filter, &place));
+        }
+    }
+    defects
+}
+
+fn defect_of_object(schema: &Schema, object: &ObjectName, place: String) -> Option<Defect> {
+    let Some(describe) = schema.object(object) else { return hidden_object(object, place) };
+    if !describe.summary.queryable || schema.field(object, FieldName::SYSTEM_MODSTAMP.as_str()).is_none() {
+        return Some(Defect::field(place, format!("{object} cannot be mirrored: its changes cannot be queried")));
+    }
+    None
+}
+
+fn hidden_object(object: &ObjectName, place: String) -> Option<Defect> {
+    let detail = format!("the object {object} does not exist, or is hidden from the team connection's user");
+    Some(Defect::field(place, detail).code(DefectCode::ObjectNotVisible))
+}
+
+fn defect_of_field(schema: &Schema, object: &ObjectName, fields: &[FieldName], position: usize) -> Option<Defect> {
+    let field = fields.get(position)?;
+    let place = format!("fields.{object}[{position}]");
+    let same = |other: &FieldName| other.as_str().eq_ignore_ascii_case(field.as_str());
+    if fields.iter().take(position).any(same) {
+        return Some(Defect::field(place, "the field is listed twice"));
+    }
+    if field.as_str().contains('.') {
+        return Some(Defect::field(place, "only fields of the object itself are mirrored"));
+    }
+    schema.field(object, field.as_str()).is_none().then(|| hidden_field(object, field, place))
+}
+
+fn hidden_field(object: &ObjectName, field: &FieldName, place: String) -> Defect {
+    let detail = format!("{object} has no field {field}, or it is hidden from the team connection's user");
+    Defect::field(place, detail).code(DefectCode::FieldNotVisible)
+}
+
+fn defects_of_filter(schema: &Schema, object: &ObjectName, filter: &Filter, place: &str) -> Vec<Defect> {
+    let mut defects = Vec::new();
+    for field in filter.fields() {
+        let found = match path(field) {
+            None => schema.field(object, field.as_str()),
+            Some((relationship, name)) => targets(schema, object, relationship)
+                .unwrap_or_default()
+                .iter()
+                .find_map(|target| schema.field(target, name)),
+        };
+        match found {
+            None => defects.push(hidden_field(object, field, place.to_owned())),
+            Some(described) if !described.filterable => {
+                defects.push(Defect::field(place, format!("the field {field} cannot be used in a condition")));
+            }
+            Some(_) => {}
+        }
+    }
+    defects
+}
+
+/// Returns the relationship and the field of a path.
+fn path(field: &FieldName) -> Option<(&str, &str)> {
+    field.as_str().split_once('.')
+}
+
+/// Returns the objects that a relationship references.
+fn targets<'a>(schema: &'a Schema, object: &ObjectName, relationship: &str) -> Option<&'a [ObjectName]> {
+    let fields = &schema.object(object)?.fields;
+    let of = |name: &Option<String>| name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(relationship));
+    fields.iter().find(|field| of(&field.relationship_name)).map(|field| field.reference_to.as_slice())
+}
+
+/// Returns the objects whose records have to be read again, because the mirror has them with other fields, or has not all of
+/// them.
+#[must_use]
+pub fn read_again(before: &OrgSettings, after: &OrgSettings, deployed: &[ObjectName]) -> Vec<ObjectName> {
+    let mirrored = before.mirrored_objects(deployed);
+    let is_new = |object: &&ObjectName| {
+        !mirrored.contains(object)
+            || before.fields.get(*object) != after.fields.get(*object)
+            || before.filter(object) != after.filter(object)
+    };
+    after.mirrored_objects(deployed).iter().filter(is_new).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,24 @@
+//! Sets how an org is mirrored, and starts work on it.
+//!
+//! | | |
+//! |---|---|
+//! | trigger | HTTP API: `GET` and `PUT /v1/orgs/{org}/settings`, `GET /v1/orgs/{org}/settings/history` |
+//! | input | the settings of an org, and the version that the caller has seen |
+//! | output | the settings, with their version, their author and what they changed |
+//! | failures | an RFC 9457 problem that lists every defect of the settings |
+//!
+//! [`check`] says which settings an org accepts. A change is queued before it is stored: what is mirrored by now with other
+//! fields or another filter is read again by a backfill of the object.
+
+pub mod check;
+mod config;
+mod error;
+#[cfg(test)]
+mod error_texts;
+mod http;
+mod settings;
+mod views;
+
+pub use config::{Config, Deps};
+pub use error::Error;
+pub use http::router;

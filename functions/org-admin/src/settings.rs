@@ -1,0 +1,153 @@
+//! Reads and replaces the settings of an org.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use runtime::problem::Defect;
+use runtime::{Schema, record_api_calls};
+use salesforce::soql::Filter;
+use salesforce::{Client, FieldName, ObjectName, OrgId, Soql};
+use serde::Deserialize;
+use store::org_settings::{Author, differences};
+use store::{
+    Allocation, ConnectionId, Lane, Org, OrgSettings, OrgState, RefreshKind, RefreshTask, SettingsChange, org_settings,
+};
+
+use crate::views::{HistoryView, SettingsView};
+use crate::{Deps, Error, check};
+
+/// The delay of a backfill of what is mirrored otherwise: longer than a function remembers the settings before.
+const DELAY: Duration = Duration::from_mins(2);
+
+/// The settings as a caller sends them. Filters are texts, so that all defects of all filters are found at once.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SettingsBody {
+    objects: Option<Vec<ObjectName>>,
+    #[serde(default)]
+    fields: BTreeMap<ObjectName, Vec<FieldName>>,
+    #[serde(default)]
+    filters: BTreeMap<ObjectName, String>,
+    poll_minutes: Option<org_settings::PollMinutes>,
+    nightly_window: Option<org_settings::NightlyWindow>,
+    api_allocation: Option<Allocation>,
+}
+
+/// A request to replace the settings of an org.
+#[derive(Debug)]
+pub(crate) struct Request {
+    /// The version that the caller has read.
+    pub(crate) seen: u64,
+    pub(crate) body: SettingsBody,
+    pub(crate) author: Author,
+    /// `true` to check and compare, and to store nothing.
+    pub(crate) dry_run: bool,
+}
+
+pub(crate) async fn show(deps: &Deps, org: OrgId) -> Result<SettingsView, Error> {
+    let version = deps.settings.load(org).await?;
+    Ok(SettingsView::new(version, &deps.mirrored_objects))
+}
+
+pub(crate) async fn history(deps: &Deps, org: OrgId, before: Option<u64>, limit: u16) -> Result<HistoryView, Error> {
+    // One more than a page: each version is compared with the one before it.
+    let versions = deps.settings.history(org, before, limit.saturating_add(1)).await?;
+    Ok(HistoryView::new(versions, usize::from(limit)))
+}
+
+/// Checks the settings against the org, and stores them as the next version. What is mirrored by now with other fields or
+/// another filter is read again.
+///
+/// # Errors
+/// [`Error::Refused`] with every defect; [`Error::Changed`] if the caller has not seen the newest version.
+pub(crate) async fn replace(deps: &Deps, org: &Org, request: Request) -> Result<SettingsView, Error> {
+    if org.state != OrgState::Active {
+        return Err(Error::OrgNotActive(org.state));
+    }
+    let before = deps.settings.load(org.org_id).await?;
+    if before.as_ref().map_or(0, |before| before.version) != request.seen {
+        return Err(Error::Changed);
+    }
+    let settings = checked(deps, org.org_id, request.body).await?;
+    let stored = before.as_ref().map(|before| before.settings.clone()).unwrap_or_default();
+    let changes = differences(&stored, &settings);
+    if request.dry_run || changes.is_empty() {
+        let view = SettingsView::new(before, &deps.mirrored_objects);
+        return Ok(view.with_changes(&settings, &deps.mirrored_objects, changes, request.dry_run));
+    }
+    // Queued first: a function that is killed in between reads objects once more than necessary, and never once less.
+    for object in check::read_again(&stored, &settings, &deps.mirrored_objects) {
+        let task = RefreshTask::new(org.org_id, RefreshKind::Backfill, deps.clock.now()).for_object(object);
+        deps.backfills.send(&task, DELAY).await?;
+    }
+    let change = SettingsChange { seen: request.seen, settings: settings.clone(), author: request.author };
+    let version = deps.settings.store(org.org_id, change, deps.clock.now()).await?;
+    let view = SettingsView::new(Some(version), &deps.mirrored_objects);
+    Ok(view.with_changes(&settings, &deps.mirrored_objects, changes, false))
+}
+
+/// Returns the settings if the org accepts them.
+async fn checked(deps: &Deps, org: OrgId, body: SettingsBody) -> Result<OrgSettings, Error> {
+    let mut defects = Vec::new();
+    let mut filters = BTreeMap::new();
+    for (object, text) in body.filters {
+        match text.parse::<Filter>() {
+            Ok(filter) => drop(filters.insert(object, filter)),
+            Err(invalid) => defects.push(Defect::field(format!("filters.{object}"), invalid.to_string())),
+        }
+    }
+    let settings = OrgSettings {
+        objects: body.objects,
+        fields: body.fields,
+        filters,
+        poll_minutes: body.poll_minutes,
+        nightly_window: body.nightly_window,
+        api_allocation: body.api_allocation,
+    };
+    let client = deps.salesforce.client(org, &ConnectionId::team());
+    let found = defects_of(deps, org, &client, &settings).await;
+    record_api_calls(&deps.budgets, org, Lane::Interactive, &client, &deps.clock).await;
+    defects.extend(found?);
+    if defects.is_empty() { Ok(settings) } else { Err(Error::Refused(defects)) }
+}
+
+/// Returns the defects of the settings in the org: against its objects and fields, and where these have none, what Salesforce
+/// says of each filter.
+async fn defects_of(deps: &Deps, org: OrgId, client: &Client, settings: &OrgSettings) -> Result<Vec<Defect>, Error> {
+    let named = check::named_objects(settings);
+    let schema = load(deps, org, client, &named).await?;
+    let mut all: BTreeSet<ObjectName> = named.iter().cloned().collect();
+    all.extend(check::referenced_objects(settings, &schema));
+    let schema = load(deps, org, client, &all.into_iter().collect::<Vec<_>>()).await?;
+    let mut defects = check::check(settings, &deps.mirrored_objects, &schema);
+    if defects.is_empty() {
+        let filters: Vec<(&ObjectName, &Filter)> = settings.filters.iter().collect();
+        let query = |(object, filter): &(&ObjectName, &Filter)| {
+            Soql::select(&[FieldName::ID]).from(object).where_(filter.condition()).limit(1)
+        };
+        let queries: Vec<Soql> = filters.iter().map(query).collect();
+        let pages = client.query_several(&queries).await?;
+        for ((object, _), page) in filters.into_iter().zip(pages) {
+            match page {
+                Err(salesforce::Error::Rejected { problems, .. }) => {
+                    let codes: Vec<&str> = problems.iter().map(|problem| problem.code.as_str()).collect();
+                    let detail = format!("Salesforce refuses the condition: {}", codes.join(", "));
+                    defects.push(Defect::field(format!("filters.{object}"), detail));
+                }
+                Err(error) => return Err(error.into()),
+                Ok(_) => {}
+            }
+        }
+    }
+    Ok(defects)
+}
+
+/// Describes objects as the team's user sees them.
+async fn load(deps: &Deps, org: OrgId, client: &Client, objects: &[ObjectName]) -> Result<Schema, Error> {
+    let key = (org, &ConnectionId::team());
+    let (schema, failed) = deps.schemas.load(client, key, objects, deps.clock.now()).await?;
+    match failed.into_iter().next() {
+        Some((_, error)) => Err(error.into()),
+        None => Ok(schema),
+    }
+}

@@ -1,0 +1,6 @@
+//! The function with a simulated org and the emulator: the platform changes the settings of an org.
+
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
+
+mod harness;
+mod settings;
