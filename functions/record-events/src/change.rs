@@ -6,7 +6,7 @@ use salesforce::RecordId;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use store::origins::Origin;
-use store::records::rule::changed_fields;
+use store::records::rule::{changed_between, changed_fields};
 use store::{BusEvent, EventKind, MirrorRecord, SavedVersion, Tenant, WriteId};
 
 /// The content of an event about a record.
@@ -83,10 +83,10 @@ impl Change {
         let kind = kind(old.as_ref(), &new)?;
         let changed_fields = match kind {
             Kind::Deleted | Kind::Merged => Vec::new(),
-            Kind::Restored | Kind::Changed => {
-                let nothing = Map::new();
-                changed_fields(old.as_ref().map_or(&nothing, |old| &old.fields), &new.fields)
-            }
+            Kind::Restored | Kind::Changed => match old.as_ref().filter(|old| !old.deleted) {
+                Some(old) => changed_between(old, &new),
+                None => changed_fields(&Map::new(), &new.fields),
+            },
         };
         let silent = kind == Kind::Changed && old.is_some() && changed_fields.is_empty();
         (!silent).then_some(Self { old, new, kind, changed_fields, change_id, replayed: false })

@@ -13,6 +13,7 @@ use crate::table::{Item, MAX_ITEM_BYTES, Table, from_item, item_bytes, key, numb
 use crate::time;
 
 mod applying;
+mod carried;
 mod concurrency;
 mod erasing;
 pub mod index;
@@ -21,6 +22,7 @@ pub mod rule;
 pub(crate) use erasing::rows_of_org;
 
 pub use applying::THROTTLE_TIMEOUT;
+pub use carried::{Carried, Version};
 pub use index::{ChangeKey, ChangedPage, ChangedRecord, ChangesFrom, SETTLING_TIME};
 pub use rule::ApplyOutcome;
 
@@ -54,6 +56,9 @@ pub struct MirrorRecord {
     /// The `SystemModstamp` of a newer version that is too large for the mirror. `None` if this version is the newest.
     #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
     pub outdated_since: Option<Timestamp>,
+    /// The fields whose values are of earlier reads, because the connection may not see them any more.
+    #[serde(default, skip_serializing_if = "Carried::is_empty")]
+    pub carried: Carried,
 }
 
 /// A version of a record, as read from Salesforce.
@@ -254,6 +259,7 @@ impl Change {
                     master_record_id: None,
                     erased: false,
                     outdated_since: None,
+                    carried: Carried::default(),
                 })
             }
             Self::Tombstone(tombstone) => Ok(MirrorRecord {
@@ -267,6 +273,7 @@ impl Change {
                 master_record_id: tombstone.master_record_id,
                 erased: false,
                 outdated_since: None,
+                carried: Carried::default(),
             }),
         }
     }

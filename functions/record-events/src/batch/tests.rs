@@ -17,6 +17,7 @@ fn row(stage: &str) -> Value {
         master_record_id: None,
         erased: false,
         outdated_since: None,
+        carried: store::records::Carried::default(),
     };
     let item: serde_dynamo::Item = serde_dynamo::to_item(row).unwrap();
     serde_json::to_value(item).unwrap()

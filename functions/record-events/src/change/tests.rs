@@ -15,6 +15,7 @@ fn record(fields: Value) -> MirrorRecord {
         master_record_id: None,
         erased: false,
         outdated_since: None,
+        carried: store::records::Carried::default(),
     }
 }
 
@@ -62,6 +63,16 @@ fn an_unchanged_record_makes_no_event() {
     assert_eq!(kind_of(Some(&old), &old), None);
     assert_eq!(kind_of(Some(&old), &touched), None);
     assert_eq!(kind_of(Some(&old), &read_later), None);
+}
+
+#[test]
+fn a_field_that_is_hidden_or_seen_since_makes_no_event() {
+    let (whole, part) = (record(json!({"Name": "Acme", "Phone": "1"})), record(json!({"Name": "Acme"})));
+    let saved_later = MirrorRecord { system_modstamp: "2026-11-22T11:00:00Z".parse().unwrap(), ..whole.clone() };
+
+    assert_eq!(kind_of(Some(&whole), &part), None);
+    assert_eq!(kind_of(Some(&part), &whole), None);
+    assert_eq!(change(Some(&part), &saved_later).unwrap().changed_fields, ["Phone"]);
 }
 
 #[test]
@@ -132,7 +143,8 @@ fn an_event_is_a_cloud_event_without_field_values() {
 #[test]
 fn values_are_published_where_configured() {
     let old = record(json!({"Name": "Acme", "StageName": "Prospecting", "Amount": 5.0}));
-    let new = record(json!({"Name": "Acme", "StageName": "Closed Won", "NextStep": "Call"}));
+    let new = record(json!({"Name": "Acme", "StageName": "Closed Won", "NextStep": "Call", "Amount": null}));
+    let new = MirrorRecord { system_modstamp: "2026-11-22T11:00:00Z".parse().unwrap(), ..new };
     let published = event(&change(Some(&old), &new).unwrap(), &acme(), None, EventValues::Values).data;
 
     assert_eq!(published["changed_fields"], json!(["Amount", "NextStep", "StageName"]));

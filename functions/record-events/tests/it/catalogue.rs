@@ -35,7 +35,8 @@ fn record(members: &Value) -> MirrorRecord {
 
 fn events_of_records() -> Vec<BusEvent> {
     let (live, gone) = (record(&json!({})), record(&json!({ "deleted": true, "fields": {} })));
-    let large = record(&json!({ "fields": { "Description": "x".repeat(300_000) } }));
+    let saved_later = "2026-11-22T11:00:00.000Z";
+    let large = record(&json!({ "fields": { "Description": "x".repeat(300_000) }, "system_modstamp": saved_later }));
     let merged = MirrorRecord { master_record_id: Some("0065e00000AbCdFAAV".parse().unwrap()), ..gone.clone() };
     let changes = [
         (None, live.clone()),

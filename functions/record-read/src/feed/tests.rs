@@ -74,6 +74,7 @@ fn an_erased_record_has_neither_fields_nor_a_time_in_salesforce() {
         master_record_id: None,
         erased: true,
         outdated_since: None,
+        carried: store::records::Carried::default(),
     };
     let shown = serde_json::to_value(change(place(1, 1, "Account", 1), row, Fields::All)).unwrap();
     assert_eq!(

@@ -49,6 +49,9 @@ pub(crate) struct RecordView {
     /// The time since which the record has a newer version that is too large for the mirror.
     #[serde(serialize_with = "millis_option", skip_serializing_if = "Option::is_none")]
     outdated_since: Option<Timestamp>,
+    /// The fields that the team's connection could not see when the record was read last. Their values are of earlier reads.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hidden_fields: Vec<String>,
 }
 
 /// The owner of a record: a user, or a queue.
@@ -136,6 +139,7 @@ impl RecordView {
     /// Keeps only these fields. Names are compared without case.
     pub(crate) fn retain_fields(&mut self, is_kept: impl Fn(&str) -> bool) {
         self.fields.retain(|name, _| is_kept(name));
+        self.hidden_fields.retain(|name| is_kept(name));
     }
 
     /// Removes the fields that were not selected; `None` selects all. Names are compared without case.
@@ -161,6 +165,7 @@ impl From<MirrorRecord> for RecordView {
             system_modstamp: Some(row.system_modstamp),
             read_at: Some(row.read_at),
             outdated_since: row.outdated_since,
+            hidden_fields: row.carried.fields.into_keys().collect(),
         }
     }
 }
@@ -181,6 +186,7 @@ impl From<Record> for RecordView {
             fields: record.fields,
             read_at: None,
             outdated_since: None,
+            hidden_fields: Vec::new(),
         }
     }
 }
@@ -203,6 +209,32 @@ mod tests {
         assert_eq!(shown["source"], "salesforce");
         assert_eq!(shown["system_modstamp"], "2026-11-22T10:15:30.000Z");
         assert!(shown.get("read_at").is_none());
+    }
+
+    #[test]
+    fn a_record_names_the_fields_that_were_hidden_later() {
+        let at: Timestamp = "2026-11-22T10:15:30Z".parse().unwrap();
+        let version = store::records::Version { system_modstamp: at, read_at: at };
+        let row = MirrorRecord {
+            org_id: "00D000000000001".parse().unwrap(),
+            object: ObjectName::from_static("Account"),
+            record_id: "001D000000IRFma".parse().unwrap(),
+            fields: json!({"Name": "Acme", "Phone": "1", "Fax": "2"}).as_object().unwrap().clone(),
+            system_modstamp: at,
+            read_at: at,
+            deleted: false,
+            master_record_id: None,
+            erased: false,
+            outdated_since: None,
+            carried: store::records::Carried {
+                fields: [("Phone".to_owned(), version), ("Fax".to_owned(), version)].into(),
+                last_deletion: None,
+            },
+        };
+        let shown = serde_json::to_value(RecordView::from(row.clone())).unwrap();
+        assert_eq!(shown["hidden_fields"], json!(["Fax", "Phone"]));
+        let selected = RecordView::from(row).with_fields(Some(&[FieldName::from_static("phone")]));
+        assert_eq!(serde_json::to_value(selected).unwrap()["hidden_fields"], json!(["Phone"]));
     }
 
     #[test]

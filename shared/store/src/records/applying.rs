@@ -117,15 +117,14 @@ impl Records {
         rows.map(|stored| (stored.row.record_id, stored)).collect()
     }
 
-    /// Decides against the known row, and writes if no newer row was stored in between; otherwise decides again.
-    async fn store(&self, mut known: Option<Stored>, mut row: MirrorRecord) -> Result<ApplyOutcome, Error> {
+    /// Decides against the known row, and writes if no other row was stored in between; otherwise decides again.
+    async fn store(&self, mut known: Option<Stored>, given: MirrorRecord) -> Result<ApplyOutcome, Error> {
         for _ in 0..STORE_ATTEMPTS {
             let known_row = known.as_ref().map(|known| &known.row);
-            let apply = match rule::decide(known_row, &row) {
+            let (row, apply) = match rule::decide(known_row, &given) {
                 Decision::Keep(apply) => return Ok(apply),
-                Decision::Replace(apply) => apply,
+                Decision::Replace(row, apply) => (*row, apply),
             };
-            row.outdated_since = rule::outdated_since(known_row, &row);
             // The time is taken when the put is sent, not while it waits.
             let _turn = self.table.turn().await;
             let changed_at = index::changed_at(known.as_ref(), &row, self.clock.now());
@@ -136,7 +135,8 @@ impl Records {
                 }
                 item => item?,
             };
-            match self.table.put_now(APPLY, item, decision_holds(known.as_ref(), &row)?).await? {
+            let (when, values) = is_seen(known.as_ref(), &given)?;
+            match self.table.put_now(APPLY, item, Expression { text: &when, values }).await? {
                 Conditional::Done(()) => return Ok(apply),
                 Conditional::Refused(item) => known = item.map(|item| from_item(APPLY, item)).transpose()?,
             }
@@ -172,42 +172,38 @@ impl Pending {
     }
 }
 
-/// Returns the condition under which the decision of [`rule::decide`], and the row's place in the indexes, still hold at
-/// the time of the write.
-fn decision_holds(known: Option<&Stored>, row: &MirrorRecord) -> Result<Expression<'static>, Error> {
-    let mut values =
-        vec![(":modstamp", text(time::format(row.system_modstamp))), (":read_at", text(time::format(row.read_at)))];
-    // A tie is decided by content, which a condition can only compare for equality.
-    let Some(tied) = known.map(|known| &known.row).filter(|known| rule::is_tied(known, row)) else {
-        // A place is kept only while no other content was stored in between.
-        let kept = known.filter(|known| rule::is_same_save(&known.row, row)).and_then(|known| known.changed);
-        return Ok(match kept {
-            Some(kept) => {
-                values.push((":changed", text(kept.to_string())));
-                Expression { text: IS_OLDER_AND_IN_PLACE, values }
+/// Returns the condition that the stored row is the known one, so that the decision and the row's place in the indexes still
+/// hold at the time of the write.
+fn is_seen(known: Option<&Stored>, given: &MirrorRecord) -> Result<(String, Values), Error> {
+    let Some(Stored { row, changed }) = known else { return Ok((IS_NEW.to_owned(), Values::new())) };
+    let mut seen = row.to_item()?;
+    seen.extend(changed.map(|changed| ("changed".to_owned(), text(changed.to_string()))));
+    // The fields follow from the others, but for reads that were sent in the same millisecond.
+    let attributes = if rule::is_tied(row, given) { &SEEN[..] } else { &SEEN[1..] };
+    let (mut conditions, mut values) = (Vec::new(), Values::new());
+    for (attribute, placeholder) in attributes {
+        match seen.remove(*attribute) {
+            Some(value) => {
+                conditions.push(format!("#{attribute} = {placeholder}"));
+                values.push((placeholder, value));
             }
-            None => Expression { text: IS_OLDER, values },
-        });
-    };
-    let mut seen = tied.to_item()?;
-    values.extend(seen.remove("fields").map(|fields| (":fields", fields)));
-    values.push((":deleted", AttributeValue::Bool(tied.deleted)));
-    let text = match tied.master_record_id {
-        Some(master) => {
-            values.push((":master", text(master.as_str())));
-            IS_TIED_AND_MERGED
+            None => conditions.push(format!("attribute_not_exists(#{attribute})")),
         }
-        None => IS_TIED,
-    };
-    Ok(Expression { text, values })
+    }
+    Ok((conditions.join(" AND "), values))
 }
 
+type Values = Vec<(&'static str, AttributeValue)>;
+
+/// The attributes that tell the rows of a record apart.
+const SEEN: [(&str, &str); 7] = [
+    ("fields", ":fields"),
+    ("system_modstamp", ":system_modstamp"),
+    ("read_at", ":read_at"),
+    ("deleted", ":deleted"),
+    ("master_record_id", ":master_record_id"),
+    ("carried", ":carried"),
+    ("changed", ":changed"),
+];
+const IS_NEW: &str = "attribute_not_exists(#record_id)";
 const IS_SEEN: &str = "#system_modstamp = :modstamp AND #read_at = :read_at";
-const IS_OLDER: &str = "attribute_not_exists(#record_id) OR #system_modstamp < :modstamp \
-     OR (#system_modstamp = :modstamp AND #read_at < :read_at)";
-const IS_OLDER_AND_IN_PLACE: &str = "#changed = :changed AND (#system_modstamp < :modstamp \
-     OR (#system_modstamp = :modstamp AND #read_at < :read_at))";
-const IS_TIED: &str = "#system_modstamp = :modstamp AND #read_at = :read_at AND #fields = :fields \
-     AND #deleted = :deleted AND attribute_not_exists(#master_record_id)";
-const IS_TIED_AND_MERGED: &str = "#system_modstamp = :modstamp AND #read_at = :read_at AND #fields = :fields \
-     AND #deleted = :deleted AND #master_record_id = :master";

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use salesforce::{ObjectName, OrgId, RecordId};
 use serde_json::Map;
 
-use super::{MirrorRecord, Records};
+use super::{Carried, MirrorRecord, Records};
 use crate::Error;
 use crate::table::{Expression, Place, Rows};
 
@@ -35,6 +35,7 @@ impl Records {
             master_record_id: None,
             erased: true,
             outdated_since: None,
+            carried: Carried::default(),
         };
         let known = self.load(org, object, id).await?;
         let always = "attribute_not_exists(#record_id) OR attribute_exists(#record_id)";

@@ -1,14 +1,15 @@
 //! The apply rule: the version of a record that the mirror keeps (invariants 10 and 11 of `ARCHITECTURE.md`).
 //!
 //! Versions are ordered by `SystemModstamp`, then by the time of the read; a tombstone is a version like any other. The
-//! mirror keeps the greatest version it was ever given, so the order, number and delay of arrivals do not matter.
+//! mirror keeps the greatest version it was ever given, so the order, number and delay of arrivals do not matter. Fields that
+//! the version lacks, because they are hidden by then, keep the value of the greatest version that has them (`carried.rs`).
 //!
 //! A later read with the same fields is written too: otherwise an older read with other fields that arrives after it would
 //! be newer than the stored time of reading, and would replace the row. The outcome is [`ApplyOutcome::Unchanged`], and no
 //! event is published.
 //!
-//! `applying.rs` repeats the order as a condition of the write (`decision_holds`), because another writer may be first. A
-//! change of the order belongs into both; `concurrent_writers_end_at_the_same_rows` fails otherwise.
+//! The write has the condition that the row is still the known one (`is_seen` in `applying.rs`), because another writer may
+//! be first; `concurrent_writers_end_at_the_same_rows` fails otherwise.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 
 use super::MirrorRecord;
+use super::carried::join;
 
 /// The outcome of applying a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -33,50 +35,52 @@ pub enum ApplyOutcome {
 }
 
 /// The decision about a version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Store it.
-    Replace(ApplyOutcome),
+    /// Store this row in place of the known one.
+    Replace(Box<MirrorRecord>, ApplyOutcome),
     /// Keep the known row.
     Keep(ApplyOutcome),
 }
 
-/// Decides between the known row and the given one.
+/// Decides between the known row and the given version.
 #[must_use]
 pub fn decide(known: Option<&MirrorRecord>, given: &MirrorRecord) -> Decision {
     let Some(known) = known else {
-        return Decision::Replace(ApplyOutcome::Applied);
+        return Decision::Replace(Box::new(given.clone()), ApplyOutcome::Applied);
     };
-    let differs = !has_same_content(known, given);
-    match compare(given, known) {
-        Ordering::Greater => Decision::Replace(if differs { ApplyOutcome::Applied } else { ApplyOutcome::Unchanged }),
-        Ordering::Equal => Decision::Keep(ApplyOutcome::Unchanged),
-        Ordering::Less => Decision::Keep(if differs { ApplyOutcome::Stale } else { ApplyOutcome::Unchanged }),
+    let is_newer = compare(given, known) == Ordering::Greater;
+    let mut joined = if is_newer { join(given, known) } else { join(known, given) };
+    joined.outdated_since = outdated_since(known, &joined);
+    let outcome = match (is_changed(known, &joined), is_newer) {
+        (true, _) => ApplyOutcome::Applied,
+        (false, false) if given.version() < known.version() && is_changed(given, known) => ApplyOutcome::Stale,
+        (false, _) => ApplyOutcome::Unchanged,
+    };
+    if joined == *known {
+        return Decision::Keep(outcome);
     }
+    Decision::Replace(Box::new(joined), outcome)
 }
 
 /// Returns whether both rows have the same version. Then the greater content is kept, so that the order of arrival does
 /// not matter.
 pub(super) fn is_tied(one: &MirrorRecord, other: &MirrorRecord) -> bool {
-    version(one) == version(other)
+    one.version() == other.version()
 }
 
-/// Returns whether both rows are reads of the same save in Salesforce, with the same content.
-pub(super) fn is_same_save(one: &MirrorRecord, other: &MirrorRecord) -> bool {
-    one.system_modstamp == other.system_modstamp && has_same_content(one, other)
+/// Returns whether both rows are reads of the same save in Salesforce, without a change in between.
+pub(super) fn is_same_save(old: &MirrorRecord, new: &MirrorRecord) -> bool {
+    old.system_modstamp == new.system_modstamp && !is_changed(old, new)
 }
 
-/// Returns the mark of a given row that replaces the known one: a version that was too large stays newer than both.
-pub(super) fn outdated_since(known: Option<&MirrorRecord>, given: &MirrorRecord) -> Option<Timestamp> {
-    known.and_then(|known| known.outdated_since).filter(|newer| *newer > given.system_modstamp)
+/// Returns the mark of a row that replaces the known one: a version that was too large stays newer than both.
+fn outdated_since(known: &MirrorRecord, row: &MirrorRecord) -> Option<Timestamp> {
+    known.outdated_since.filter(|newer| *newer > row.system_modstamp)
 }
 
 fn compare(one: &MirrorRecord, other: &MirrorRecord) -> Ordering {
-    version(one).cmp(&version(other)).then_with(|| content(one).cmp(&content(other)))
-}
-
-fn version(row: &MirrorRecord) -> (Timestamp, Timestamp) {
-    (row.system_modstamp, row.read_at)
+    one.version().cmp(&other.version()).then_with(|| content(one).cmp(&content(other)))
 }
 
 fn content(row: &MirrorRecord) -> (bool, BTreeMap<&str, String>, Option<RecordId>) {
@@ -84,10 +88,21 @@ fn content(row: &MirrorRecord) -> (bool, BTreeMap<&str, String>, Option<RecordId
     (row.deleted, fields.collect(), row.master_record_id)
 }
 
-fn has_same_content(one: &MirrorRecord, other: &MirrorRecord) -> bool {
-    one.deleted == other.deleted
-        && one.master_record_id == other.master_record_id
-        && changed_fields(&one.fields, &other.fields).is_empty()
+fn is_changed(old: &MirrorRecord, new: &MirrorRecord) -> bool {
+    old.deleted != new.deleted || old.master_record_id != new.master_record_id || !changed_between(old, new).is_empty()
+}
+
+/// Returns the names of the fields that differ between two rows of a record, in alphabetical order.
+///
+/// A field that the new row lacks was hidden or removed, which is no change of the record. A value that appears without a new
+/// `SystemModstamp` is that of a field which the connection may see since, and no change either; with one, the user who saved
+/// the record may have set it.
+#[must_use]
+pub fn changed_between(old: &MirrorRecord, new: &MirrorRecord) -> Vec<String> {
+    let is_same_version = old.system_modstamp == new.system_modstamp;
+    let mut names = changed_fields(&old.fields, &new.fields);
+    names.retain(|name| new.fields.contains_key(name) && (old.fields.contains_key(name) || !is_same_version));
+    names
 }
 
 /// Fields that Salesforce changes with every save, for every reader, or with every login of a user.

@@ -179,6 +179,7 @@ impl Events {
                 master_record_id: None,
                 erased: false,
                 outdated_since: None,
+                carried: store::records::Carried::default(),
             };
             let item: serde_dynamo::Item = serde_dynamo::to_item(record).unwrap();
             serde_json::to_value(item).unwrap()

@@ -19,6 +19,7 @@ fn row(number: usize, stage: &str) -> (LastRow, MirrorRecord) {
         master_record_id: None,
         erased: false,
         outdated_since: None,
+        carried: store::records::Carried::default(),
     };
     (LastRow::Id(record_id), row)
 }

@@ -19,6 +19,7 @@ fn row(fields: Value) -> MirrorRecord {
         master_record_id: None,
         erased: false,
         outdated_since: None,
+        carried: crate::records::Carried::default(),
     }
 }
 

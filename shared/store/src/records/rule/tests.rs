@@ -23,6 +23,7 @@ fn live_with(modstamp: i64, read_at: i64, fields: Value) -> MirrorRecord {
         master_record_id: None,
         erased: false,
         outdated_since: None,
+        carried: crate::records::Carried::default(),
     }
 }
 
@@ -40,8 +41,8 @@ type Mirror = BTreeMap<RecordId, MirrorRecord>;
 fn apply_all<'a>(versions: impl IntoIterator<Item = &'a MirrorRecord>) -> Mirror {
     let mut mirror = Mirror::new();
     for given in versions {
-        if let Decision::Replace(_) = decide(mirror.get(&given.record_id), given) {
-            mirror.insert(given.record_id, given.clone());
+        if let Decision::Replace(row, _) = decide(mirror.get(&given.record_id), given) {
+            mirror.insert(given.record_id, *row);
         }
     }
     mirror
@@ -52,7 +53,7 @@ const RECORDS: [&str; 3] = ["0015e00000ZkM3hAAF", "0015e00000ZkM3iAAF", "0015e00
 /// Any version of a few records: live with one of a few contents, deleted, or merged. The few timestamps produce every
 /// kind of tie, and changes that are reverted.
 fn version() -> impl Strategy<Value = MirrorRecord> {
-    (0..3_usize, 0..4_i64, 0..4_i64, 0..8_u8).prop_map(|(record, modstamp, read_at, kind)| {
+    (0..3_usize, 0..4_i64, 0..4_i64, 0..10_u8).prop_map(|(record, modstamp, read_at, kind)| {
         let row = match kind {
             0 => tombstone(modstamp, read_at),
             1..=3 => {
@@ -61,6 +62,8 @@ fn version() -> impl Strategy<Value = MirrorRecord> {
             }
             4 => live_with(modstamp, read_at, json!({ "Name": null })),
             5 => live_with(modstamp, read_at, json!({})),
+            6 => live_with(modstamp, read_at, json!({ "Phone": read_at })),
+            7 => live_with(modstamp, read_at, json!({ "Name": "name 9", "Phone": null })),
             name => live(modstamp, read_at, &format!("name {name}")),
         };
         MirrorRecord { record_id: RECORDS[record].parse().unwrap(), ..row }
@@ -80,6 +83,29 @@ fn arrivals() -> impl Strategy<Value = (Vec<MirrorRecord>, Vec<MirrorRecord>)> {
     })
 }
 
+/// Returns the row of all versions of a record, computed from all of them at once.
+fn expected(versions: &[&MirrorRecord]) -> Option<MirrorRecord> {
+    let greatest = *versions.iter().max_by(|one, other| compare(one, other))?;
+    let mut row = greatest.clone();
+    if row.deleted {
+        return Some(row);
+    }
+    let last_deletion = versions.iter().filter(|version| version.deleted).map(|version| version.version()).max();
+    row.carried.last_deletion = last_deletion;
+    for field in ["Name", "Phone", "SystemModstamp"] {
+        let read = versions.iter().filter(|version| Some(version.version()) > last_deletion);
+        let read = read.filter_map(|version| Some((version.version(), version.fields.get(field)?)));
+        let Some((version, value)) = read.max_by_key(|(version, value)| (*version, value.to_string())) else {
+            continue;
+        };
+        row.fields.insert(field.to_owned(), value.clone());
+        if version != row.version() {
+            row.carried.fields.insert(field.to_owned(), version);
+        }
+    }
+    Some(row)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
@@ -89,12 +115,12 @@ proptest! {
     }
 
     #[test]
-    fn the_greatest_version_of_each_record_is_kept((versions, arrivals) in arrivals()) {
+    fn a_row_is_the_greatest_version_with_the_last_value_of_each_field((versions, arrivals) in arrivals()) {
         let mirror = apply_all(&arrivals);
         for record in RECORDS {
             let record: RecordId = record.parse().unwrap();
-            let of_record = versions.iter().filter(|version| version.record_id == record);
-            prop_assert_eq!(mirror.get(&record), of_record.max_by(|one, other| compare(one, other)));
+            let of_record: Vec<_> = versions.iter().filter(|version| version.record_id == record).collect();
+            prop_assert_eq!(mirror.get(&record).cloned(), expected(&of_record));
         }
     }
 
@@ -119,32 +145,89 @@ proptest! {
         let mut mirror = Mirror::new();
         for given in arrivals {
             let known = mirror.get(&given.record_id);
-            let differs = known.is_none_or(|known| !has_same_content(known, &given));
-            if let Decision::Replace(apply) = decide(known, &given) {
-                prop_assert_eq!(apply == ApplyOutcome::Applied, differs);
-                mirror.insert(given.record_id, given);
+            if let Decision::Replace(row, apply) = decide(known, &given) {
+                prop_assert_eq!(apply == ApplyOutcome::Applied, known.is_none_or(|known| is_changed(known, &row)));
+                mirror.insert(given.record_id, *row);
             }
         }
     }
 }
 
+const REPLACED: bool = true;
+const KEPT: bool = false;
+
+/// Returns whether the row is replaced, and the outcome.
+fn outcome(known: Option<&MirrorRecord>, given: &MirrorRecord) -> (bool, ApplyOutcome) {
+    match decide(known, given) {
+        Decision::Replace(_, outcome) => (REPLACED, outcome),
+        Decision::Keep(outcome) => (KEPT, outcome),
+    }
+}
+
+fn replaced(known: &MirrorRecord, given: &MirrorRecord) -> MirrorRecord {
+    let Decision::Replace(row, _) = decide(Some(known), given) else { panic!("kept") };
+    *row
+}
+
+#[test]
+fn a_field_that_was_hidden_keeps_its_value_and_is_no_change() {
+    let seen = live_with(1, 10, json!({"Name": "a", "Phone": "1"}));
+    let hidden = live_with(2, 20, json!({"Name": "b"}));
+    let row = replaced(&seen, &hidden);
+    assert_eq!((&row.fields["Name"], &row.fields["Phone"]), (&json!("b"), &json!("1")));
+    assert_eq!(row.carried.fields, BTreeMap::from([("Phone".to_owned(), seen.version())]));
+    assert_eq!(changed_between(&seen, &row), ["Name"]);
+    assert_eq!(replaced(&hidden, &seen), row, "the older read arrived later");
+
+    let visible = replaced(&row, &live_with(2, 30, json!({"Name": "b", "Phone": "1"})));
+    assert!(visible.carried.is_empty() && changed_between(&row, &visible).is_empty());
+    let other = replaced(&row, &live_with(2, 30, json!({"Name": "b", "Phone": "2"})));
+    assert_eq!(changed_between(&row, &other), ["Phone"], "it was changed while it was hidden");
+}
+
+#[test]
+fn an_explicit_null_is_a_change() {
+    let row = replaced(&live_with(1, 10, json!({"Phone": "1"})), &live_with(2, 20, json!({"Phone": null})));
+    assert_eq!((&row.fields["Phone"], row.carried.is_empty()), (&Value::Null, true));
+    assert_eq!(changed_between(&live_with(1, 10, json!({"Phone": "1"})), &row), ["Phone"]);
+}
+
+#[test]
+fn the_first_value_of_a_field_is_a_change_with_a_new_save_only() {
+    let before = live_with(1, 10, json!({"Name": "a"}));
+    let gained = live_with(1, 20, json!({"Name": "a", "New__c": "x"}));
+    assert_eq!(outcome(Some(&before), &gained), (REPLACED, ApplyOutcome::Unchanged));
+    assert!(is_same_save(&before, &gained), "its place in the order of changes stays");
+    let saved = live_with(2, 20, json!({"Name": "a", "New__c": "x"}));
+    assert_eq!(outcome(Some(&before), &saved), (REPLACED, ApplyOutcome::Applied));
+    assert_eq!(changed_between(&before, &saved), ["New__c"]);
+}
+
+#[test]
+fn a_restored_record_has_no_value_from_before_its_deletion() {
+    let seen = live_with(1, 10, json!({"Name": "a", "Phone": "1"}));
+    let restored = replaced(&replaced(&seen, &tombstone(2, 20)), &live_with(3, 30, json!({"Name": "a"})));
+    assert!(!restored.fields.contains_key("Phone"));
+    assert_eq!(outcome(Some(&restored), &seen), (KEPT, ApplyOutcome::Unchanged));
+}
+
 #[test]
 fn a_newer_modstamp_wins() {
-    assert_eq!(decide(Some(&live(1, 100, "a")), &live(2, 50, "b")), Decision::Replace(ApplyOutcome::Applied));
-    assert_eq!(decide(Some(&live(2, 50, "b")), &live(1, 100, "a")), Decision::Keep(ApplyOutcome::Stale));
+    assert_eq!(outcome(Some(&live(1, 100, "a")), &live(2, 50, "b")), (REPLACED, ApplyOutcome::Applied));
+    assert_eq!(outcome(Some(&live(2, 50, "b")), &live(1, 100, "a")), (KEPT, ApplyOutcome::Stale));
 }
 
 #[test]
 fn of_equal_modstamps_the_later_read_wins() {
-    assert_eq!(decide(Some(&live(1, 10, "a")), &live(1, 11, "b")), Decision::Replace(ApplyOutcome::Applied));
-    assert_eq!(decide(Some(&live(1, 11, "b")), &live(1, 10, "a")), Decision::Keep(ApplyOutcome::Stale));
+    assert_eq!(outcome(Some(&live(1, 10, "a")), &live(1, 11, "b")), (REPLACED, ApplyOutcome::Applied));
+    assert_eq!(outcome(Some(&live(1, 11, "b")), &live(1, 10, "a")), (KEPT, ApplyOutcome::Stale));
 }
 
 #[test]
 fn a_later_read_of_the_same_content_is_no_change() {
-    assert_eq!(decide(Some(&live(1, 10, "a")), &live(1, 99, "a")), Decision::Replace(ApplyOutcome::Unchanged));
-    assert_eq!(decide(Some(&live(1, 99, "a")), &live(1, 10, "a")), Decision::Keep(ApplyOutcome::Unchanged));
-    assert_eq!(decide(Some(&live(1, 10, "a")), &live(1, 10, "a")), Decision::Keep(ApplyOutcome::Unchanged));
+    assert_eq!(outcome(Some(&live(1, 10, "a")), &live(1, 99, "a")), (REPLACED, ApplyOutcome::Unchanged));
+    assert_eq!(outcome(Some(&live(1, 99, "a")), &live(1, 10, "a")), (KEPT, ApplyOutcome::Unchanged));
+    assert_eq!(outcome(Some(&live(1, 10, "a")), &live(1, 10, "a")), (KEPT, ApplyOutcome::Unchanged));
 }
 
 /// The value of a formula field changes with the day, while `SystemModstamp` stays.
@@ -157,19 +240,19 @@ fn a_reverted_value_ends_as_it_was_read_last() {
 
 #[test]
 fn a_newer_version_of_the_same_content_is_no_change() {
-    assert_eq!(decide(Some(&live(1, 10, "a")), &live(2, 11, "a")), Decision::Replace(ApplyOutcome::Unchanged));
+    assert_eq!(outcome(Some(&live(1, 10, "a")), &live(2, 11, "a")), (REPLACED, ApplyOutcome::Unchanged));
 }
 
 #[test]
 fn an_undelete_is_a_newer_version() {
     let deleted = tombstone(2, 20);
-    assert_eq!(decide(Some(&deleted), &live(1, 30, "a")), Decision::Keep(ApplyOutcome::Stale));
-    assert_eq!(decide(Some(&deleted), &live(3, 30, "a")), Decision::Replace(ApplyOutcome::Applied));
+    assert_eq!(outcome(Some(&deleted), &live(1, 30, "a")), (KEPT, ApplyOutcome::Stale));
+    assert_eq!(outcome(Some(&deleted), &live(3, 30, "a")), (REPLACED, ApplyOutcome::Applied));
 }
 
 #[test]
 fn a_merge_differs_from_a_deletion() {
-    assert_eq!(decide(Some(&tombstone(2, 20)), &merged(2, 21)), Decision::Replace(ApplyOutcome::Applied));
+    assert_eq!(outcome(Some(&tombstone(2, 20)), &merged(2, 21)), (REPLACED, ApplyOutcome::Applied));
 }
 
 #[test]
@@ -206,7 +289,6 @@ fn a_login_does_not_change_a_user() {
 #[test]
 fn a_row_is_outdated_until_a_newer_version_fits() {
     let known = MirrorRecord { outdated_since: Some(at(30)), ..live(10, 11, "a") };
-    assert_eq!(outdated_since(Some(&known), &live(20, 21, "b")), Some(at(30)));
-    assert_eq!(outdated_since(Some(&known), &live(30, 31, "c")), None);
-    assert_eq!(outdated_since(None, &live(20, 21, "b")), None);
+    assert_eq!(replaced(&known, &live(20, 21, "b")).outdated_since, Some(at(30)));
+    assert_eq!(replaced(&known, &live(30, 31, "c")).outdated_since, None);
 }
