@@ -15,6 +15,7 @@ mod config;
 mod error;
 #[cfg(test)]
 mod error_texts;
+mod left_out;
 pub mod next;
 mod object;
 mod org;

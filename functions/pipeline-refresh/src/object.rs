@@ -4,13 +4,14 @@ use futures::future::try_join;
 use jiff::Timestamp;
 use mirroring::{Excess, Halvings, Retrieved};
 use runtime::Chain;
-use salesforce::{FieldName, ObjectName, Record, Soql};
+use salesforce::{FieldName, ObjectName, Record, RecordId, Soql};
 use serde::Serialize;
 use store::cursors::Progress;
 use store::{ApplyOutcome, Change, CursorName, Lane, Position, Tombstone};
 use tracing::warn;
 
 use crate::error::Error;
+use crate::left_out::{LeftOutRows, TOO_LARGE, Unreadable};
 use crate::progress::{Plan, Stored, plan};
 use crate::run::{Run, Stop};
 use crate::scan::{PageFault, PageShape, Scan, Step};
@@ -33,6 +34,8 @@ pub struct ObjectReport {
     pub unchanged: u64,
     /// Rows that are too large for the mirror.
     pub unstorable: u64,
+    /// Rows that Salesforce cannot return.
+    pub unreadable: u64,
     /// Requests that were too much for Salesforce, and were halved.
     pub halved: u64,
     /// `true` if the object was scanned for its backfill.
@@ -68,6 +71,7 @@ impl ObjectReport {
             applied: 0,
             unchanged: 0,
             unstorable: 0,
+            unreadable: 0,
             halved: 0,
             is_copy: false,
         }
@@ -109,6 +113,7 @@ async fn scan_object(run: &Run<'_>, object: &ObjectName, report: &mut ObjectRepo
             Ok(Outcome::Skipped(skip)) => Some(skip.reason().to_owned()),
             Ok(Outcome::Stopped(Stop::OverBudget)) => Some("over_budget".to_owned()),
             Ok(_) if report.unstorable > 0 => Some("rows_too_large".to_owned()),
+            Ok(_) if report.unreadable > 0 => Some("rows_unreadable".to_owned()),
             Ok(_) => None,
             Err(error) => Some(error.reason()),
         };
@@ -145,11 +150,14 @@ async fn scan_once(
         Ok(selection) => selection,
         Err(skip) => return Ok(Outcome::Skipped(skip)),
     };
-    let scanning = Scanning { run, object, selection };
+    let left_out = LeftOutRows::load(run, object).await?;
+    let scanning = Scanning { run, object, selection, left_out };
+    scanning.retry_left_out(report).await?;
     loop {
-        let ValidPage { object: stored_as, rows, changes, step } = scanning.read(&scan, report).await?;
+        let ValidPage { object: stored_as, rows, changes, unreadable, step } = scanning.read(&scan, report).await?;
         report.pages += 1;
         report.rows += rows.len() as u64;
+        scanning.leave_out(unreadable, report).await?;
         scanning.store(&stored_as, changes, report).await?;
         let progress = Progress { seen: position, last_row: rows.last().copied(), state: scan.state_after(&step) };
         let moved = run.deps.cursors.advance(run.org(), name, &progress, run.deps.clock.now()).await;
@@ -185,10 +193,11 @@ async fn select(run: &Run<'_>, object: &ObjectName) -> Result<Result<Selection, 
 }
 
 /// A running scan.
-struct Scanning<'a> {
-    run: &'a Run<'a>,
-    object: &'a ObjectName,
-    selection: Selection,
+pub(crate) struct Scanning<'a> {
+    pub(crate) run: &'a Run<'a>,
+    pub(crate) object: &'a ObjectName,
+    pub(crate) selection: Selection,
+    pub(crate) left_out: LeftOutRows,
 }
 
 /// A valid page.
@@ -197,6 +206,7 @@ struct ValidPage {
     object: ObjectName,
     rows: Vec<Position>,
     changes: Vec<Change>,
+    unreadable: Vec<Unreadable>,
     step: Step,
 }
 
@@ -229,16 +239,24 @@ impl Scanning<'_> {
         let shape = PageShape { rows: &rows, total_size: page.total_size, done: page.done, limit: extent.rows() };
         let step = scan.after(&shape).map_err(|fault| self.page_error(fault))?;
         let object = page.records.first().map_or_else(|| self.object.clone(), |record| record.object.clone());
-        let changes = match &selection {
-            Selection::Rows(_) => page.records.into_iter().map(|record| Change::from_row(record, read_at)).collect(),
+        let (changes, unreadable) = match &selection {
+            Selection::Rows(_) => {
+                (page.records.into_iter().map(|record| Change::from_row(record, read_at)).collect(), Vec::new())
+            }
             Selection::KeysThenRows { fields, .. } => self.retrieve(&page.records, fields, read_at).await?,
         };
-        Ok(ValidPage { object, rows, changes, step })
+        Ok(ValidPage { object, rows, changes, unreadable, step })
     }
 
     /// Returns the changes behind rows of which only the keys were read: tombstones are complete, other rows are fetched.
-    async fn retrieve(&self, rows: &[Record], fields: &[FieldName], read_at: Timestamp) -> Result<Vec<Change>, Error> {
-        let (mut changes, mut ids) = (Vec::new(), Vec::new());
+    /// Records that cannot be returned are left out.
+    async fn retrieve(
+        &self,
+        rows: &[Record],
+        fields: &[FieldName],
+        read_at: Timestamp,
+    ) -> Result<(Vec<Change>, Vec<Unreadable>), Error> {
+        let (mut changes, mut unreadable, mut ids) = (Vec::new(), Vec::new(), Vec::new());
         for row in rows {
             match Tombstone::from_row(row, read_at) {
                 Some(tombstone) => changes.push(Change::Tombstone(tombstone)),
@@ -247,37 +265,48 @@ impl Scanning<'_> {
         }
         let (cache, read_at) = (&self.run.deps.fields, self.run.deps.clock.now());
         let retrieved = cache.retrieve(&self.run.client, (self.run.org(), self.object), &ids, fields).await;
-        for retrieved in retrieved.map_err(|error| self.rows_error(error))? {
+        for (id, retrieved) in ids.into_iter().zip(retrieved.map_err(|error| self.rows_error(error))?) {
             match retrieved {
                 Retrieved::Record(record) => changes.push(Change::Upsert { record, read_at }),
                 // It has a later change, which the scan has not reached yet.
                 Retrieved::Missing | Retrieved::Changing => {}
-                Retrieved::Unreadable(error) => return Err(self.rows_error(error)),
+                Retrieved::Unreadable(error) => unreadable.push(Unreadable { id, error }),
             }
         }
-        Ok(changes)
+        Ok((changes, unreadable))
     }
 
-    async fn store(&self, object: &ObjectName, changes: Vec<Change>, report: &mut ObjectReport) -> Result<(), Error> {
+    pub(crate) async fn store(
+        &self,
+        object: &ObjectName,
+        changes: Vec<Change>,
+        report: &mut ObjectReport,
+    ) -> Result<(), Error> {
         let org = self.run.org();
         let patience = self.run.time_left();
-        for applied in self.run.deps.records.apply_all_within(org, object, changes, patience).await {
+        let ids: Vec<RecordId> = changes.iter().map(Change::record_id).collect();
+        let applied = self.run.deps.records.apply_all_within(org, object, changes, patience).await;
+        for (id, applied) in ids.into_iter().zip(applied) {
             match applied {
                 Ok(ApplyOutcome::Applied) => report.applied += 1,
                 Ok(ApplyOutcome::Unchanged | ApplyOutcome::Stale) => report.unchanged += 1,
                 // No retry makes the row smaller, and it must not stop the rows after it.
                 Err(store::Error::TooLarge { size_bytes, .. }) => {
                     report.unstorable += 1;
-                    warn!(org.id = %org, sf.object = %self.object, size_bytes, "could not store a row: it is too large for the mirror");
+                    warn!(org.id = %org, sf.object = %self.object, record.id = %id, size_bytes,
+                        "could not store a row: it is too large for the mirror");
+                    self.mark(id, TOO_LARGE).await?;
+                    continue;
                 }
                 Err(source) => return Err(source.into()),
             }
+            self.take_in(id).await?;
         }
         Ok(())
     }
 
     /// Drops the cached fields of the object, which may be the cause: the next attempt describes it again.
-    fn rows_error(&self, source: salesforce::Error) -> Error {
+    pub(crate) fn rows_error(&self, source: salesforce::Error) -> Error {
         if !source.problems().is_empty() && Excess::of(&source).is_none() {
             self.run.deps.fields.invalidate(self.run.org(), self.object);
         }

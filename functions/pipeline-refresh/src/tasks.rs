@@ -214,6 +214,7 @@ impl Counts {
             ("records.read", objects().map(|object| object.rows).sum()),
             ("records.applied", objects().map(|object| object.applied).sum()),
             ("records.unstorable", objects().map(|object| object.unstorable).sum()),
+            ("records.unreadable", objects().map(|object| object.unreadable).sum()),
             ("failures", self.reports.iter().map(|report| report.errors().count() as u64).sum()),
         ]
     }

@@ -9,10 +9,10 @@ use salesforce::OrgId;
 use store::{Cursor, CursorName, Org, Pipeline, PlatformUser};
 
 use crate::changes::ChangesView;
-use crate::views::{CopyView, HealthView, LicenseView, PipelinesHealth, SyncView};
+use crate::views::{CopyView, HealthView, LeftOutView, LicenseView, PipelinesHealth, SyncView};
 use crate::{Deps, Error, connections};
 
-/// Builds the health view from four reads of Ferry's own tables and the app registrations, without a call to Salesforce. Of the
+/// Builds the health view from five reads of Ferry's own tables and the app registrations, without a call to Salesforce. Of the
 /// connections, `only` limits it to that of one user.
 pub(crate) async fn health(deps: &Deps, org: Org, only: Option<&PlatformUser>) -> Result<HealthView, Error> {
     let org_id = org.org_id;
@@ -33,6 +33,7 @@ pub(crate) async fn health(deps: &Deps, org: Org, only: Option<&PlatformUser>) -
         pipelines,
         sync: cursors.into_iter().filter(is_scan).map(SyncView::from).collect(),
         budget: budget.map(BudgetView::from),
+        left_out: LeftOutView::of(deps.cursors.left_out(org_id, None).await?),
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod connection;
 mod health;
+mod left_out;
 mod org;
 mod record;
 
@@ -10,6 +11,7 @@ use serde::Serializer;
 
 pub(crate) use connection::ConnectionView;
 pub(crate) use health::{HealthView, PipelinesHealth, SyncView};
+pub(crate) use left_out::LeftOutView;
 pub(crate) use org::{CopyView, LicenseView, OrgView};
 pub(crate) use record::{Freshness, OwnerView, RecordView, Source};
 

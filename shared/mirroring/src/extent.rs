@@ -63,6 +63,12 @@ impl Extent {
         self.parts
     }
 
+    /// Returns the extent with this number of parts.
+    #[must_use]
+    pub(crate) fn with_parts(self, parts: u32) -> Self {
+        Self { parts, ..self }
+    }
+
     /// Returns half the extent, for an object of which `fields` fields are read; `None` if nothing is left to halve.
     #[must_use]
     pub fn halved(self, excess: Excess, fields: usize) -> Option<Self> {

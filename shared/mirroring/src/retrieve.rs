@@ -68,6 +68,7 @@ impl FieldCache {
         fields: &[FieldName],
     ) -> Result<Vec<Retrieved>, Error> {
         let (mut retrieved, mut halvings) = (Vec::with_capacity(ids.len()), Halvings::default());
+        let parts = self.extent(org, object).parts();
         let mut rest = ids;
         while !rest.is_empty() {
             let extent = self.extent(org, object);
@@ -80,6 +81,8 @@ impl FieldCache {
                 }
                 Err(error) if self.halve((org, object), fields.len(), &error, &mut halvings) => {}
                 Err(error) if now.len() == 1 && is_about_the_record(&error) => {
+                    // Smaller parts have not helped this record, and would cost each other one more calls.
+                    self.set_extent(org, object, extent.with_parts(parts));
                     retrieved.push(Retrieved::Unreadable(error));
                     rest = later;
                 }

@@ -11,7 +11,10 @@ use crate::Error;
 use crate::table::{Conditional, Item, Place, Rows, Table, Update, from_item, key, text};
 use crate::time;
 
+mod left_out;
 pub mod rule;
+
+pub use left_out::LeftOut;
 
 /// The name of a cursor in its org: the scan that it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -133,7 +136,8 @@ impl Cursors {
     /// # Errors
     /// Only those of the table.
     pub async fn list(&self, org: OrgId) -> Result<Vec<Cursor>, Error> {
-        self.table.query("list the cursors", ("org_id", org.as_str())).await
+        let rows: Vec<Cursor> = self.table.query("list the cursors", ("org_id", org.as_str())).await?;
+        Ok(rows.into_iter().filter(|cursor| !cursor.cursor_name.0.starts_with(left_out::PREFIX)).collect())
     }
 
     /// Stores the progress of a scan, and returns the cursor's position after it. Position and checkpoint change in

@@ -66,7 +66,7 @@ pub use connections::{
     ConditionState, Connection, ConnectionKind, ConnectionState, Connections, Consent, Lease, LeaseClaim, LeaseOutcome,
     LeaseRequest, LeaseSlot, PendingGrant, Reservation, SunsetWarning, UserRights,
 };
-pub use cursors::{Cursor, CursorName, Cursors, Position};
+pub use cursors::{Cursor, CursorName, Cursors, LeftOut, Position};
 pub use dead_letters::{DeadLetter, DeadLetters};
 pub use deferral::Deferrals;
 pub use deliveries::{Deliveries, Delivery, DeliveryOutcome};

@@ -192,6 +192,46 @@ fn a_request_that_is_too_much_is_halved() {
     });
 }
 
+/// Each request for the first record is refused until there is nothing left to halve; the others are read.
+#[test]
+fn a_row_that_cannot_be_read_holds_up_no_other() {
+    run(async {
+        let mut context = TestContext::connected().await;
+        context.deps.mirrored_objects = vec![ACCOUNT];
+        let accounts = context.accounts(3);
+        context.work_on(&[context.task(RefreshKind::Backfill)]).await;
+        let fields = context.deps.fields.get(context.org, &ACCOUNT, context.deps.clock.now()).unwrap().selected.len();
+        context.pass(SignedDuration::from_hours(1));
+        context.work_on(&[context.task(RefreshKind::Nightly)]).await;
+        context.pass(SignedDuration::from_hours(13));
+        for id in &accounts {
+            context.rename(id, "Renamed");
+        }
+        let too_large =
+            || Effect::Error { status: 400, code: "OPERATION_TOO_LARGE".to_owned(), message: "No.".to_owned() };
+        let (halvings_to_one_row, halvings_to_one_field) = (11, fields.div_ceil(2).next_power_of_two().ilog2());
+        context.simulator.fault(fault("queryAll", halvings_to_one_row, too_large()));
+        context.simulator.fault(fault("composite/sobjects/Account", halvings_to_one_field + 1, too_large()));
+
+        assert!(context.work_on(&[context.task(RefreshKind::Nightly)]).await.is_empty());
+
+        let left_out = context.deps.cursors.left_out(context.org, Some(&ACCOUNT)).await.unwrap();
+        let named: Vec<_> = left_out.iter().map(|row| (row.record_id.to_string(), row.reason.as_str())).collect();
+        assert_eq!(named, [(accounts[0].clone(), "OPERATION_TOO_LARGE")]);
+        context.assert_mirrored(&accounts[1..]).await;
+        let cursor = context.cursor(&CursorName::incremental(&ACCOUNT)).await;
+        assert_eq!((cursor.failure.as_deref(), cursor.checkpoint), (Some("rows_unreadable"), None));
+        assert_eq!(context.delayed().await, 0);
+
+        context.simulator.clear_faults();
+        context.pass(SignedDuration::from_hours(13));
+        assert!(context.work_on(&[context.task(RefreshKind::Nightly)]).await.is_empty());
+        context.assert_mirrored(&accounts).await;
+        assert_eq!(context.deps.cursors.left_out(context.org, None).await.unwrap(), []);
+        assert_eq!(context.cursor(&CursorName::incremental(&ACCOUNT)).await.failure, None);
+    });
+}
+
 #[test]
 fn an_invisible_object_is_skipped() {
     run(async {

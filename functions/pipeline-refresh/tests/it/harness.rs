@@ -49,6 +49,11 @@ impl TestContext {
         Self::from(harness::TestContext::new_killable().await)
     }
 
+    /// Returns the same for [`harness::TestContext::connected`].
+    pub(crate) async fn connected() -> Self {
+        Self::from(harness::TestContext::connected().await)
+    }
+
     fn from(context: harness::TestContext) -> Self {
         let queue = |name| Queue::new(context.sqs(), context.queue_url(name), context.clock.clone());
         let writes = |name| Queue::new(context.sqs(), context.queue_url(name), context.clock.clone());
@@ -57,7 +62,7 @@ impl TestContext {
             orgs: context.orgs.clone(),
             connections: context.connections.clone(),
             cursors: Cursors::new(context.dynamodb(), context.table("cursors")),
-            records: Records::new(context.dynamodb(), context.table("records")),
+            records: Records::new(context.dynamodb(), context.table("records")).with_clock(context.clock.clone()),
             pipelines: Pipelines::new(context.dynamodb(), context.table("pipelines")),
             budgets: Budgets::new(context.dynamodb(), context.table("budgets")),
             writes: Writes::new(context.dynamodb(), context.table("writes")),

@@ -6,7 +6,7 @@ use salesforce::OrgId;
 use serde::Serialize;
 use store::{Cursor, CursorName, OrgState};
 
-use super::{ConnectionView, CopyView, LicenseView, millis_option};
+use super::{ConnectionView, CopyView, LeftOutView, LicenseView, millis_option};
 use crate::changes::ChangesView;
 
 /// The position of one of the org's scans.
@@ -54,6 +54,8 @@ pub(crate) struct HealthView {
     pub(crate) sync: Vec<SyncView>,
     pub(crate) pipelines: PipelinesHealth,
     pub(crate) budget: Option<BudgetView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) left_out: Option<LeftOutView>,
 }
 
 impl From<Cursor> for SyncView {

@@ -155,6 +155,27 @@ fn health_shows_connections_scans_pipelines_and_budget() {
 }
 
 #[test]
+fn health_names_the_records_that_were_left_out() {
+    run(async {
+        let context = TestContext::new().await;
+        assert_eq!(context.get("/health").await.1.get("left_out"), None);
+        let (object, now) = ("Account".parse().unwrap(), context.deps.clock.now());
+        for n in 0..60 {
+            let id = format!("0015e00000{n:05}").parse().unwrap();
+            context.deps.cursors.leave_out(context.org, (&object, id), "QUERY_TIMEOUT", now).await.unwrap();
+        }
+
+        let (_, health) = context.get("/health").await;
+
+        let left_out = &health["left_out"];
+        assert_eq!((&left_out["count"], left_out["records"].as_array().unwrap().len()), (&json!(60), 50));
+        let first = &left_out["records"][0];
+        assert_eq!((&first["object"], &first["reason"]), (&json!("Account"), &json!("QUERY_TIMEOUT")));
+        assert!(first["id"].is_string() && first["since"].is_string(), "{first}");
+    });
+}
+
+#[test]
 fn health_shows_the_copies_of_an_org() {
     run(async {
         let context = TestContext::new().await;

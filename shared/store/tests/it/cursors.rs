@@ -144,3 +144,32 @@ fn an_item_of_an_earlier_version_is_read_and_advanced() {
         assert_eq!(cursor.checkpoint.as_deref(), Some("page 3"));
     });
 }
+
+#[test]
+fn a_record_that_was_left_out_is_listed_until_it_is_taken_in() {
+    run(async {
+        let (cursors, name) = cursors().await;
+        cursors.finish(org(), &name, at(1)).await.unwrap();
+        let (accounts, contacts) = ("Account".parse().unwrap(), "AccountContactRole".parse().unwrap());
+        let left_out = async |object| cursors.left_out(org(), object).await.unwrap();
+        for (object, n, reason, now) in
+            [(&accounts, 1, "QUERY_TIMEOUT", 10), (&accounts, 1, "too_large", 20), (&contacts, 2, "too_large", 30)]
+        {
+            cursors.leave_out(org(), (object, account(n)), reason, at(now)).await.unwrap();
+        }
+
+        let of_accounts = left_out(Some(&accounts)).await;
+        let [row] = &of_accounts[..] else { panic!("{of_accounts:?}") };
+        assert_eq!(
+            (row.record_id, row.reason.as_str(), row.since, row.updated_at),
+            (account(1), "too_large", at(10), at(20))
+        );
+        assert_eq!((left_out(Some(&contacts)).await.len(), left_out(None).await.len()), (1, 2));
+        assert_eq!(cursors.list(org()).await.unwrap().len(), 1, "it is no scan");
+
+        for _ in 0..2 {
+            cursors.take_in(org(), &accounts, account(1)).await.unwrap();
+        }
+        assert_eq!((left_out(Some(&accounts)).await.len(), left_out(None).await.len()), (0, 1));
+    });
+}
