@@ -2,7 +2,7 @@
 
 use futures::future::try_join;
 use jiff::Timestamp;
-use mirroring::{Excess, Halvings, Retrieved};
+use mirroring::{Excess, Narrowing, Retrieved};
 use runtime::Chain;
 use salesforce::{FieldName, ObjectName, Record, RecordId, Soql};
 use serde::Serialize;
@@ -36,8 +36,8 @@ pub struct ObjectReport {
     pub unstorable: u64,
     /// Rows that Salesforce cannot return.
     pub unreadable: u64,
-    /// Requests that were too much for Salesforce, and were halved.
-    pub halved: u64,
+    /// Requests that were too much for Salesforce, and were narrowed.
+    pub narrowed: u64,
     /// `true` if the object was scanned for its backfill.
     pub is_copy: bool,
 }
@@ -72,7 +72,7 @@ impl ObjectReport {
             unchanged: 0,
             unstorable: 0,
             unreadable: 0,
-            halved: 0,
+            narrowed: 0,
             is_copy: false,
         }
     }
@@ -211,18 +211,18 @@ struct ValidPage {
 }
 
 impl Scanning<'_> {
-    /// Reads the next page. What is too much for Salesforce is halved, and read again within the time of the run.
+    /// Reads the next page. What is too much for Salesforce is narrowed, and read again within the time of the run.
     async fn read(&self, scan: &Scan, report: &mut ObjectReport) -> Result<ValidPage, Error> {
-        let (fields, mut halvings) = (&self.run.deps.fields, Halvings::default());
+        let (fields, mut narrowing) = (&self.run.deps.fields, Narrowing::of_range(scan.range()));
         loop {
             let error = match self.read_page(scan).await {
                 Err(Error::Rows { source, .. }) => source,
                 read => return read,
             };
             let count = self.selection.fields().len();
-            let is_halved = fields.halve((self.run.org(), self.object), count, &error, &mut halvings);
-            report.halved += u64::from(is_halved);
-            if !is_halved || self.run.stop(report.lane()).is_some() {
+            let is_narrowed = fields.narrow((self.run.org(), self.object), count, &error, &mut narrowing);
+            report.narrowed += u64::from(is_narrowed);
+            if !is_narrowed || self.run.stop(report.lane()).is_some() {
                 return Err(self.rows_error(error));
             }
         }
@@ -232,11 +232,13 @@ impl Scanning<'_> {
         let (cache, org) = (&self.run.deps.fields, self.run.org());
         let (read_at, extent) = (self.run.deps.clock.now(), cache.extent(org, self.object));
         let selection = if extent.parts() > 1 { self.selection.by_keys() } else { self.selection.clone() };
-        let query = scan.next_rows(Soql::select(selection.queried()).from(self.object), extent.rows());
+        let (limit, until) = (extent.rows(), scan.until(extent.span()));
+        let query = scan.next_rows(Soql::select(selection.queried()).from(self.object), limit, until);
         let page = self.run.client.query_all(&query).await.map_err(|error| self.rows_error(error))?;
-        cache.set_extent(org, self.object, extent.after_success());
+        let is_empty = page.records.is_empty();
+        cache.set_extent(org, self.object, if is_empty { extent.after_nothing() } else { extent.after_success() });
         let rows = positions(&page.records).map_err(|fault| self.page_error(fault))?;
-        let shape = PageShape { rows: &rows, total_size: page.total_size, done: page.done, limit: extent.rows() };
+        let shape = PageShape { rows: &rows, total_size: page.total_size, done: page.done, limit, until };
         let step = scan.after(&shape).map_err(|fault| self.page_error(fault))?;
         let object = page.records.first().map_or_else(|| self.object.clone(), |record| record.object.clone());
         let (changes, unreadable) = match &selection {

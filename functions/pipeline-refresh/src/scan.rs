@@ -19,6 +19,9 @@ use store::cursors::ScanState;
 /// transaction open.
 pub const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
 
+/// A time before which no record was saved: Salesforce began in 1999.
+const FIRST: Timestamp = Timestamp::constant(915_148_800, 0);
+
 /// The point up to which all rows are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScanPoint {
@@ -48,6 +51,8 @@ pub struct PageShape<'a> {
     pub done: bool,
     /// The limit of the query.
     pub limit: u32,
+    /// The `SystemModstamp` before which the query ends; `None` if it has no end.
+    pub until: Option<Timestamp>,
 }
 
 /// The step after a page whose rows are stored.
@@ -109,9 +114,27 @@ impl Scan {
         }
     }
 
-    /// Narrows `query` to the next rows, at most `limit`, in the scan's order.
+    /// Returns the span of `SystemModstamp` that the scan has still to read.
     #[must_use]
-    pub fn next_rows(&self, query: Soql, limit: u32) -> Soql {
+    pub fn range(&self) -> SignedDuration {
+        self.started_at.duration_since(self.from()).max(SignedDuration::ZERO)
+    }
+
+    /// Returns the `SystemModstamp` before which the next query ends, if it reads this span; `None` for the last query, which
+    /// has no end.
+    #[must_use]
+    pub fn until(&self, span: Option<SignedDuration>) -> Option<Timestamp> {
+        let until = self.from().saturating_add(span?).ok()?;
+        (until < self.started_at).then_some(until)
+    }
+
+    fn from(&self) -> Timestamp {
+        self.position.map_or(FIRST, |position| position.system_modstamp)
+    }
+
+    /// Narrows `query` to the next rows, at most `limit`, in the scan's order, with an earlier `SystemModstamp` than `until`.
+    #[must_use]
+    pub fn next_rows(&self, query: Soql, limit: u32, until: Option<Timestamp>) -> Soql {
         let query = match self.position {
             None => query,
             Some(ScanPoint { system_modstamp, last_id: None }) => {
@@ -121,6 +144,10 @@ impl Scan {
             Some(ScanPoint { system_modstamp, last_id: Some(id) }) => query
                 .where_(soql::ge(&FieldName::SYSTEM_MODSTAMP, system_modstamp))
                 .where_(soql::gt(&FieldName::SYSTEM_MODSTAMP, system_modstamp).or(soql::gt(&FieldName::ID, id))),
+        };
+        let query = match until {
+            None => query,
+            Some(until) => query.where_(soql::lt(&FieldName::SYSTEM_MODSTAMP, until)),
         };
         query.order_by(&FieldName::SYSTEM_MODSTAMP).order_by(&FieldName::ID).limit(limit)
     }
@@ -134,15 +161,20 @@ impl Scan {
         if page.done && (page.rows.len() as u64) < page.total_size {
             return Err(PageFault::Short);
         }
-        let Some(last) = page.rows.last() else {
-            return if complete { Ok(Step::Complete) } else { Err(PageFault::Short) };
-        };
         self.check_order(page.rows)?;
+        let last = page.rows.last();
         // Rows written after the scan began belong to the next scan; otherwise a scan of a busy org would never end.
-        if complete || last.system_modstamp > self.started_at {
+        if last.is_some_and(|last| last.system_modstamp > self.started_at) {
             return Ok(Step::Complete);
         }
-        let position = ScanPoint { system_modstamp: last.system_modstamp, last_id: Some(last.record_id) };
+        let position = match (complete, page.until, last) {
+            (true, None, _) => return Ok(Step::Complete),
+            (true, Some(until), _) => ScanPoint { system_modstamp: until, last_id: None },
+            (false, _, Some(last)) => {
+                ScanPoint { system_modstamp: last.system_modstamp, last_id: Some(last.record_id) }
+            }
+            (false, _, None) => return Err(PageFault::Short),
+        };
         Ok(Step::Next(Self { position: Some(position), ..*self }))
     }
 
@@ -151,7 +183,7 @@ impl Scan {
     fn check_order(&self, rows: &[Position]) -> Result<(), PageFault> {
         let from = self.position.map(|position| position.system_modstamp);
         let stamps = || rows.iter().map(|row| row.system_modstamp);
-        if from.is_some() && from > stamps().next() || !stamps().is_sorted() {
+        if stamps().next().is_some_and(|first| from > Some(first)) || !stamps().is_sorted() {
             return Err(PageFault::OutOfOrder);
         }
         let last_id = self.position.and_then(|position| position.last_id);

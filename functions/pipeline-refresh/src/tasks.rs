@@ -210,7 +210,7 @@ impl Counts {
             ("objects.failed", ended(|outcome| matches!(outcome, Outcome::Failed))),
             ("pipelines.stale", self.reports.iter().map(|report| report.stale_pipelines).sum()),
             ("sync.pages", objects().map(|object| object.pages).sum()),
-            ("sync.halved", objects().map(|object| object.halved).sum()),
+            ("sync.narrowed", objects().map(|object| object.narrowed).sum()),
             ("records.read", objects().map(|object| object.rows).sum()),
             ("records.applied", objects().map(|object| object.applied).sum()),
             ("records.unstorable", objects().map(|object| object.unstorable).sum()),

@@ -75,8 +75,8 @@ impl FieldCache {
     /// Remembers how much one request may read of the object, for the life of the execution environment.
     pub fn set_extent(&self, org: OrgId, object: &ObjectName, extent: Extent) {
         let mut extents = self.extents.lock().unwrap_or_else(PoisonError::into_inner);
-        let (full, key) = (Extent::default(), (org, object.clone()));
-        if (extent.rows(), extent.parts()) == (full.rows(), full.parts()) {
+        let key = (org, object.clone());
+        if extent.is_full() {
             extents.remove(&key);
         } else {
             extents.insert(key, extent);

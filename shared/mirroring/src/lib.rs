@@ -13,7 +13,7 @@ mod retrieve;
 pub use cache::FieldCache;
 pub use configured::{InvalidFieldList, MirroredFields};
 pub use extent::{Excess, Extent, MAX_ROWS};
-pub use retrieve::{Halvings, Retrieved};
+pub use retrieve::{Narrowing, Retrieved};
 
 use salesforce::{Classify as _, FieldName, ObjectDescribe, Retry};
 

@@ -1,13 +1,14 @@
 //! Retrieves records by id, as many and with as many fields at once as Salesforce can answer.
 
+use jiff::SignedDuration;
 use salesforce::{Client, Error, FieldName, ObjectName, OrgId, Record, RecordId};
 use tracing::info;
 
 use super::FieldCache;
 use super::extent::Excess;
 
-/// The halvings of one call for want of a response: an outage looks the same, and must not take the time of the call.
-const HALVINGS_WITHOUT_RESPONSE: u32 = 3;
+/// The times that one call is narrowed for want of a response: an outage looks the same, and must not take the time of the call.
+const WITHOUT_RESPONSE: u32 = 3;
 
 /// The result of retrieving one record.
 #[derive(Debug)]
@@ -22,36 +23,47 @@ pub enum Retrieved {
     Unreadable(Error),
 }
 
-/// The halvings of one call.
+/// What the narrowing of one call depends on.
 #[derive(Debug, Default)]
-pub struct Halvings {
+pub struct Narrowing {
     without_response: u32,
+    range: Option<SignedDuration>,
+}
+
+impl Narrowing {
+    /// Returns the narrowing of a query that has to read this span of `SystemModstamp`.
+    #[must_use]
+    pub fn of_range(range: SignedDuration) -> Self {
+        Self { range: Some(range), ..Self::default() }
+    }
 }
 
 impl FieldCache {
-    /// Halves the extent of the object's requests after a failure, for this execution environment. Returns whether a
-    /// smaller request is worth sending now.
-    pub fn halve(
+    /// Narrows the object's requests after a failure, for this execution environment. Returns whether a smaller request is
+    /// worth sending now.
+    pub fn narrow(
         &self,
         (org, object): (OrgId, &ObjectName),
         fields: usize,
         error: &Error,
-        halvings: &mut Halvings,
+        narrowing: &mut Narrowing,
     ) -> bool {
         let Some(excess) = Excess::of(error) else { return false };
-        let Some(half) = self.extent(org, object).halved(excess, fields) else { return false };
+        let narrowed = self.extent(org, object).narrowed(excess, fields, narrowing.range);
+        let Some(smaller) = narrowed else { return false };
         if excess == Excess::RowsPerhaps {
-            halvings.without_response += 1;
+            narrowing.without_response += 1;
         }
-        self.set_extent(org, object, half);
-        info!(org.id = %org, sf.object = %object, rows = half.rows(), parts = half.parts(),
-            "reading fewer rows or fields at once: {error}");
-        halvings.without_response <= HALVINGS_WITHOUT_RESPONSE
+        self.set_extent(org, object, smaller);
+        let span_s = smaller.span().map(|span| span.as_secs());
+        info!(org.id = %org, sf.object = %object, rows = smaller.rows(), parts = smaller.parts(), span_s,
+            "reading less at once: {error}");
+        narrowing.without_response <= WITHOUT_RESPONSE
     }
 
     /// Halves the rows of the object's requests after a request that was given up before its response.
     pub fn halve_rows(&self, org: OrgId, object: &ObjectName) {
-        if let Some(half) = self.extent(org, object).halved(Excess::RowsPerhaps, 1) {
+        if let Some(half) = self.extent(org, object).narrowed(Excess::RowsPerhaps, 1, None) {
             self.set_extent(org, object, half);
         }
     }
@@ -67,7 +79,7 @@ impl FieldCache {
         ids: &[RecordId],
         fields: &[FieldName],
     ) -> Result<Vec<Retrieved>, Error> {
-        let (mut retrieved, mut halvings) = (Vec::with_capacity(ids.len()), Halvings::default());
+        let (mut retrieved, mut narrowing) = (Vec::with_capacity(ids.len()), Narrowing::default());
         let parts = self.extent(org, object).parts();
         let mut rest = ids;
         while !rest.is_empty() {
@@ -79,7 +91,7 @@ impl FieldCache {
                     retrieved.extend(records);
                     rest = later;
                 }
-                Err(error) if self.halve((org, object), fields.len(), &error, &mut halvings) => {}
+                Err(error) if self.narrow((org, object), fields.len(), &error, &mut narrowing) => {}
                 Err(error) if now.len() == 1 && is_about_the_record(&error) => {
                     // Smaller parts have not helped this record, and would cost each other one more calls.
                     self.set_extent(org, object, extent.with_parts(parts));
@@ -94,7 +106,7 @@ impl FieldCache {
 }
 
 fn is_about_the_record(error: &Error) -> bool {
-    matches!(Excess::of(error), Some(Excess::Rows | Excess::Fields))
+    matches!(Excess::of(error), Some(Excess::Rows | Excess::Time | Excess::Fields))
 }
 
 /// Retrieves the records part by part of their fields, and joins the parts.

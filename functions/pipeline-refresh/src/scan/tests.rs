@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, VecDeque};
 
+use mirroring::{Excess, Extent};
 use proptest::prelude::*;
 use salesforce::{ObjectName, RecordId};
 
@@ -18,7 +19,7 @@ fn row(second: i64, n: usize) -> Position {
 }
 
 fn page(rows: &[Position], total_size: u64, done: bool) -> PageShape<'_> {
-    PageShape { rows, total_size, done, limit: 2_000 }
+    PageShape { rows, total_size, done, limit: 2_000, until: None }
 }
 
 fn scan_at(second: i64, last: Option<usize>) -> Scan {
@@ -27,7 +28,7 @@ fn scan_at(second: i64, last: Option<usize>) -> Scan {
 
 fn soql_of(scan: &Scan) -> String {
     let object = ObjectName::from_static("Opportunity");
-    scan.next_rows(Soql::select(&[FieldName::ID]).from(&object), 2_000).to_string()
+    scan.next_rows(Soql::select(&[FieldName::ID]).from(&object), 2_000, None).to_string()
 }
 
 #[test]
@@ -108,6 +109,20 @@ fn rows_changed_after_the_scan_began_end_it() {
     assert_eq!(Scan::fresh(None, at(1_000)).after(&page(&rows, 5_000, false)), Ok(Step::Complete));
 }
 
+#[test]
+fn a_query_with_an_end_is_followed_by_one_that_begins_there() {
+    let scan = scan_at(5, Some(7));
+    let until = scan.until(Some(SignedDuration::from_secs(60)));
+    let object = ObjectName::from_static("Opportunity");
+    let query = scan.next_rows(Soql::select(&[FieldName::ID]).from(&object), 2_000, until).to_string();
+    assert!(query.contains("SystemModstamp < 2026-09-21T14:14:25.000Z"), "{query}");
+
+    let next = |rows: &[Position]| scan.after(&PageShape { until, ..page(rows, rows.len() as u64, true) });
+    assert_eq!(next(&[]), Ok(Step::Next(scan_at(65, None))));
+    assert_eq!(next(&[row(6, 8)]), Ok(Step::Next(scan_at(65, None))));
+    assert_eq!(scan_at(950, None).until(Some(SignedDuration::from_secs(60))), None, "the last query has no end");
+}
+
 /// One step of a scenario.
 #[derive(Debug, Clone)]
 enum Action {
@@ -119,6 +134,8 @@ enum Action {
     Wait(i64),
     /// The worker takes its next step.
     Work,
+    /// Salesforce refuses the worker's query for taking too long.
+    TimeOut,
     /// The worker is killed and loses its memory.
     Kill,
 }
@@ -153,7 +170,7 @@ impl Org {
     }
 
     /// Returns the first rows of `scan`'s query, and the number of rows that it matches.
-    fn query(&self, scan: &Scan, limit: usize) -> (Vec<Position>, usize) {
+    fn query(&self, scan: &Scan, limit: usize, until: Option<Timestamp>) -> (Vec<Position>, usize) {
         let mut rows: Vec<_> = self.visible.iter().map(|(n, stamp)| row(*stamp, *n)).collect();
         rows.retain(|row| match scan.position {
             None => true,
@@ -162,6 +179,7 @@ impl Org {
                 (row.system_modstamp, row.record_id) > (system_modstamp, id)
             }
         });
+        rows.retain(|row| until.is_none_or(|until| row.system_modstamp < until));
         rows.sort_by_key(|row| (row.system_modstamp, row.record_id));
         let total = rows.len();
         rows.truncate(limit);
@@ -175,6 +193,7 @@ struct Worker {
     mirror: BTreeMap<RecordId, Timestamp>,
     watermark: Option<Timestamp>,
     checkpoint: Option<Scan>,
+    extent: Extent,
     memory: Memory,
 }
 
@@ -182,7 +201,7 @@ struct Worker {
 enum Memory {
     #[default]
     Idle,
-    Read(Scan, Vec<Position>, usize),
+    Read(Scan, Option<Timestamp>, Vec<Position>, usize),
     Stored(Scan, Step),
 }
 
@@ -192,12 +211,15 @@ impl Worker {
             Memory::Idle => {
                 let scan = self.checkpoint.unwrap_or_else(|| Scan::fresh(self.watermark, at(org.now)));
                 self.checkpoint = Some(scan);
-                let (rows, total) = org.query(&scan, page_rows);
-                Memory::Read(scan, rows, total)
+                let until = scan.until(self.extent.span());
+                let (rows, total) = org.query(&scan, page_rows, until);
+                let extent = self.extent;
+                self.extent = if rows.is_empty() { extent.after_nothing() } else { extent.after_success() };
+                Memory::Read(scan, until, rows, total)
             }
-            Memory::Read(scan, rows, total) => {
-                let shape =
-                    PageShape { rows: &rows, total_size: total as u64, done: rows.len() == total, limit: 2_000 };
+            Memory::Read(scan, until, rows, total) => {
+                let (total_size, done) = (total as u64, rows.len() == total);
+                let shape = PageShape { rows: &rows, total_size, done, limit: 2_000, until };
                 let step = scan.after(&shape).unwrap();
                 for row in rows {
                     let mirrored = self.mirror.entry(row.record_id).or_insert(row.system_modstamp);
@@ -217,6 +239,12 @@ impl Worker {
         };
     }
 
+    fn time_out(&mut self) {
+        if let (Memory::Idle, Some(scan)) = (&self.memory, self.checkpoint) {
+            self.extent = self.extent.narrowed(Excess::Time, 10, Some(scan.range())).unwrap_or(self.extent);
+        }
+    }
+
     fn finish_a_scan(&mut self, org: &Org, page_rows: usize) {
         let begun = at(org.now);
         while self.watermark < Some(begun) {
@@ -232,6 +260,7 @@ fn action() -> impl Strategy<Value = Action> {
         1 => (1..40_usize, delay).prop_map(|(rows, delay)| Action::MassEdit { rows, delay }),
         3 => (0..900_i64).prop_map(Action::Wait),
         8 => Just(Action::Work),
+        3 => Just(Action::TimeOut),
         1 => Just(Action::Kill),
     ]
 }
@@ -249,6 +278,7 @@ proptest! {
                 Action::MassEdit { rows, delay } => (0..rows).for_each(|row| org.edit(row, delay)),
                 Action::Wait(seconds) => org.wait(seconds),
                 Action::Work => worker.step(&org, page_rows),
+                Action::TimeOut => worker.time_out(),
                 Action::Kill => worker.memory = Memory::Idle,
             }
         }

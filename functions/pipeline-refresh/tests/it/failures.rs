@@ -171,13 +171,13 @@ fn an_object_that_needs_a_person_is_told_and_not_queued_again() {
 }
 
 #[test]
-fn a_request_that_is_too_much_is_halved() {
+fn a_request_that_is_too_much_is_narrowed() {
     run(async {
         let rows = |code: &str| Effect::Error { status: 400, code: code.to_owned(), message: "Too much.".to_owned() };
         for (effect, times, parts) in
-            [(rows("QUERY_TIMEOUT"), 3, 1), (rows("OPERATION_TOO_LARGE"), 11, 2), (rows("QUERY_TOO_COMPLICATED"), 2, 4)]
+            [(rows("QUERY_TIMEOUT"), 9, 1), (rows("OPERATION_TOO_LARGE"), 11, 2), (rows("QUERY_TOO_COMPLICATED"), 2, 4)]
         {
-            let mut context = TestContext::new().await;
+            let mut context = TestContext::connected().await;
             context.deps.mirrored_objects = vec![ACCOUNT];
             let accounts = context.accounts(3);
             context.delete("Account", &accounts[2]);
@@ -189,6 +189,25 @@ fn a_request_that_is_too_much_is_halved() {
             assert_eq!(context.deps.fields.extent(context.org, &ACCOUNT).parts(), parts);
             assert_eq!(context.delayed().await, 0);
         }
+    });
+}
+
+/// The rows of the org are saved at its time, and the queries begin in 1999.
+#[test]
+fn a_slow_query_is_narrowed_to_spans_of_time() {
+    run(async {
+        let mut context = TestContext::connected().await;
+        context.deps.mirrored_objects = vec![ACCOUNT];
+        let accounts = context.accounts(5);
+        let timeout = Effect::Error { status: 400, code: "QUERY_TIMEOUT".to_owned(), message: "Slow.".to_owned() };
+        context.simulator.fault(fault("queryAll", 8, timeout));
+
+        assert!(context.work_on(&[context.task(RefreshKind::Backfill)]).await.is_empty());
+
+        context.assert_mirrored(&accounts).await;
+        let queries = context.calls()["queryAll"];
+        assert!((8 + 5..8 + 40).contains(&queries), "{queries} queries");
+        assert_eq!(context.delayed().await, 0);
     });
 }
 
