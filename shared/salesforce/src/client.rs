@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::meter::Meter;
-use crate::transport::{Request, Response, Target};
+use crate::transport::{Answer, Incoming, Request, Response, Target};
 use crate::{ApiUsage, ApiVersion, Error, Http, InstanceUrl, MeterReading, Session, Sessions, Unusable};
 
 /// A client of Salesforce's APIs, for one connection.
@@ -91,6 +91,15 @@ impl Client {
     ///
     /// Two replacements, because the first may be a session that another process got long ago.
     pub(crate) async fn send(&self, request: &Request) -> Result<Response, Error> {
+        self.answer(request).await
+    }
+
+    /// Sends a request as [`Client::send`] does, and leaves the body of the response to be read.
+    pub(crate) async fn open(&self, request: &Request) -> Result<Incoming, Error> {
+        self.answer(request).await
+    }
+
+    async fn answer<A: Answer>(&self, request: &Request) -> Result<A, Error> {
         let sessions = &self.inner.sessions;
         let mut session = sessions.session(None).await?;
         let mut replacements = 0;
@@ -123,13 +132,13 @@ impl Client {
         }
     }
 
-    async fn send_as(&self, session: &Session, request: &Request) -> Result<Response, Error> {
+    async fn send_as<A: Answer>(&self, session: &Session, request: &Request) -> Result<A, Error> {
         let target = Target {
             base: session.instance_url.as_str(),
             token: Some(&session.access_token),
             meter: Some(&self.inner.meter),
         };
-        self.inner.http.call(&target, request).await
+        self.inner.http.call_as(&target, request).await
     }
 }
 

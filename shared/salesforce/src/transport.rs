@@ -1,14 +1,17 @@
 //! The transport. This is the only file that names the HTTP library.
 
+mod incoming;
 mod request;
 mod retry;
 mod upload;
 
 use std::time::Duration;
 
+use futures::StreamExt as _;
 use secrecy::{ExposeSecret, SecretString};
 use tracing::warn;
 
+pub(crate) use incoming::{Answer, Incoming};
 pub(crate) use request::{Body, ErrorFormat, Request, Response};
 pub(crate) use upload::Upload;
 pub use upload::{ContentStream, FileContent};
@@ -116,14 +119,20 @@ impl Http {
         &self.key_cache
     }
 
-    /// Sends a request, and retries it as [`retry::pause`] allows.
+    /// Sends a request, reads the response to its end, and retries it as [`retry::pause`] allows.
     pub(crate) async fn call(&self, target: &Target<'_>, request: &Request) -> Result<Response, Error> {
+        self.call_as(target, request).await
+    }
+
+    /// Sends a request as [`Http::call`] does. Of an [`Incoming`], only the head has arrived; what fails after it is not retried
+    /// here.
+    pub(crate) async fn call_as<A: Answer>(&self, target: &Target<'_>, request: &Request) -> Result<A, Error> {
         let token_bytes = target.token.map_or(0, |token| token.expose_secret().len());
         request.check_size(target.base, token_bytes)?;
         let began = self.clock.now();
         let mut attempt = 1;
         loop {
-            let error = match self.attempt(target, request).await {
+            let error = match self.attempt::<A>(target, request).await {
                 Ok(response) => return Ok(response),
                 Err(error) if error.needs_another_request() => return Err(error),
                 Err(error) => error,
@@ -145,46 +154,49 @@ impl Http {
         }
     }
 
-    async fn attempt(&self, target: &Target<'_>, request: &Request) -> Result<Response, Error> {
-        let limit = self.timeouts.attempt_limit().now(&self.clock);
-        let limit =
-            limit.map_err(|source| Error::Unreachable { operation: request.operation, source: source.into() })?;
-        let builder = self.build(target, request).await?.timeout(limit);
+    async fn attempt<A: Answer>(&self, target: &Target<'_>, request: &Request) -> Result<A, Error> {
+        let limit = self.timeouts.attempt_limit();
+        let time = limit.now(&self.clock);
+        let time = time.map_err(|source| Error::Unreachable { operation: request.operation, source: source.into() })?;
+        let builder = self.build(target, request).await?;
         // Counted before it is sent: a caller's timeout drops this future.
         if let Some(meter) = target.meter {
             meter.count();
         }
-        let response = self.exchange(builder, request.operation).await?;
-        if let Some(meter) = target.meter {
-            meter.observe(&response.headers);
+        let answered = async {
+            let incoming = self.begin(builder, request.operation, limit).await?;
+            if let Some(meter) = target.meter {
+                meter.observe(&incoming.headers);
+            }
+            if (200..300).contains(&incoming.status) {
+                return A::read(incoming).await;
+            }
+            let response = incoming.whole().await?;
+            Err(match request.error_format {
+                ErrorFormat::Rest => rest_failure(request.operation, &response),
+                ErrorFormat::Oauth => oauth_failure(request.operation, &response),
+                ErrorFormat::Soap => soap_failure(request.operation, &response),
+            })
+        };
+        match tokio::time::timeout(time, answered).await {
+            Ok(answer) => answer,
+            Err(elapsed) => Err(Error::NoResponse { operation: request.operation, source: elapsed.into() }),
         }
-        if (200..300).contains(&response.status) {
-            return Ok(response);
-        }
-        Err(match request.error_format {
-            ErrorFormat::Rest => rest_failure(request.operation, &response),
-            ErrorFormat::Oauth => oauth_failure(request.operation, &response),
-            ErrorFormat::Soap => soap_failure(request.operation, &response),
-        })
     }
 
-    /// Sends one request and reads the whole response, of any status.
-    async fn exchange(&self, request: reqwest::RequestBuilder, operation: &'static str) -> Result<Response, Error> {
-        let failed = |error: reqwest::Error| network_failure(operation, error);
-        let mut response = request.send().await.map_err(failed)?;
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
-                return Err(Error::TooLarge { operation, what: "the response" });
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(Response {
-            operation,
-            status: response.status().as_u16(),
-            headers: std::mem::take(response.headers_mut()),
-            body,
-        })
+    /// Sends one request and waits for the head of its response, of any status.
+    async fn begin(
+        &self,
+        request: reqwest::RequestBuilder,
+        operation: &'static str,
+        limit: TimeLimit,
+    ) -> Result<Incoming, Error> {
+        let mut response = request.send().await.map_err(|error| network_failure(operation, error))?;
+        let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
+        let chunk =
+            move |chunk: reqwest::Result<_>| chunk.map(Vec::from).map_err(|error| network_failure(operation, error));
+        let body = response.bytes_stream().map(chunk).boxed();
+        Ok(Incoming { operation, status, headers, body, limit: (limit, self.clock.clone()) })
     }
 
     /// Builds one request. Opens the file that it sends.

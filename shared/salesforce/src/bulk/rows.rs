@@ -2,12 +2,10 @@
 
 use std::collections::HashMap;
 
-use csv::ByteRecord;
 use serde_json::{Map, Number, Value};
 
+use super::splitter::Splitter;
 use crate::{Error, FieldDescribe, JsonObject, ObjectDescribe, ObjectName, Record, RecordId, datetime};
-
-const READ: &str = "read the results of the query job";
 
 /// The types of an object's fields, which say how the texts of CSV are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,56 +46,55 @@ fn kind(field: &FieldDescribe) -> Kind {
     }
 }
 
-/// The records of a page. Each row is read when it is asked for.
-pub struct Records<'a> {
-    columns: &'a Columns,
-    reader: csv::Reader<&'a [u8]>,
-    headers: Vec<(String, Kind)>,
-    row: ByteRecord,
+/// A row that could not be read. The other rows of its page can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("could not read a row of the query job: {what}")]
+pub struct RowError {
+    /// The id of the record, where it could be read.
+    pub id: Option<RecordId>,
+    /// The defect, without the content of the row.
+    pub what: &'static str,
 }
 
-impl<'a> Records<'a> {
-    pub(super) fn new(csv: &'a [u8], columns: &'a Columns) -> Self {
-        // Salesforce repeats the names on every page. A row with too few values is an error of that row.
-        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(csv);
+impl From<RowError> for Error {
+    fn from(row: RowError) -> Self {
+        Self::InvalidResponse { operation: "read a row of the query job", what: row.what }
+    }
+}
+
+/// The columns of a page, in its order. Salesforce repeats the names on every page.
+pub(super) struct Header {
+    columns: Vec<(String, Kind)>,
+}
+
+impl Header {
+    pub(super) fn new(names: &Splitter, columns: &Columns) -> Self {
         let named = |name: &[u8]| {
             let name = String::from_utf8_lossy(name).into_owned();
             let kind = columns.kind(&name);
             (name, kind)
         };
-        let headers = reader.byte_headers().map(|names| names.iter().map(named).collect()).unwrap_or_default();
-        Self { columns, reader, headers, row: ByteRecord::new() }
+        Self { columns: names.values().map(named).collect() }
     }
 
-    fn record(&self) -> Result<Record, Error> {
-        let invalid = |what| Error::InvalidResponse { operation: READ, what };
-        if self.row.len() != self.headers.len() {
+    /// Reads a row as a record.
+    pub(super) fn record(&self, row: &Splitter, columns: &Columns) -> Result<Record, RowError> {
+        let id = || {
+            let at = self.columns.iter().position(|(name, _)| name == "Id")?;
+            std::str::from_utf8(row.values().nth(at)?).ok()?.parse::<RecordId>().ok()
+        };
+        let invalid = |what| RowError { id: id(), what };
+        if row.len() != self.columns.len() {
             return Err(invalid("a row with other columns than the first line"));
         }
         let mut fields = JsonObject::new();
-        for ((name, kind), value) in self.headers.iter().zip(&self.row) {
+        for ((name, kind), value) in self.columns.iter().zip(row.values()) {
             let value = std::str::from_utf8(value).map_err(|_| invalid("a text that is not UTF-8"))?;
             let value = read(*kind, value).ok_or_else(|| invalid("a value of another type than its field"))?;
             insert(&mut fields, name, value);
         }
-        let id = fields.get("Id").and_then(Value::as_str).and_then(|id| id.parse::<RecordId>().ok());
-        Ok(Record {
-            object: self.columns.object.clone(),
-            id: id.ok_or_else(|| invalid("a row without an Id"))?,
-            fields,
-        })
-    }
-}
-
-impl Iterator for Records<'_> {
-    type Item = Result<Record, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        match self.reader.read_byte_record(&mut self.row) {
-            Ok(true) => Some(self.record()),
-            Ok(false) => None,
-            Err(_) => Some(Err(Error::InvalidResponse { operation: READ, what: "not CSV" })),
-        }
+        let id = id().ok_or_else(|| invalid("a row without an Id"))?;
+        Ok(Record { object: columns.object.clone(), id, fields })
     }
 }
 
@@ -140,6 +137,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::bulk::splitter::tests::each_row;
 
     fn columns() -> Columns {
         let field = |name: &str, kind: &str| json!({"name": name, "label": name, "type": kind, "nillable": true, "createable": true, "updateable": true});
@@ -153,9 +151,12 @@ mod tests {
     }
 
     fn records(csv: &str) -> Vec<Result<JsonObject, String>> {
-        let columns = columns();
-        let records = Records::new(csv.as_bytes(), &columns).map(|record| record.map(|record| record.fields));
-        records.map(|fields| fields.map_err(|error| error.to_string())).collect()
+        let (columns, mut header, mut found) = (columns(), None, Vec::new());
+        each_row([csv.as_bytes()], |row| match &header {
+            None => header = Some(Header::new(row, &columns)),
+            Some(header) => found.push(header.record(row, &columns)),
+        });
+        found.into_iter().map(|row| row.map(|record| record.fields).map_err(|error| error.to_string())).collect()
     }
 
     #[test]
@@ -178,8 +179,7 @@ mod tests {
         let csv = "Id,Seats__c\na005e0000000001AAA,7\na005e0000000002AAA,many\na005e0000000003AAA\n,8\na005e0000000004AAA,9\n";
         let found = records(csv);
         assert_eq!(found.iter().filter(|row| row.is_ok()).count(), 2);
-        let text =
-            "could not read the results of the query job: invalid response from Salesforce (a row without an Id)";
+        let text = "could not read a row of the query job: a row without an Id";
         assert_eq!(found[3].as_ref().unwrap_err(), text);
     }
 

@@ -160,6 +160,11 @@ impl Request {
         Self { safety: RetrySafety::IfNotApplied, ..self }
     }
 
+    /// Leaves every retry to the caller.
+    pub(crate) fn once(self) -> Self {
+        Self { safety: RetrySafety::Never, ..self }
+    }
+
     /// Returns whether the request changes something. A `POST` that is declared to be idempotent reads.
     pub(crate) fn is_write(&self) -> bool {
         self.method != Method::GET && (self.method != Method::POST || self.safety != RetrySafety::Idempotent)
@@ -204,11 +209,6 @@ impl Response {
     /// Creates the error for a response of unexpected form.
     pub(crate) fn invalid(&self, what: &'static str) -> Error {
         Error::InvalidResponse { operation: self.operation, what }
-    }
-
-    /// Returns the media type of the body, with its parameters.
-    pub(crate) fn content_type(&self) -> Option<&str> {
-        self.headers.get("content-type")?.to_str().ok()
     }
 
     /// Returns the pause in `Retry-After`.

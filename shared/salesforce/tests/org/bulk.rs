@@ -1,8 +1,9 @@
 //! Query jobs of Bulk API 2.0.
 
-use org_simulator::BulkSettings;
-use salesforce::bulk::{Columns, JobState, Locator, QueryScope};
-use salesforce::{FieldName, Record, Soql};
+use futures::TryStreamExt as _;
+use org_simulator::{BulkSettings, Effect};
+use salesforce::bulk::{Columns, JobError, JobId, JobState, Locator, QueryScope};
+use salesforce::{Classify as _, Client, Error, FieldName, Record, Retry, Soql};
 use serde_json::json;
 
 use crate::org::{ACCOUNT, ADMIN, ID, NAME, Org, fields};
@@ -24,19 +25,40 @@ async fn org_with(count: usize) -> Org {
     org
 }
 
+/// Creates a job that reads all accounts.
+async fn complete_job(client: &Client) -> (JobId, Columns) {
+    let columns = Columns::of(&client.describe(&ACCOUNT).await.unwrap());
+    let job = client.create_query_job(&accounts(), QueryScope::Existing).await.unwrap();
+    assert!(client.fetch_query_job(&job.id).await.unwrap().is_complete().unwrap());
+    (job.id, columns)
+}
+
+/// Reads a page, and the locator of the next one.
+async fn read_page(
+    client: &Client,
+    (job, columns): &(JobId, Columns),
+    locator: Option<&Locator>,
+    max_rows: Option<u32>,
+) -> Result<(Vec<Record>, Option<Locator>), Error> {
+    let mut page = client.open_query_page(job, locator, max_rows, columns).await?;
+    let mut records = Vec::new();
+    while let Some(record) = page.next_record().await? {
+        records.push(record?);
+    }
+    assert!(page.next_record().await?.is_none(), "it stays at the end");
+    Ok((records, page.next_page().cloned()))
+}
+
 #[tokio::test]
 async fn pages_of_a_job_have_the_records_of_the_query() {
     let org = org_with(7).await;
     let client = org.client(ADMIN);
-    let columns = Columns::of(&client.describe(&ACCOUNT).await.unwrap());
-    let job = client.create_query_job(&accounts(), QueryScope::Existing).await.unwrap();
-    assert_eq!(client.fetch_query_job(&job.id).await.unwrap().state, JobState::JobComplete);
-
+    let job = complete_job(&client).await;
     let (mut locator, mut found, mut pages) = (None, Vec::new(), 0);
     loop {
-        let page = client.fetch_query_page(&job.id, locator.as_ref(), 3).await.unwrap();
-        found.extend(page.records(&columns).collect::<Result<Vec<Record>, _>>().unwrap());
-        (locator, pages) = (page.next, pages + 1);
+        let (records, next) = read_page(&client, &job, locator.as_ref(), Some(3)).await.unwrap();
+        found.extend(records);
+        (locator, pages) = (next, pages + 1);
         if locator.is_none() {
             break;
         }
@@ -49,24 +71,66 @@ async fn pages_of_a_job_have_the_records_of_the_query() {
 }
 
 #[tokio::test]
-async fn listed_pages_can_be_read_in_any_order() {
+async fn listed_pages_are_read_at_the_same_time() {
     let org = org_with(13).await;
     org.0.set_bulk(&BulkSettings { page_records: Some(2), ..BulkSettings::default() }).unwrap();
     let client = org.client(ADMIN);
-    let columns = Columns::of(&client.describe(&ACCOUNT).await.unwrap());
-    let job = client.create_query_job(&accounts(), QueryScope::Existing).await.unwrap();
-
-    let first = client.list_query_pages(&job.id, None).await.unwrap();
-    let rest = client.list_query_pages(&job.id, first.next.as_ref()).await.unwrap();
+    let job = complete_job(&client).await;
+    let first = client.list_query_pages(&job.0, None).await.unwrap();
+    let rest = client.list_query_pages(&job.0, first.next.as_ref()).await.unwrap();
     assert_eq!((first.pages.len(), rest.pages.len(), rest.next), (5, 2, None));
-    let mut ids = Vec::new();
-    for locator in rest.pages.iter().chain(&first.pages).rev() {
-        let page = client.fetch_query_page(&job.id, Some(locator), 2).await.unwrap();
-        ids.extend(page.records(&columns).map(|record| record.unwrap().id));
-    }
+
+    let found = std::sync::Mutex::new(Vec::new());
+    let read = async |locator: Locator| {
+        let (records, _) = read_page(&client, &job, Some(&locator), None).await?;
+        found.lock().unwrap().extend(records.iter().map(|record| record.id));
+        Ok(())
+    };
+    client.query_page_locators(job.0).try_for_each_concurrent(4, read).await.unwrap();
+    let mut ids = found.into_inner().unwrap();
+    assert_eq!(ids.len(), 13);
     ids.sort_unstable();
     ids.dedup();
-    assert_eq!(ids.len(), 13);
+    assert_eq!(ids.len(), 13, "each record is on one page");
+}
+
+#[tokio::test]
+async fn a_query_that_finds_nothing_has_an_empty_page() {
+    let org = Org::start().await;
+    let client = org.client(ADMIN);
+    let job = complete_job(&client).await;
+    assert_eq!(read_page(&client, &job, None, None).await.unwrap(), (Vec::new(), None));
+}
+
+#[tokio::test]
+async fn a_page_that_is_cut_off_is_an_error() {
+    // The large ones are compressed.
+    for count in [5, 100] {
+        let org = org_with(count).await;
+        let client = org.client(ADMIN);
+        let job = complete_job(&client).await;
+        let path = format!("jobs/query/{}/results", salesforce::RecordId::from(job.0));
+        let whole = read_page(&client, &job, None, None).await.unwrap().0;
+        for effect in [Effect::Truncate { keep_bytes: None }, Effect::MalformedJson] {
+            org.fault(&path, 1, effect.clone());
+            let error = read_page(&client, &job, None, None).await.unwrap_err();
+            assert!(matches!(error.retry(), Retry::Unknown(_)), "{effect:?}: {error}");
+            assert_eq!(read_page(&client, &job, None, None).await.unwrap().0, whole, "the page can be read again");
+        }
+    }
+}
+
+#[tokio::test]
+async fn rows_come_out_while_the_page_arrives() {
+    let org = org_with(40).await;
+    let client = org.client(ADMIN);
+    let job = complete_job(&client).await;
+    org.fault("jobs/query", 1, Effect::Trickle { chunk_bytes: 64, pause_ms: 1 });
+    let mut page = client.open_query_page(&job.0, None, None, &job.1).await.unwrap();
+    page.next_record().await.unwrap().unwrap().unwrap();
+    let arrived = page.bytes();
+    while page.next_record().await.unwrap().is_some() {}
+    assert!(arrived * 4 < page.bytes(), "{arrived} of {} bytes", page.bytes());
 }
 
 #[tokio::test]
@@ -75,28 +139,41 @@ async fn a_job_waits_fails_and_is_stopped() {
     let client = org.client(ADMIN);
     org.0.set_bulk(&BulkSettings { processing_ms: Some(60_000), ..BulkSettings::default() }).unwrap();
     let job = client.create_query_job(&accounts(), QueryScope::All).await.unwrap();
-    assert!(!job.state.is_final());
-    let error = client.fetch_query_page(&job.id, None, 100).await.unwrap_err();
-    assert!(matches!(error, salesforce::Error::Rejected { .. }), "{error}");
-    assert_eq!(client.abort_query_job(&job.id).await.unwrap().state, JobState::Aborted);
+    assert!(!job.is_complete().unwrap());
+    let columns = Columns::of(&client.describe(&ACCOUNT).await.unwrap());
+    let error = client.open_query_page(&job.id, None, None, &columns).await.map(drop).unwrap_err();
+    assert!(matches!(JobError::from(error), JobError::WrongState));
+    let stopped = client.abort_query_job(&job.id).await.unwrap();
+    assert!(matches!(stopped.is_complete(), Err(JobError::Aborted)));
     assert_eq!(client.abort_query_job(&job.id).await.unwrap().state, JobState::Aborted, "again");
     client.delete_query_job(&job.id).await.unwrap();
     client.delete_query_job(&job.id).await.unwrap();
-    assert!(client.fetch_query_job(&job.id).await.unwrap_err().is_not_found());
+    let error = client.fetch_query_job(&job.id).await.unwrap_err();
+    assert!(matches!(JobError::from(error), JobError::Gone));
 
     let fail = Some("QUERY_TIMEOUT: the query ran too long".to_owned());
     org.0.set_bulk(&BulkSettings { processing_ms: Some(0), fail_next: fail, ..BulkSettings::default() }).unwrap();
     let job = client.create_query_job(&accounts(), QueryScope::Existing).await.unwrap();
-    let failed = client.fetch_query_job(&job.id).await.unwrap();
-    assert_eq!((failed.state, failed.failure_code()), (JobState::Failed, Some("QUERY_TIMEOUT")));
+    let failed = client.fetch_query_job(&job.id).await.unwrap().is_complete().unwrap_err();
+    assert_eq!(failed.to_string(), "the Bulk job has failed: QUERY_TIMEOUT");
 }
 
 #[tokio::test]
 async fn a_wrong_locator_is_refused() {
     let org = org_with(2).await;
     let client = org.client(ADMIN);
-    let job = client.create_query_job(&accounts(), QueryScope::Existing).await.unwrap();
+    let job = complete_job(&client).await;
     let wrong = Locator::try_from("wrong!".to_owned()).unwrap();
-    let error = client.fetch_query_page(&job.id, Some(&wrong), 10).await.unwrap_err();
-    assert!(error.has_code("INVALID_QUERY_LOCATOR"), "{error}");
+    let error = read_page(&client, &job, Some(&wrong), None).await.unwrap_err();
+    assert!(matches!(JobError::from(error), JobError::LocatorExpired));
+}
+
+#[tokio::test]
+async fn a_job_over_the_limit_of_the_day_is_not_sent_again() {
+    let org = org_with(0).await;
+    org.0.set_bulk(&BulkSettings { query_jobs_a_day: Some(0), ..BulkSettings::default() }).unwrap();
+    let client = org.client(ADMIN);
+    let error = client.create_query_job(&accounts(), QueryScope::Existing).await.unwrap_err();
+    assert!(matches!(JobError::from(error), JobError::LimitReached { .. }));
+    assert_eq!(client.api_calls(), 1);
 }
