@@ -21,7 +21,7 @@ pub struct Config {
     pub erasures_table: String,
     /// `RECORDS_TABLE`, `PIPELINES_TABLE`, `CURSORS_TABLE`, `DELIVERIES_TABLE`, `WRITES_TABLE`,
     /// `WRITE_ORDER_TABLE`, `ORIGINS_TABLE`, `BUDGETS_TABLE`, `AUTHORIZATIONS_TABLE`, `USERS_TABLE`,
-    /// `ORG_SETTINGS_TABLE`: the tables to erase.
+    /// `ORG_SETTINGS_TABLE`, `AUDITS_TABLE`: the tables to erase.
     pub tables: BTreeMap<OrgTable, String>,
     /// `STAGED_FILES_BUCKET`: the contents of files that were not written to Salesforce yet.
     pub staged_files_bucket: String,
@@ -53,6 +53,7 @@ impl Config {
             (OrgTable::Authorizations, env.required("AUTHORIZATIONS_TABLE")?),
             (OrgTable::Users, env.required("USERS_TABLE")?),
             (OrgTable::OrgSettings, env.required("ORG_SETTINGS_TABLE")?),
+            (OrgTable::Audits, env.required("AUDITS_TABLE")?),
         ];
         Ok(Self {
             orgs_table: env.required("ORGS_TABLE")?,
@@ -126,7 +127,7 @@ impl Deps {
 mod tests {
     use super::*;
 
-    const NAMES: [&str; 17] = [
+    const NAMES: [&str; 18] = [
         "ORGS_TABLE",
         "CONNECTIONS_TABLE",
         "ERASURES_TABLE",
@@ -141,6 +142,7 @@ mod tests {
         "AUTHORIZATIONS_TABLE",
         "USERS_TABLE",
         "ORG_SETTINGS_TABLE",
+        "AUDITS_TABLE",
         "STAGED_FILES_BUCKET",
         "DATA_ERASURE_QUEUE_URL",
         "CONNECTION_MANAGER_FUNCTION",

@@ -33,7 +33,7 @@ pub enum Step {
     Connections,
 }
 
-const OF_ORG: [Step; 14] = [
+const OF_ORG: [Step; 15] = [
     // First, so that an org that connects again in the middle is read from the beginning.
     Step::Table(OrgTable::Cursors),
     Step::Table(OrgTable::Records),
@@ -46,6 +46,7 @@ const OF_ORG: [Step; 14] = [
     Step::Table(OrgTable::Authorizations),
     Step::Table(OrgTable::Users),
     Step::Table(OrgTable::OrgSettings),
+    Step::Table(OrgTable::Audits),
     Step::StagedFiles,
     Step::DeadLetters,
     Step::Connections,

@@ -1,11 +1,12 @@
 //! Configuration and dependencies.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use mirroring::{FieldCache, MirroredFields};
 use runtime::{Aws, DEFAULT_MIRRORED_OBJECTS, Days, Env, EnvError, Salesforce, SalesforceConfig};
 use salesforce::{Clock, ObjectName, Timeouts};
-use store::{Budgets, Connections, Cursors, Orgs, Pipelines, Queue, Records, Writes};
+use store::{Audits, Budgets, Connections, Cursors, Orgs, Pipelines, Queue, Records, Writes};
 
 use crate::queues::Queues;
 
@@ -31,6 +32,8 @@ pub struct Config {
     pub budgets_table: String,
     /// `WRITES_TABLE`: of its index `by_next_attempt`, the overdue writes.
     pub writes_table: String,
+    /// `AUDITS_TABLE`: the reports of audits.
+    pub audits_table: String,
     /// `PIPELINE_REFRESH_QUEUE_URL`: the queue of nightly tasks.
     pub pipeline_refresh_queue_url: String,
     /// `BACKFILL_QUEUE_URL`: the queue of backfills.
@@ -47,6 +50,8 @@ pub struct Config {
     pub file_write_queue_url: String,
     /// `REFRESH_WINDOW_MINUTES`: the minutes within which the tasks of a night begin; 120 by default.
     pub refresh_window: Duration,
+    /// `NIGHTLY_AUDIT`: `on` (default), or `off`.
+    pub nightly_audit: NightlyAudit,
     /// `TOMBSTONE_RETENTION_DAYS`: the days for which a tombstone is stored; 90 by default.
     pub tombstone_retention: Days,
     /// `MIRRORED_OBJECTS`: the objects to mirror, separated by commas. [`DEFAULT_MIRRORED_OBJECTS`] by default.
@@ -72,6 +77,7 @@ impl Config {
             pipelines_table: env.required("PIPELINES_TABLE")?,
             budgets_table: env.required("BUDGETS_TABLE")?,
             writes_table: env.required("WRITES_TABLE")?,
+            audits_table: env.required("AUDITS_TABLE")?,
             pipeline_refresh_queue_url: env.required("PIPELINE_REFRESH_QUEUE_URL")?,
             backfill_queue_url: env.required("BACKFILL_QUEUE_URL")?,
             frequent_refresh_queue_url: env.required("FREQUENT_REFRESH_QUEUE_URL")?,
@@ -80,11 +86,34 @@ impl Config {
             note_write_queue_url: env.required("NOTE_WRITE_QUEUE_URL")?,
             file_write_queue_url: env.required("FILE_WRITE_QUEUE_URL")?,
             refresh_window: Duration::from_mins(env.parsed_or("REFRESH_WINDOW_MINUTES", 120)?),
+            nightly_audit: env.parsed_or("NIGHTLY_AUDIT", NightlyAudit::default())?,
             tombstone_retention: env.parsed_or("TOMBSTONE_RETENTION_DAYS", Days(90))?,
             mirrored_objects: env.list_or("MIRRORED_OBJECTS", DEFAULT_MIRRORED_OBJECTS)?,
             mirrored_fields: env.parsed_or("MIRRORED_FIELDS", MirroredFields::default())?,
             salesforce: SalesforceConfig::from_env(env)?,
         })
+    }
+}
+
+/// The setting for the audit of every night.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NightlyAudit {
+    /// Each object is audited after its refresh of the night.
+    #[default]
+    On,
+    /// An object is audited when that is requested, and after a long pause.
+    Off,
+}
+
+impl FromStr for NightlyAudit {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "on" => Ok(Self::On),
+            "off" => Ok(Self::Off),
+            _ => Err("the value must be on or off"),
+        }
     }
 }
 
@@ -106,10 +135,14 @@ pub struct Deps {
     pub budgets: Budgets,
     /// The ledger of writes.
     pub writes: Writes,
+    /// The reports of audits.
+    pub audits: Audits,
     /// The queues of refresh tasks and of writes.
     pub queues: Queues,
     /// The time within which the tasks of a night begin.
     pub refresh_window: Duration,
+    /// The audit of every object after its refresh of the night.
+    pub nightly_audit: NightlyAudit,
     /// The objects to mirror.
     pub mirrored_objects: Vec<ObjectName>,
     /// The fields of each object, cached by this execution environment.
@@ -135,6 +168,7 @@ impl Deps {
             pipelines: Pipelines::new(aws.dynamodb(), config.pipelines_table),
             budgets: Budgets::new(aws.dynamodb(), config.budgets_table),
             writes: Writes::new(aws.dynamodb(), config.writes_table),
+            audits: Audits::new(aws.dynamodb(), config.audits_table),
             queues: Queues {
                 refreshes: Queue::new(aws.sqs(), config.pipeline_refresh_queue_url, aws.clock()),
                 backfills: Queue::new(aws.sqs(), config.backfill_queue_url, aws.clock()),
@@ -145,6 +179,7 @@ impl Deps {
                 file_writes: Queue::new(aws.sqs(), config.file_write_queue_url, aws.clock()),
             },
             refresh_window: config.refresh_window,
+            nightly_audit: config.nightly_audit,
             mirrored_objects: config.mirrored_objects,
             fields: FieldCache::new(config.mirrored_fields),
             clock: aws.clock(),

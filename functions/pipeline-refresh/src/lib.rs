@@ -11,6 +11,7 @@
 //! Work that does not fit into one invocation leaves a checkpoint in the cursors and is queued again, object by object
 //! (invariant 14).
 
+pub mod audit;
 mod config;
 mod error;
 #[cfg(test)]
@@ -34,7 +35,7 @@ use jiff::Timestamp;
 use runtime::schedule::Schedule;
 use serde::Deserialize;
 
-pub use config::{Config, Deps};
+pub use config::{Config, Deps, NightlyAudit};
 pub use error::Error;
 pub use object::{ObjectReport, Outcome};
 pub use queues::Queues;

@@ -16,7 +16,7 @@ use crate::run::Stop;
 /// The delay of a task whose org is over its API budget: the longest that SQS has.
 const BUDGET_PAUSE: Duration = Duration::from_secs(15 * 60);
 
-/// The age at which a nightly task is not queued again: the next night begins anew.
+/// The age at which a nightly task or an audit is not queued again: the next night begins anew, or goes on with it.
 const NIGHT: SignedDuration = SignedDuration::from_hours(24);
 
 /// The age at which the upkeep of connections is not queued again: the next hour repeats it.
@@ -74,7 +74,8 @@ pub struct Next {
 pub fn next(task: &RefreshTask, happened: Happened, now: Timestamp) -> Next {
     let mut next = Next::default();
     let age = now.duration_since(task.requested_at);
-    let is_over = task.kind == RefreshKind::Nightly && age >= NIGHT;
+    let is_audit = matches!(task.kind, RefreshKind::Audit | RefreshKind::ConfirmedAudit);
+    let is_over = (is_audit || task.kind == RefreshKind::Nightly) && age >= NIGHT;
     // The next poll, or the next hour, repeats what fails or is not allowed now, so that they do not pile up.
     let is_poll = task.kind == RefreshKind::Poll;
     let is_repeated = is_poll || task.kind == RefreshKind::Connections && age >= HOUR;

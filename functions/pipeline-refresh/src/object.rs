@@ -1,13 +1,15 @@
 //! Scans one object into the mirror: reads a page, validates it, stores its rows, and only then moves the cursor.
 
+use std::sync::Arc;
+
 use futures::future::try_join;
-use jiff::Timestamp;
-use mirroring::{Excess, Narrowing, Retrieved};
+use jiff::{SignedDuration, Timestamp};
+use mirroring::{Excess, Narrowing, ObjectFields, Retrieved};
 use runtime::Chain;
 use salesforce::{FieldName, ObjectName, Record, RecordId, Soql};
 use serde::Serialize;
 use store::cursors::Progress;
-use store::{ApplyOutcome, Change, CursorName, Lane, Position, Tombstone};
+use store::{ApplyOutcome, AuditCounts, Change, CursorName, Lane, Position, Tombstone};
 use tracing::warn;
 
 use crate::error::Error;
@@ -40,6 +42,12 @@ pub struct ObjectReport {
     pub narrowed: u64,
     /// `true` if the object was scanned for its backfill.
     pub is_copy: bool,
+    /// `true` if an audit has to follow, because deletions may have left the recycle bin before the scan.
+    #[serde(skip)]
+    pub is_doubtful: bool,
+    /// The counts of an audit so far; `None` for a scan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audit: Option<AuditCounts>,
 }
 
 /// The end of an object's scan.
@@ -56,12 +64,14 @@ pub enum Outcome {
     Stopped(Stop),
     /// The object cannot be scanned.
     Skipped(Skip),
+    /// An audit found that too many records have vanished at once to believe it.
+    RecordsVanished,
     /// A page could not be read or stored.
     Failed,
 }
 
 impl ObjectReport {
-    fn new(object: &ObjectName) -> Self {
+    pub(crate) fn new(object: &ObjectName) -> Self {
         let object = object.clone();
         Self {
             object,
@@ -74,6 +84,8 @@ impl ObjectReport {
             unreadable: 0,
             narrowed: 0,
             is_copy: false,
+            is_doubtful: false,
+            audit: None,
         }
     }
 
@@ -109,6 +121,8 @@ async fn scan_object(run: &Run<'_>, object: &ObjectName, report: &mut ObjectRepo
         };
         report.is_copy = name == CursorName::backfill(object);
         let ended = scan_once(run, object, (&name, scan, stored.position(&name)), report).await;
+        let is_complete = matches!(ended, Ok(Outcome::Complete));
+        report.is_doubtful |= is_complete && has_outlived_the_bin(&name, object, &stored, &scan);
         let failure = match &ended {
             Ok(Outcome::Skipped(skip)) => Some(skip.reason().to_owned()),
             Ok(Outcome::Stopped(Stop::OverBudget)) => Some("over_budget".to_owned()),
@@ -125,6 +139,15 @@ async fn scan_object(run: &Run<'_>, object: &ObjectName, report: &mut ObjectRepo
             ended => return ended,
         }
     }
+}
+
+/// The time for which Salesforce keeps deleted records.
+const RECYCLE_BIN: SignedDuration = SignedDuration::from_hours(15 * 24);
+
+/// Returns whether records may have been deleted and purged between the last complete scan and this one, which no scan sees.
+fn has_outlived_the_bin(name: &CursorName, object: &ObjectName, stored: &Stored, scan: &Scan) -> bool {
+    let pause = stored.covered_until().map(|covered| scan.started_at.duration_since(covered));
+    *name == CursorName::incremental(object) && pause > Some(RECYCLE_BIN)
 }
 
 /// Stores that the object is not refreshed for a reason that stops the org's other objects as well.
@@ -172,7 +195,7 @@ async fn scan_once(
     }
 }
 
-async fn load_cursors(run: &Run<'_>, object: &ObjectName) -> Result<Stored, Error> {
+pub(crate) async fn load_cursors(run: &Run<'_>, object: &ObjectName) -> Result<Stored, Error> {
     let (backfill, incremental) = (CursorName::backfill(object), CursorName::incremental(object));
     let cursors = &run.deps.cursors;
     let (backfill, incremental) =
@@ -181,15 +204,18 @@ async fn load_cursors(run: &Run<'_>, object: &ObjectName) -> Result<Stored, Erro
 }
 
 async fn select(run: &Run<'_>, object: &ObjectName) -> Result<Result<Selection, Skip>, Error> {
+    Ok(describe(run, object).await?.map_or(Err(Skip::Invisible), |fields| Selection::of(&fields)))
+}
+
+/// Returns the fields of the object, cached or described anew; `None` if the connection cannot see it.
+pub(crate) async fn describe(run: &Run<'_>, object: &ObjectName) -> Result<Option<Arc<ObjectFields>>, Error> {
     let (org, cache, now) = (run.org(), &run.deps.fields, run.deps.clock.now());
     if let Some(fields) = cache.get(org, object, now) {
-        return Ok(Selection::of(&fields));
+        return Ok(Some(fields));
     }
     let described = run.client.find_object(object).await;
-    match described.map_err(|source| Error::Rows { org, object: object.clone(), source })? {
-        Some(describe) => Ok(Selection::of(&cache.insert(org, object, &describe, now))),
-        None => Ok(Err(Skip::Invisible)),
-    }
+    let described = described.map_err(|source| Error::Rows { org, object: object.clone(), source })?;
+    Ok(described.map(|describe| cache.insert(org, object, &describe, now)))
 }
 
 /// A running scan.

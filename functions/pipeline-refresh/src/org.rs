@@ -4,6 +4,7 @@ use salesforce::{Classify, FieldName, MASTER_RECORD_TYPE, ObjectName, Record, Re
 use store::{CursorName, Lane, PipelineChanges, RefreshKind, RefreshTask};
 use tracing::warn;
 
+use crate::audit::{self, audit_object};
 use crate::error::Error;
 use crate::object::{self, ObjectReport, Outcome, refresh_object};
 use crate::pipelines::{HIDDEN, Reading, RecordType, STAGES_HIDDEN, pipeline, reconcile};
@@ -57,19 +58,25 @@ pub(crate) struct OrgReport {
 
 /// Refreshes the task's pipelines and objects.
 pub(crate) async fn refresh_org(run: &Run<'_>, mirrored: &[ObjectName], report: &mut OrgReport) {
-    if run.task.object.is_none() && run.task.kind != RefreshKind::Poll {
+    if run.task.object.is_none() && run.task.kind != RefreshKind::Poll && !run.is_audit() {
         let refreshed = refresh_pipelines(run, report).await;
         report.org_failure = refreshed.err().or(report.org_failure.take());
         run.record_calls(Lane::Incremental).await;
     }
+    let is_audit = run.is_audit();
     for object in objects_of(run.task, mirrored) {
         // A failure that needs a person stops the other objects as well.
         let blocked = report.errors().find(|error| error.retry() == Retry::NeedsHuman).map(Error::reason);
         if let Some(reason) = blocked {
-            object::record_failure(run, object, &reason).await;
+            if is_audit {
+                audit::record_failure(run, object, &reason).await;
+            } else {
+                object::record_failure(run, object, &reason).await;
+            }
             continue;
         }
-        let (done, failure) = refresh_object(run, object).await;
+        let (done, failure) =
+            if is_audit { audit_object(run, object).await } else { refresh_object(run, object).await };
         report.objects.push(done);
         report.failures.extend(failure.map(|error| (object.clone(), error)));
     }

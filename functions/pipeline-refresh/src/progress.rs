@@ -36,6 +36,12 @@ impl Stored {
         covered(self.backfill.as_ref()).is_some()
     }
 
+    /// Returns the time at which the last complete scan began.
+    #[must_use]
+    pub fn covered_until(&self) -> Option<Timestamp> {
+        covered(self.backfill.as_ref()).max(covered(self.incremental.as_ref()))
+    }
+
     /// Returns the position of the cursor of this name.
     #[must_use]
     pub fn position(&self, name: &CursorName) -> Option<Position> {
@@ -49,7 +55,7 @@ pub fn plan(task: &RefreshTask, object: &ObjectName, stored: &Stored, now: Times
     // The requester's clock may be ahead; a scan that seemed older than its task would never be resumed.
     let now = now.max(task.requested_at);
     let copied = covered(stored.backfill.as_ref());
-    let covered = copied.max(covered(stored.incremental.as_ref()));
+    let covered = stored.covered_until();
     let is_backfill = task.kind == RefreshKind::Backfill;
     if (if is_backfill { copied } else { covered }) >= Some(task.requested_at) {
         return Plan::Done;

@@ -8,7 +8,7 @@ use store::{NewDeadLetter, Queue, RefreshKind, RefreshTask, WriteKind, WriteTask
 /// The queues of tasks, and that of their dead letters.
 #[derive(Clone, Debug)]
 pub struct Queues {
-    /// Refreshes of one night, and of objects whose change events were incomplete.
+    /// Refreshes of one night, of objects whose change events were incomplete, and audits.
     pub refreshes: Queue<RefreshTask>,
     /// First copies.
     pub backfills: Queue<RefreshTask>,
@@ -28,7 +28,9 @@ impl Queues {
     /// Returns the queue of a task.
     pub(crate) fn of(&self, kind: RefreshKind) -> &Queue<RefreshTask> {
         match kind {
-            RefreshKind::Nightly | RefreshKind::Incremental => &self.refreshes,
+            RefreshKind::Nightly | RefreshKind::Incremental | RefreshKind::Audit | RefreshKind::ConfirmedAudit => {
+                &self.refreshes
+            }
             RefreshKind::Backfill => &self.backfills,
             RefreshKind::Poll | RefreshKind::Connections => &self.frequent,
         }

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use runtime::{Chain, record_api_calls};
 use salesforce::{ApiUsage, Client, OrgId};
 use serde::Serialize;
-use store::{CursorName, Lane, RefreshTask};
+use store::{CursorName, Lane, RefreshKind, RefreshTask};
 use tracing::warn;
 
 use crate::Deps;
@@ -52,6 +52,11 @@ impl<'a> Run<'a> {
     pub(crate) fn new(deps: &'a Deps, task: &'a RefreshTask, client: Client, deadline: Timestamp) -> Self {
         let stop_at = stop_at(deps.clock.now(), deadline);
         Self { deps, task, client, stop_at }
+    }
+
+    /// Returns whether the task is an audit.
+    pub(crate) fn is_audit(&self) -> bool {
+        matches!(self.task.kind, RefreshKind::Audit | RefreshKind::ConfirmedAudit)
     }
 
     pub(crate) fn org(&self) -> OrgId {

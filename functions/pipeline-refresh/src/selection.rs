@@ -24,6 +24,8 @@ pub enum Skip {
     NotQueryable,
     /// Its records have no `SystemModstamp` or no `Id`.
     WithoutSystemModstamp,
+    /// The object's backfill is not complete, so there is nothing to audit yet.
+    NotCopied,
 }
 
 /// The fields that a scan reads.
@@ -48,6 +50,7 @@ impl Skip {
             Self::Invisible => "object_not_visible",
             Self::NotQueryable => "object_not_queryable",
             Self::WithoutSystemModstamp => "object_without_system_modstamp",
+            Self::NotCopied => "backfill_not_complete",
         }
     }
 }

@@ -11,9 +11,10 @@ use store::deferral::MAX_DELAY;
 use store::{ConnectionId, CursorName, Deferrals, NewDeadLetter, OrgState, RefreshKind, RefreshTask, deferral};
 use tracing::{error, info, warn};
 
+use crate::config::NightlyAudit;
 use crate::error::Error;
 use crate::next::{Failure, Happened, Next, Unfinished, next};
-use crate::object::Outcome;
+use crate::object::{ObjectReport, Outcome};
 use crate::org::{OrgReport, refresh_org};
 use crate::run::Run;
 use crate::{Deps, overdue, upkeep};
@@ -69,6 +70,9 @@ async fn handle_task(deps: &Deps, task: &RefreshTask, deadline: Timestamp, count
     counts.blocked += next.blocked;
     counts.dead_lettered += next.dead.len() as u64;
     queue(deps, &next, &report, now, deadline).await?;
+    for audit in audits_after(task, &report, deps.nightly_audit) {
+        deps.queues.send(&audit, false, Duration::ZERO).await?;
+    }
     counts.reports.push(report);
     Ok(())
 }
@@ -91,8 +95,9 @@ async fn is_closed(deps: &Deps, task: &RefreshTask) -> Result<bool, Error> {
 
 async fn work_on(deps: &Deps, task: &RefreshTask, deadline: Timestamp, report: &mut OrgReport) {
     let (began_at, is_poll) = (deps.clock.now(), task.kind == RefreshKind::Poll);
-    // The rest of a task is about one object, its connections were handled before; a poll has none.
-    if task.object.is_none() && !is_poll {
+    let is_audit = matches!(task.kind, RefreshKind::Audit | RefreshKind::ConfirmedAudit);
+    // The rest of a task is about one object, its connections were handled before; a poll and an audit have none.
+    if task.object.is_none() && !is_poll && !is_audit {
         match upkeep::keep_connections(deps, task, deadline).await {
             Ok(upkeep) => report.upkeep = upkeep,
             Err(error) => report.org_failure = Some(error),
@@ -131,6 +136,23 @@ fn happened(report: &OrgReport) -> Happened {
         progress: report.objects.iter().any(|object| object.pages > 0),
         objects: stopped.chain(failed).collect(),
     }
+}
+
+/// Returns the audits that follow a task: of a night those of all objects that are refreshed, and of any task those of objects
+/// whose deletions a scan cannot have seen. What is audited already since the task was requested is not audited again.
+fn audits_after(task: &RefreshTask, report: &OrgReport, nightly: NightlyAudit) -> Vec<RefreshTask> {
+    let is_due = |object: &&ObjectReport| {
+        let is_refreshed = matches!(object.outcome, Outcome::Complete | Outcome::AlreadyDone);
+        let is_night = task.kind == RefreshKind::Nightly && nightly == NightlyAudit::On;
+        object.audit.is_none() && is_refreshed && (is_night || object.is_doubtful)
+    };
+    let audit = |object: &ObjectReport| RefreshTask {
+        kind: RefreshKind::Audit,
+        not_before: None,
+        deferrals: Deferrals::default(),
+        ..task.for_object(object.object.clone())
+    };
+    report.objects.iter().filter(is_due).map(audit).collect()
 }
 
 /// Queues what follows a task.
@@ -194,6 +216,9 @@ impl Counts {
     fn list(&self, now: Timestamp) -> Vec<(&'static str, u64)> {
         let objects = || self.reports.iter().flat_map(|report| &report.objects);
         let ended = |matches: fn(&Outcome) -> bool| objects().filter(|object| matches(&object.outcome)).count() as u64;
+        let audits = |matches: fn(&Outcome) -> bool| {
+            objects().filter(|object| object.audit.is_some() && matches(&object.outcome)).count() as u64
+        };
         vec![
             ("tasks", self.reports.len() as u64),
             ("tasks.waiting", self.waiting),
@@ -215,6 +240,14 @@ impl Counts {
             ("records.applied", objects().map(|object| object.applied).sum()),
             ("records.unstorable", objects().map(|object| object.unstorable).sum()),
             ("records.unreadable", objects().map(|object| object.unreadable).sum()),
+            ("audits.finished", audits(|outcome| matches!(outcome, Outcome::Complete))),
+            ("audits.vanished", audits(|outcome| matches!(outcome, Outcome::RecordsVanished))),
+            ("audits.failed", audits(|outcome| matches!(outcome, Outcome::Failed))),
+            (
+                "audits.differences",
+                objects().filter_map(|object| object.audit).map(|counts| counts.differences()).sum(),
+            ),
+            ("audits.repaired", objects().filter_map(|object| object.audit).map(|counts| counts.repaired).sum()),
             ("failures", self.reports.iter().map(|report| report.errors().count() as u64).sum()),
         ]
     }

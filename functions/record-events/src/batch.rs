@@ -9,11 +9,11 @@ use runtime::{Outcome, Report};
 use salesforce::OrgId;
 use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
-use store::{BusEvent, Connection, MirrorRecord, Org, Tenant, Write};
+use store::{Audit, BusEvent, Connection, MirrorRecord, Org, Tenant, Write};
 
 use crate::change::Change;
 use crate::stream_tables::{StreamTable, StreamTables};
-use crate::{Error, connection, org, write};
+use crate::{Error, audit, connection, org, write};
 
 /// A change of a row that is published.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +26,13 @@ pub enum StreamChange {
     Write {
         /// The write as it ended.
         write: Box<Write>,
+        /// The id of the change.
+        change_id: String,
+    },
+    /// An audit that has ended, or that cannot go on.
+    Audit {
+        /// The audit.
+        audit: Box<Audit>,
         /// The id of the change.
         change_id: String,
     },
@@ -115,19 +122,20 @@ impl Batch {
         changes.filter(|((_, change), _)| is_of_kind(change)).count() as u64
     }
 
-    /// Returns the orgs whose records changed or whose writes ended, each once.
+    /// Returns the orgs whose records changed, or whose writes or audits ended, each once.
     #[must_use]
     pub fn orgs_of_records(&self) -> BTreeSet<OrgId> {
         let orgs = self.events.iter().filter_map(|(_, change)| match change {
             StreamChange::Record(change) => Some(change.new.org_id),
             StreamChange::Write { write, .. } => Some(write.org_id),
+            StreamChange::Audit { audit, .. } => Some(audit.org_id),
             StreamChange::Org(_) | StreamChange::Connection { .. } => None,
         });
         orgs.collect()
     }
 
     /// Drops the changes of records whose org is not among these, because no tenant may receive their events, and what belongs
-    /// to a former tenant of the org, or was erased: the ends of writes, and records that were read before.
+    /// to a former tenant of the org, or was erased: the ends of writes and audits, and records that were read before.
     pub fn drop_records_without_tenant(&mut self, tenants: &HashMap<OrgId, Owner>) {
         let all = self.events.len();
         let is_of_owner = |org: &OrgId, at: Timestamp| {
@@ -136,6 +144,7 @@ impl Batch {
         self.events.retain(|(_, change)| match change {
             StreamChange::Record(change) => is_of_owner(&change.new.org_id, change.new.read_at),
             StreamChange::Write { write, .. } => is_of_owner(&write.org_id, write.created_at),
+            StreamChange::Audit { audit, .. } => is_of_owner(&audit.org_id, audit.started_at),
             StreamChange::Org(_) | StreamChange::Connection { .. } => true,
         });
         self.silent += (all - self.events.len()) as u64;
@@ -224,6 +233,11 @@ fn stream_change(record: EventRecord, tables: &StreamTables) -> Result<Option<St
             let Some(new) = image::<Write>(new)? else { return Ok(None) };
             let has_ended = write::has_ended(image(old)?.as_ref(), &new);
             Ok(has_ended.then(|| StreamChange::Write { write: Box::new(new), change_id }))
+        }
+        StreamTable::Audits => {
+            let Some(new) = image::<Audit>(new)? else { return Ok(None) };
+            let is_told = audit::is_told(image(old)?.as_ref(), &new);
+            Ok(is_told.then(|| StreamChange::Audit { audit: Box::new(new), change_id }))
         }
         StreamTable::Orgs if new.contains_key(LICENSE_MANAGEMENT_ORG) => Ok(None),
         StreamTable::Orgs => {

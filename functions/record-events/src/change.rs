@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use store::origins::Origin;
 use store::records::rule::{changed_between, changed_fields};
-use store::{BusEvent, EventKind, MirrorRecord, SavedVersion, Tenant, WriteId};
+use store::{BusEvent, DeletionReason, EventKind, MirrorRecord, SavedVersion, Tenant, WriteId};
 
 /// The content of an event about a record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -144,6 +144,9 @@ struct Data<'a> {
     system_modstamp: String,
     created: bool,
     deleted: bool,
+    /// The reason of a deletion.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<DeletionReason>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     replayed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -186,6 +189,7 @@ fn data<'a>(change: &'a Change, tenant: &'a Tenant, origin: Option<&Origin>) -> 
         system_modstamp: store::time::format(record.system_modstamp),
         created: change.created(),
         deleted: record.deleted,
+        reason: record.deletion_reason.filter(|_| change.kind == Kind::Deleted),
         replayed: change.replayed,
         master_record_id: record.master_record_id.as_ref().map(|id| id.as_str()),
     }

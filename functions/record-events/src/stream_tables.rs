@@ -11,6 +11,8 @@ pub struct StreamTables {
     pub orgs: String,
     /// The ledger of writes.
     pub writes: String,
+    /// The reports of audits.
+    pub audits: String,
 }
 
 /// A streamed table.
@@ -20,6 +22,7 @@ pub(crate) enum StreamTable {
     Connections,
     Orgs,
     Writes,
+    Audits,
 }
 
 impl StreamTables {
@@ -35,6 +38,7 @@ impl StreamTables {
             (&self.connections, StreamTable::Connections),
             (&self.orgs, StreamTable::Orgs),
             (&self.writes, StreamTable::Writes),
+            (&self.audits, StreamTable::Audits),
         ];
         tables.into_iter().find(|(table, _)| *table == name).map(|(_, table)| table)
     }
@@ -52,6 +56,7 @@ mod tests {
             connections: name("connections"),
             orgs: name("orgs"),
             writes: name("writes"),
+            audits: name("audits"),
         };
         let find = |table: &str| {
             tables.find(&format!(
@@ -62,6 +67,7 @@ mod tests {
         assert_eq!(find("ferry-connections"), Some(StreamTable::Connections));
         assert_eq!(find("ferry-orgs"), Some(StreamTable::Orgs));
         assert_eq!(find("ferry-writes"), Some(StreamTable::Writes));
+        assert_eq!(find("ferry-audits"), Some(StreamTable::Audits));
         assert_eq!(find("ferry-orgs-2"), None);
         assert_eq!(tables.find("arn:aws:dynamodb:eu-central-1:123456789012:table/ferry-orgs"), None);
         assert_eq!(tables.find(""), None);

@@ -9,7 +9,7 @@ use runtime::{
     AppList, Aws, DEFAULT_MIRRORED_OBJECTS, Days, Env, EnvError, Salesforce, SalesforceConfig, Schemas, Users,
 };
 use salesforce::{Clock, ObjectName};
-use store::{Budgets, Connections, Cursors, Orgs, Pipelines, Records, UserMappings};
+use store::{Audits, Budgets, Connections, Cursors, Orgs, Pipelines, Records, UserMappings};
 
 use crate::changes::PollInterval;
 
@@ -26,6 +26,8 @@ pub struct Config {
     pub records_table: String,
     /// `PIPELINES_TABLE`.
     pub pipelines_table: String,
+    /// `AUDITS_TABLE`: the reports of audits.
+    pub audits_table: String,
     /// `USERS_TABLE`: the Salesforce users to whom the platform's users are mapped.
     pub users_table: String,
     /// `BUDGETS_TABLE`: the orgs' API calls.
@@ -56,6 +58,7 @@ impl Config {
             cursors_table: env.required("CURSORS_TABLE")?,
             records_table: env.required("RECORDS_TABLE")?,
             pipelines_table: env.required("PIPELINES_TABLE")?,
+            audits_table: env.required("AUDITS_TABLE")?,
             users_table: env.required("USERS_TABLE")?,
             budgets_table: env.required("BUDGETS_TABLE")?,
             mirrored_objects: env.list_or("MIRRORED_OBJECTS", DEFAULT_MIRRORED_OBJECTS)?,
@@ -103,6 +106,8 @@ pub struct Deps {
     pub records: Records,
     /// The `pipelines` table.
     pub pipelines: Pipelines,
+    /// The reports of audits.
+    pub audits: Audits,
     /// The Salesforce users to whom the platform's users are mapped.
     pub user_mappings: UserMappings,
     /// The Salesforce users that the team's connections found.
@@ -144,6 +149,7 @@ impl Deps {
                 .with_clock(aws.clock())
                 .with_tombstone_retention(config.tombstone_retention.duration()),
             pipelines: Pipelines::new(aws.dynamodb(), config.pipelines_table),
+            audits: Audits::new(aws.dynamodb(), config.audits_table),
             user_mappings: UserMappings::new(aws.dynamodb(), config.users_table),
             users: Users::new(aws.clock()),
             budgets: Budgets::new(aws.dynamodb(), config.budgets_table),
@@ -164,12 +170,13 @@ impl Deps {
 mod tests {
     use super::*;
 
-    const NAMES: [&str; 8] = [
+    const NAMES: [&str; 9] = [
         "ORGS_TABLE",
         "CONNECTIONS_TABLE",
         "CURSORS_TABLE",
         "RECORDS_TABLE",
         "PIPELINES_TABLE",
+        "AUDITS_TABLE",
         "USERS_TABLE",
         "BUDGETS_TABLE",
         "TOKEN_BROKER_FUNCTION",

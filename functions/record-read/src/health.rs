@@ -4,7 +4,7 @@
 //! `infra/openapi.yaml`, with which every response of a test is compared.
 
 use jiff::Timestamp;
-use runtime::BudgetView;
+use runtime::{AuditView, BudgetView};
 use salesforce::OrgId;
 use store::{Cursor, CursorName, Org, Pipeline, PlatformUser};
 
@@ -22,6 +22,7 @@ pub(crate) async fn health(deps: &Deps, org: Org, only: Option<&PlatformUser>) -
     let pipelines = pipelines_health(&pipelines, cursor(&cursors, &CursorName::pipelines()));
     let last_poll = covered_until(&cursors, &CursorName::poll());
     let changes = ChangesView::new(&org, last_poll, deps.poll_interval, deps.clock.now());
+    let audits = deps.audits.last(org_id).await?;
     let budget = deps.budgets.load(org_id, deps.clock.now()).await?;
     Ok(HealthView {
         org_id,
@@ -31,6 +32,7 @@ pub(crate) async fn health(deps: &Deps, org: Org, only: Option<&PlatformUser>) -
         connections,
         changes,
         pipelines,
+        audits: audits.into_iter().map(AuditView::from).collect(),
         sync: cursors.into_iter().filter(is_scan).map(SyncView::from).collect(),
         budget: budget.map(BudgetView::from),
         left_out: LeftOutView::of(deps.cursors.left_out(org_id, None).await?),
@@ -61,5 +63,6 @@ fn cursor<'a>(cursors: &'a [Cursor], name: &CursorName) -> Option<&'a Cursor> {
 }
 
 fn is_scan(cursor: &Cursor) -> bool {
-    cursor.cursor_name != CursorName::pipelines() && cursor.cursor_name != CursorName::poll()
+    let name = &cursor.cursor_name;
+    *name != CursorName::pipelines() && *name != CursorName::poll() && !name.is_audit()
 }

@@ -17,6 +17,7 @@ async fn create_tables_creates_the_tables_of_the_template() {
     let mut names = dynamodb.list_tables().send().await.unwrap().table_names.unwrap();
     names.sort();
     let expected = [
+        "audits",
         "authorizations",
         "budgets",
         "connections",
@@ -25,6 +26,7 @@ async fn create_tables_creates_the_tables_of_the_template() {
         "erasures",
         "event_deliveries",
         "event_endpoints",
+        "org_settings",
         "orgs",
         "origins",
         "pipelines",

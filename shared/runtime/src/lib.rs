@@ -17,6 +17,7 @@
 //! ```
 
 mod api_calls;
+mod audit_view;
 mod aws;
 mod budget_view;
 mod cache;
@@ -47,6 +48,7 @@ pub mod token_broker;
 mod users;
 
 pub use api_calls::record_api_calls;
+pub use audit_view::AuditView;
 pub use aws::Aws;
 pub use budget_view::BudgetView;
 pub use cache::Cache;

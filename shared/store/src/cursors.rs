@@ -34,6 +34,18 @@ impl CursorName {
         Self(format!("backfill/{object}"))
     }
 
+    /// The audit of an object. It has no position; [`Cursor::covered_until`] is the start of the last complete audit.
+    #[must_use]
+    pub fn audit(object: &ObjectName) -> Self {
+        Self(format!("audit/{object}"))
+    }
+
+    /// Returns whether this is the cursor of an audit.
+    #[must_use]
+    pub fn is_audit(&self) -> bool {
+        self.0.starts_with("audit/")
+    }
+
     /// The poll of all the org's objects. It has no position; only [`Cursor::covered_until`] is stored.
     #[must_use]
     pub fn poll() -> Self {

@@ -24,6 +24,7 @@
 //! ```
 
 pub mod apps;
+pub mod audits;
 pub mod authorizations;
 pub mod aws;
 pub mod batch;
@@ -60,6 +61,7 @@ pub mod webhook_secret;
 pub mod writes;
 
 pub use apps::{AppRegistration, Apps, PublicApp};
+pub use audits::{Audit, AuditCounts, AuditState, Audits, RowsHash};
 pub use authorizations::{Authorization, AuthorizationId, Authorizations, Purpose};
 pub use budgets::{Budget, Budgets, Lane, Observation};
 pub use connections::{
@@ -92,8 +94,8 @@ pub use owner_policy::WriteRoute;
 pub use pipelines::{Pipeline, PipelineChanges, Pipelines, Stage};
 pub use queues::{Message, NewDeadLetter, Queue, RefreshKind, RefreshTask, WriteTask};
 pub use records::{
-    ApplyOutcome, Change, ChangeKey, ChangedPage, ChangedRecord, ChangesFrom, MirrorRecord, RecordCount, RecordPage,
-    Records, Tombstone,
+    ApplyOutcome, Change, ChangeKey, ChangedPage, ChangedRecord, ChangesFrom, DeletionReason, MirrorRecord,
+    RecordCount, RecordPage, Records, RowState, RowVersion, Tombstone, VersionPage,
 };
 pub use staged_files::{StagedFiles, StagedKey};
 pub use table::PageKey;

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::ids::WriteId;
 use crate::table::{Rows, Table, from_item};
 use crate::{
-    Error, PageKey, authorizations, budgets, cursors, deliveries, org_settings, origins, pipelines, records,
+    Error, PageKey, audits, authorizations, budgets, cursors, deliveries, org_settings, origins, pipelines, records,
     user_mappings, writes,
 };
 
@@ -41,11 +41,13 @@ pub enum OrgTable {
     Users,
     /// The settings, with their history.
     OrgSettings,
+    /// The reports of audits.
+    Audits,
 }
 
 impl OrgTable {
     /// Every table, the largest first.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Records,
         Self::Pipelines,
         Self::Cursors,
@@ -57,6 +59,7 @@ impl OrgTable {
         Self::Authorizations,
         Self::Users,
         Self::OrgSettings,
+        Self::Audits,
     ];
 
     /// Returns the name of the table without the stack's.
@@ -74,6 +77,7 @@ impl OrgTable {
             Self::Authorizations => "authorizations",
             Self::Users => "users",
             Self::OrgSettings => "org_settings",
+            Self::Audits => "audits",
         }
     }
 
@@ -90,6 +94,7 @@ impl OrgTable {
             Self::Authorizations => authorizations::rows_of_org(org),
             Self::Users => user_mappings::rows_of_org(org),
             Self::OrgSettings => org_settings::rows_of_org(org),
+            Self::Audits => audits::rows_of_org(org),
         }
     }
 }
@@ -164,6 +169,7 @@ impl OrgData {
             authorizations,
             users,
             org_settings,
+            audits,
         ] = &self.tables;
         match table {
             OrgTable::Records => records,
@@ -177,6 +183,7 @@ impl OrgData {
             OrgTable::Authorizations => authorizations,
             OrgTable::Users => users,
             OrgTable::OrgSettings => org_settings,
+            OrgTable::Audits => audits,
         }
     }
 

@@ -36,6 +36,11 @@ pub enum RefreshKind {
     Poll,
     /// The hourly upkeep of the org's connections.
     Connections,
+    /// The audit: the comparison of the mirror's rows with the org's.
+    Audit,
+    /// An audit after a person has confirmed that the records are gone which Salesforce does not return any more, however
+    /// many they are.
+    ConfirmedAudit,
 }
 
 /// A request to refresh an org, or one of its objects.
@@ -304,6 +309,8 @@ mod tests {
             ("incremental", Some("Account"), RefreshKind::Incremental),
             ("incremental", None, RefreshKind::Poll),
             ("connections", None, RefreshKind::Connections),
+            ("audit", Some("Account"), RefreshKind::Audit),
+            ("confirmed_audit", Some("Account"), RefreshKind::ConfirmedAudit),
         ];
         for (kind, object, expected) in cases {
             let message = message(kind, object);

@@ -18,6 +18,7 @@ mod concurrency;
 mod erasing;
 pub mod index;
 pub mod rule;
+mod versions;
 
 pub(crate) use erasing::rows_of_org;
 
@@ -25,6 +26,7 @@ pub use applying::THROTTLE_TIMEOUT;
 pub use carried::{Carried, Version};
 pub use index::{ChangeKey, ChangedPage, ChangedRecord, ChangesFrom, SETTLING_TIME};
 pub use rule::ApplyOutcome;
+pub use versions::{RowState, RowVersion, VersionPage};
 
 /// A row of the mirror. It deserializes from a stream image too (`serde_dynamo::from_item`). Its serialized form is the
 /// stored row, with the fields as one JSON text.
@@ -50,6 +52,9 @@ pub struct MirrorRecord {
     /// The record that this one was merged into, if a merge deleted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub master_record_id: Option<RecordId>,
+    /// The reason of a tombstone, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_reason: Option<DeletionReason>,
     /// `true` if the record was erased on request. No version replaces such a row.
     #[serde(default, skip_serializing_if = "erasing::is_false")]
     pub erased: bool,
@@ -75,6 +80,19 @@ pub enum Change {
     Tombstone(Tombstone),
 }
 
+/// The reason for which a record is a tombstone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeletionReason {
+    /// Salesforce says that the record was deleted.
+    Deleted,
+    /// Salesforce says that the record was merged into another one.
+    Merged,
+    /// Salesforce does not return the record any more, not even among the deleted ones: it was purged, or the connection may
+    /// not see it any more.
+    PurgedOrHidden,
+}
+
 /// The deletion of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tombstone {
@@ -86,6 +104,8 @@ pub struct Tombstone {
     pub read_at: Timestamp,
     /// The record that this one was merged into.
     pub master_record_id: Option<RecordId>,
+    /// The reason, if it is known.
+    pub reason: Option<DeletionReason>,
 }
 
 /// A page of an object's rows, in the order of their ids.
@@ -219,7 +239,8 @@ impl Tombstone {
         let is_deleted = row.fields.get("IsDeleted").and_then(Value::as_bool).unwrap_or_default();
         let system_modstamp = row.system_modstamp().filter(|_| is_deleted)?;
         let master_record_id = row.text("MasterRecordId").and_then(|id| id.parse().ok());
-        Some(Self { record_id: row.id, system_modstamp, read_at, master_record_id })
+        let reason = if master_record_id.is_some() { DeletionReason::Merged } else { DeletionReason::Deleted };
+        Some(Self { record_id: row.id, system_modstamp, read_at, master_record_id, reason: Some(reason) })
     }
 }
 
@@ -257,6 +278,7 @@ impl Change {
                     read_at: time::to_millis(read_at),
                     deleted: false,
                     master_record_id: None,
+                    deletion_reason: None,
                     erased: false,
                     outdated_since: None,
                     carried: Carried::default(),
@@ -271,6 +293,7 @@ impl Change {
                 read_at: time::to_millis(tombstone.read_at),
                 deleted: true,
                 master_record_id: tombstone.master_record_id,
+                deletion_reason: tombstone.reason,
                 erased: false,
                 outdated_since: None,
                 carried: Carried::default(),

@@ -18,7 +18,7 @@ pub struct Subject {
 }
 
 /// Every variable that a function of Ferry requires, with addresses that nothing listens on.
-const ENVIRONMENT: [(&str, &str); 36] = [
+const ENVIRONMENT: [(&str, &str); 37] = [
     ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
     ("LOG_LEVEL", "info"),
     ("ORGS_TABLE", "bench-orgs"),
@@ -30,6 +30,7 @@ const ENVIRONMENT: [(&str, &str); 36] = [
     ("DELIVERIES_TABLE", "bench-deliveries"),
     ("USERS_TABLE", "bench-users"),
     ("WRITES_TABLE", "bench-writes"),
+    ("AUDITS_TABLE", "bench-audits"),
     ("WRITE_ORDER_TABLE", "bench-write-order"),
     ("BUDGETS_TABLE", "bench-budgets"),
     ("ORIGINS_TABLE", "bench-origins"),

@@ -70,6 +70,7 @@ impl Views {
             ("CURSORS_TABLE", table("cursors")),
             ("RECORDS_TABLE", table("records")),
             ("PIPELINES_TABLE", table("pipelines")),
+            ("AUDITS_TABLE", table("audits")),
             ("USERS_TABLE", table("users")),
             ("BUDGETS_TABLE", table("budgets")),
             ("TOKEN_BROKER_FUNCTION", "token-broker".to_owned()),

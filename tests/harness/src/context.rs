@@ -320,8 +320,17 @@ impl TestContext {
 
     /// Makes the rep's connection one of this user's. The rep must not have called Salesforce yet.
     pub fn connect_rep_as(&self, user: &User) {
+        self.hold(self.reps().connection_id(), user);
+    }
+
+    /// Makes the team's connection one of this user's. The team must not have called Salesforce yet.
+    pub fn connect_team_as(&self, user: &User) {
+        self.hold(ConnectionId::team(), user);
+    }
+
+    fn hold(&self, connection: ConnectionId, user: &User) {
         let token = self.simulator.access_token(&user.username).unwrap();
-        self.held.lock().unwrap().insert(self.reps().connection_id(), token);
+        self.held.lock().unwrap().insert(connection, token);
     }
 
     /// Returns the kind of the rep's connection.

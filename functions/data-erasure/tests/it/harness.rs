@@ -14,10 +14,10 @@ use salesforce::{BoxFuture, ObjectName, OrgId, Record, RecordId};
 use serde_json::{Value, json};
 use store::erasures::LONGEST_INVOCATION;
 use store::{
-    Authorization, AuthorizationId, Authorizations, Budgets, Change, Connections, CursorName, Cursors, DeadLetters,
-    Deliveries, Delivery, DeliveryOutcome, ErasureTask, Erasures, Lane, NewWrite, Observation, OrgData, OrgTable,
-    Origins, Pipeline, Pipelines, Place, Purpose, Queue, RecordKey, RecordRef, Records, Source, StagedFiles,
-    UserMapping, UserMappings, Write, WriteKind, WriteOrder, Writes,
+    Audit, AuditCounts, AuditState, Audits, Authorization, AuthorizationId, Authorizations, Budgets, Change,
+    Connections, CursorName, Cursors, DeadLetters, Deliveries, Delivery, DeliveryOutcome, ErasureTask, Erasures, Lane,
+    NewWrite, Observation, OrgData, OrgTable, Origins, Pipeline, Pipelines, Place, Purpose, Queue, RecordKey,
+    RecordRef, Records, RowsHash, Source, StagedFiles, UserMapping, UserMappings, Write, WriteKind, WriteOrder, Writes,
 };
 
 pub(crate) use harness::run;
@@ -276,6 +276,18 @@ impl TestContext {
             mapped_at: now,
         };
         UserMappings::new(self.dynamodb(), self.table("users")).store(&mapping).await.unwrap();
+        let audit = Audit {
+            org_id: org,
+            object: CONTACTS,
+            started_at: now,
+            state: AuditState::Finished,
+            reason: None,
+            counts: AuditCounts::default(),
+            org_hash: RowsHash::default(),
+            mirror_hash: RowsHash::default(),
+            updated_at: now,
+        };
+        Audits::new(self.dynamodb(), self.table("audits")).store(&audit).await.unwrap();
     }
 
     /// Stores this many records of an org without the apply rule, 25 to a request.

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use mirroring::FieldCache;
-use pipeline_refresh::{Deps, Event, Queues, Reply, handle};
+use pipeline_refresh::{Deps, Event, NightlyAudit, Queues, Reply, handle};
 use salesforce::ObjectName;
 use serde_json::{Value, json};
 use store::records::RecordCount;
 use store::{
-    Budgets, Cursor, CursorName, Cursors, Pipelines, Queue, Records, RefreshKind, RefreshTask, WriteTask, Writes,
+    Audits, Budgets, Cursor, CursorName, Cursors, Pipelines, Queue, Records, RefreshKind, RefreshTask, WriteTask,
+    Writes,
 };
 
 pub(crate) use harness::{DISCONNECTED, run};
@@ -49,9 +50,14 @@ impl TestContext {
         Self::from(harness::TestContext::new_killable().await)
     }
 
-    /// Returns the same for [`harness::TestContext::connected`].
+    /// Returns a context of an active org whose clocks only the test advances.
     pub(crate) async fn connected() -> Self {
         Self::from(harness::TestContext::connected().await)
+    }
+
+    /// Returns the same for [`harness::TestContext::killed_at`].
+    pub(crate) async fn connected_killable() -> Self {
+        Self::from(harness::TestContext::connected_killable().await)
     }
 
     fn from(context: harness::TestContext) -> Self {
@@ -66,6 +72,7 @@ impl TestContext {
             pipelines: Pipelines::new(context.dynamodb(), context.table("pipelines")),
             budgets: Budgets::new(context.dynamodb(), context.table("budgets")),
             writes: Writes::new(context.dynamodb(), context.table("writes")),
+            audits: Audits::new(context.dynamodb(), context.table("audits")),
             queues: Queues {
                 refreshes: queue(QUEUE),
                 backfills: queue(BACKFILLS),
@@ -76,6 +83,7 @@ impl TestContext {
                 file_writes: writes(FILE_WRITES),
             },
             refresh_window: Duration::ZERO,
+            nightly_audit: NightlyAudit::Off,
             mirrored_objects: ["Account", "Contact", "Lead", "Opportunity"]
                 .map(|name| name.parse().expect("a name"))
                 .into(),

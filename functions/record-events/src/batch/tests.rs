@@ -15,6 +15,7 @@ fn row(stage: &str) -> Value {
         read_at: "2026-11-22T10:16:00Z".parse().unwrap(),
         deleted: false,
         master_record_id: None,
+        deletion_reason: None,
         erased: false,
         outdated_since: None,
         carried: store::records::Carried::default(),
@@ -30,6 +31,7 @@ fn tables() -> StreamTables {
         connections: name("connections"),
         orgs: name("orgs"),
         writes: name("writes"),
+        audits: name("audits"),
     }
 }
 
@@ -61,7 +63,9 @@ fn a_batch_makes_the_events_of_its_changes_in_order() {
     let id = |change: &StreamChange| match change {
         StreamChange::Record(change) => change.change_id.clone(),
         StreamChange::Org(event) => event.id.clone(),
-        StreamChange::Connection { change_id, .. } | StreamChange::Write { change_id, .. } => change_id.clone(),
+        StreamChange::Connection { change_id, .. }
+        | StreamChange::Write { change_id, .. }
+        | StreamChange::Audit { change_id, .. } => change_id.clone(),
     };
     let events: Vec<_> = batch.events.iter().map(|(number, change)| (number.clone(), id(change))).collect();
     assert_eq!(events, [("1", "event-1"), ("3", "event-3")].map(|(number, id)| (number.to_owned(), id.to_owned())));

@@ -13,6 +13,7 @@ fn record(fields: Value) -> MirrorRecord {
         read_at: "2026-11-22T10:16:00Z".parse().unwrap(),
         deleted: false,
         master_record_id: None,
+        deletion_reason: None,
         erased: false,
         outdated_since: None,
         carried: store::records::Carried::default(),

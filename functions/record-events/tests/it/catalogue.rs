@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use connecting::connect_links::ConnectLink;
 use local::EventCatalogue;
 use record_events::change::{Change, EventValues};
-use record_events::{change, connection, org, write};
+use record_events::{audit, change, connection, org, write};
 use salesforce::Condition;
 use serde_json::{Value, json};
 use store::origins::Origin;
-use store::{BusEvent, Connection, EventKind, License, MirrorRecord, Org, OrgState, Tenant, Write, WriteKind};
+use store::{Audit, BusEvent, Connection, EventKind, License, MirrorRecord, Org, OrgState, Tenant, Write, WriteKind};
 
 use crate::{ORG, REP};
 
@@ -35,6 +35,7 @@ fn record(members: &Value) -> MirrorRecord {
 
 fn events_of_records() -> Vec<BusEvent> {
     let (live, gone) = (record(&json!({})), record(&json!({ "deleted": true, "fields": {} })));
+    let hidden = record(&json!({ "deleted": true, "fields": {}, "deletion_reason": "purged_or_hidden" }));
     let saved_later = "2026-11-22T11:00:00.000Z";
     let large = record(&json!({ "fields": { "Description": "x".repeat(300_000) }, "system_modstamp": saved_later }));
     let merged = MirrorRecord { master_record_id: Some("0065e00000AbCdFAAV".parse().unwrap()), ..gone.clone() };
@@ -42,6 +43,7 @@ fn events_of_records() -> Vec<BusEvent> {
         (None, live.clone()),
         (Some(live.clone()), large),
         (Some(live.clone()), gone.clone()),
+        (Some(live.clone()), hidden),
         (Some(gone.clone()), merged),
         (Some(gone), live.clone()),
     ];
@@ -145,11 +147,23 @@ fn events_of_writes() -> Vec<BusEvent> {
     ]
 }
 
+fn events_of_audits() -> Vec<BusEvent> {
+    let base = json!({
+        "org_id": ORG, "object": "Contact", "started_at": "2026-11-22T02:30:55.000Z", "state": "finished",
+        "checked": 2, "mirrored": 1, "missing": 1, "surplus": 0, "stale": 0, "repaired": 1, "calls": 2, "buckets": 1,
+        "org_hash": "0f", "mirror_hash": "0", "updated_at": "2026-11-22T02:31:07.000Z",
+    });
+    let ended = |members: Value| audit::event(&row::<Audit>(base.clone(), &members), &acme(), "change");
+    vec![ended(json!({})), ended(json!({ "state": "unfinished", "reason": "over_budget" }))]
+}
+
 #[test]
 fn every_event_matches_its_schema() {
     let catalogue = EventCatalogue::get().unwrap();
     let mut built = BTreeSet::new();
-    for events in [events_of_records(), events_of_connections(), events_of_orgs(), events_of_writes()] {
+    for events in
+        [events_of_records(), events_of_connections(), events_of_orgs(), events_of_writes(), events_of_audits()]
+    {
         for event in events {
             catalogue.check(&serde_json::to_value(&event).unwrap()).unwrap();
             built.insert(event.kind);

@@ -14,14 +14,15 @@ use salesforce::{Clock, OrgId};
 use serde_json::{Value, json};
 use store::origins::Origin;
 use store::{
-    ActivationRequest, AuthorizationId, Authorizations, BindingRight, ConnectionId, ConnectionKind, Environment,
-    EventBus, MirrorRecord, Orgs, Origins, Purpose, SecretHash,
+    ActivationRequest, Audit, AuditCounts, AuditState, AuthorizationId, Authorizations, BindingRight, ConnectionId,
+    ConnectionKind, Environment, EventBus, MirrorRecord, Orgs, Origins, Purpose, RowsHash, SecretHash,
 };
 
 const ORG: &str = "00D5e000000KQ2eEAG";
 const RECORDS: &str = "records";
 const CONNECTIONS: &str = "connections";
 const WRITES: &str = "writes";
+const AUDITS: &str = "audits";
 
 /// An event bus, and the platform's queue on it.
 struct TestContext {
@@ -70,6 +71,7 @@ impl TestContext {
                 connections: CONNECTIONS.to_owned(),
                 orgs: "orgs".to_owned(),
                 writes: WRITES.to_owned(),
+                audits: AUDITS.to_owned(),
             },
             links: ConnectLinks::new(self.authorizations(), "https://ferry.example.com"),
             clock: Clock::system(),
@@ -119,6 +121,7 @@ fn row(stage: &str, deleted: bool) -> Value {
         read_at: "2026-11-22T10:16:00Z".parse().unwrap(),
         deleted,
         master_record_id: None,
+        deletion_reason: None,
         erased: false,
         outdated_since: None,
         carried: store::records::Carried::default(),
@@ -338,6 +341,46 @@ async fn the_end_of_a_queued_write_is_published() {
     let rows = ["queued", "finished"].map(|state| write(state, "2020-01-01T00:00:00.000Z", json!({})));
     let report = handle(&context.deps(), stream(WRITES, &rows)).await.unwrap();
     assert_eq!((report.resume_at, report.published, report.silent), (None, 0, 2));
+}
+
+#[tokio::test]
+async fn the_end_of_an_audit_and_what_stops_it_are_published() {
+    let context = TestContext::new().await;
+    context.activate().await;
+    let audit = |state: AuditState, checked: u64| {
+        let now = "2026-11-22T10:31:07Z".parse().unwrap();
+        let audit = Audit {
+            org_id: ORG.parse().unwrap(),
+            object: "Contact".parse().unwrap(),
+            started_at: now,
+            state,
+            reason: (state == AuditState::Unfinished).then(|| "over_budget".to_owned()),
+            counts: AuditCounts { checked, ..AuditCounts::default() },
+            org_hash: RowsHash::default(),
+            mirror_hash: RowsHash::default(),
+            updated_at: now,
+        };
+        let item: serde_dynamo::Item = serde_dynamo::to_item(audit).unwrap();
+        serde_json::to_value(item).unwrap()
+    };
+    let rows = [
+        audit(AuditState::Running, 2_000),
+        audit(AuditState::Unfinished, 2_000),
+        audit(AuditState::Unfinished, 4_000),
+        audit(AuditState::Finished, 4_100),
+    ];
+
+    let report = handle(&context.deps(), stream(AUDITS, &rows)).await.unwrap();
+
+    assert_eq!((report.resume_at, report.published, report.silent), (None, 2, 2));
+    let mut events = context.received().await;
+    events.sort_by_key(|event| event["detail"]["id"].to_string());
+    let data = |event: &Value| event["detail"]["data"].clone();
+    let [stopped, finished] = &events[..] else { panic!("two events: {events:?}") };
+    assert!(events.iter().all(|event| event["detail-type"] == "audit.completed"), "{events:?}");
+    assert_eq!((&data(stopped)["reason"], &data(stopped)["green"]), (&json!("over_budget"), &json!(false)));
+    assert_eq!((&data(finished)["checked"], &data(finished)["green"]), (&json!(4_100), &json!(true)));
+    assert_eq!(finished["detail"]["subject"], "audits/Contact");
 }
 
 fn rows_of_the_mirror(rows: &[Value]) -> Input {

@@ -72,6 +72,7 @@ fn an_erased_record_has_neither_fields_nor_a_time_in_salesforce() {
         read_at: Timestamp::MAX,
         deleted: true,
         master_record_id: None,
+        deletion_reason: None,
         erased: true,
         outdated_since: None,
         carried: store::records::Carried::default(),

@@ -1,7 +1,7 @@
 //! The health of an org.
 
 use jiff::Timestamp;
-use runtime::BudgetView;
+use runtime::{AuditView, BudgetView};
 use salesforce::OrgId;
 use serde::Serialize;
 use store::{Cursor, CursorName, OrgState};
@@ -53,6 +53,8 @@ pub(crate) struct HealthView {
     pub(crate) changes: ChangesView,
     pub(crate) sync: Vec<SyncView>,
     pub(crate) pipelines: PipelinesHealth,
+    /// The last audit of each object.
+    pub(crate) audits: Vec<AuditView>,
     pub(crate) budget: Option<BudgetView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) left_out: Option<LeftOutView>,

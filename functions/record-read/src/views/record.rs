@@ -224,6 +224,7 @@ mod tests {
             read_at: at,
             deleted: false,
             master_record_id: None,
+            deletion_reason: None,
             erased: false,
             outdated_since: None,
             carried: store::records::Carried {

@@ -81,7 +81,8 @@ fn a_reader_sees_the_last_state_of_every_record_that_changed() {
                 let name = ObjectName::from_static(object);
                 let (change, state) = if rng.random_bool(0.2) {
                     let record_id = key.parse().unwrap();
-                    let gone = Tombstone { record_id, system_modstamp: at, read_at: at, master_record_id: None };
+                    let gone =
+                        Tombstone { record_id, system_modstamp: at, read_at: at, master_record_id: None, reason: None };
                     (Change::Tombstone(gone), json!("deleted"))
                 } else {
                     let state = json!(format!("{}", rng.random_range(0..3)));
@@ -127,6 +128,7 @@ fn a_change_has_its_fields_or_its_deletion() {
             system_modstamp: context.clock.now(),
             read_at: context.clock.now(),
             master_record_id: Some(id("Account", 1).parse().unwrap()),
+            reason: None,
         };
         let account = ObjectName::from_static("Account");
         context.deps.records.apply(context.org, &account, Change::Tombstone(merged)).await.unwrap();

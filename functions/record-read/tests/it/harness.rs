@@ -9,7 +9,7 @@ use runtime::Schemas;
 use runtime::Users;
 use salesforce::{ObjectName, Record};
 use serde_json::{Value, json};
-use store::{Budgets, Change, Cursors, Pipelines, Records, UserMappings};
+use store::{Audits, Budgets, Change, Cursors, Pipelines, Records, UserMappings};
 
 pub(crate) use harness::{REP, run};
 
@@ -37,6 +37,7 @@ impl TestContext {
             cursors: Cursors::new(context.dynamodb(), context.table("cursors")),
             records: Records::new(context.dynamodb(), context.table("records")).with_clock(context.clock.clone()),
             pipelines: Pipelines::new(context.dynamodb(), context.table("pipelines")),
+            audits: Audits::new(context.dynamodb(), context.table("audits")),
             user_mappings: UserMappings::new(context.dynamodb(), context.table("users")),
             users: Users::new(context.clock.clone()),
             budgets: Budgets::new(context.dynamodb(), context.table("budgets")),

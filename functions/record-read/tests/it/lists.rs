@@ -324,6 +324,7 @@ fn a_deleted_record_is_in_no_list() {
             system_modstamp: context.clock.now(),
             read_at: context.clock.now(),
             master_record_id: None,
+            reason: None,
         };
         let object = ObjectName::from_static("Opportunity");
         context.deps.records.apply(context.org, &object, Change::Tombstone(deleted)).await.unwrap();

@@ -7,7 +7,9 @@ use salesforce::ObjectName;
 use serde_json::{Value, json};
 use store::budgets::Observation;
 use store::cursors::{Progress, ScanState};
-use store::{CursorName, Edition, Lane, OrgState, Pipeline, Position, SeenCopy};
+use store::{
+    Audit, AuditCounts, AuditState, CursorName, Edition, Lane, OrgState, Pipeline, Position, RowsHash, SeenCopy,
+};
 
 use crate::harness::{REP, TestContext, run};
 
@@ -172,6 +174,52 @@ fn health_names_the_records_that_were_left_out() {
         let first = &left_out["records"][0];
         assert_eq!((&first["object"], &first["reason"]), (&json!("Account"), &json!("QUERY_TIMEOUT")));
         assert!(first["id"].is_string() && first["since"].is_string(), "{first}");
+    });
+}
+
+#[test]
+fn health_shows_the_last_audit_of_each_object() {
+    run(async {
+        let context = TestContext::new().await;
+        let now = context.deps.clock.now();
+        let audit = |object: &str, hours, state, reason: Option<&str>| Audit {
+            org_id: context.org,
+            object: object.parse().unwrap(),
+            started_at: now + SignedDuration::from_hours(hours),
+            state,
+            reason: reason.map(str::to_owned),
+            counts: AuditCounts {
+                checked: 12,
+                mirrored: 11,
+                missing: 1,
+                repaired: 1,
+                calls: 2,
+                ..AuditCounts::default()
+            },
+            org_hash: RowsHash::default(),
+            mirror_hash: RowsHash::default(),
+            updated_at: now + SignedDuration::from_hours(hours),
+        };
+        let audits = [
+            audit("Account", -24, AuditState::Unfinished, Some("over_budget")),
+            audit("Account", 0, AuditState::Finished, None),
+            audit("Contact", -24, AuditState::Unfinished, Some("records_vanished")),
+        ];
+        for audit in &audits {
+            context.deps.audits.store(audit).await.unwrap();
+        }
+        context.deps.cursors.finish(context.org, &CursorName::audit(&"Account".parse().unwrap()), now).await.unwrap();
+
+        let (_, health) = context.get("/health").await;
+
+        let shown = |n: usize, member: &str| health["audits"][n][member].clone();
+        assert_eq!(health["audits"].as_array().unwrap().len(), 2, "{health}");
+        assert_eq!(
+            [shown(0, "object"), shown(0, "green"), shown(0, "missing")],
+            [json!("Account"), json!(true), json!(1)]
+        );
+        assert_eq!([shown(1, "green"), shown(1, "reason")], [json!(false), json!("records_vanished")]);
+        assert_eq!(health["sync"], json!([]), "an audit is no scan");
     });
 }
 

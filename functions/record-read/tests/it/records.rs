@@ -122,6 +122,7 @@ fn a_deleted_record_is_gone_and_names_its_master_record() {
             system_modstamp: context.deps.clock.now(),
             read_at: context.deps.clock.now(),
             master_record_id: Some("001000000000002".parse().unwrap()),
+            reason: None,
         };
         let account = ObjectName::from_static("Account");
         context.deps.records.apply(context.org, &account, Change::Tombstone(merged)).await.unwrap();

@@ -40,7 +40,7 @@ pub(crate) struct ExportArgs {
 }
 
 /// The exported tables. Links are not exported, because a link is a secret.
-const TABLES: [OrgTable; 9] = [
+const TABLES: [OrgTable; 10] = [
     OrgTable::Records,
     OrgTable::Pipelines,
     OrgTable::Cursors,
@@ -50,6 +50,7 @@ const TABLES: [OrgTable; 9] = [
     OrgTable::Budgets,
     OrgTable::Users,
     OrgTable::OrgSettings,
+    OrgTable::Audits,
 ];
 
 /// The members of rows that are left out: secrets, and what only Ferry's own tables need.

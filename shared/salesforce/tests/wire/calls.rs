@@ -253,3 +253,21 @@ async fn a_query_over_the_url_limit_is_not_sent() {
 async fn plain_http_is_accepted_on_loopback_only() {
     assert!(LoginHost::parse("http://127.0.0.1:1", HostPolicy::SalesforceOnly).is_err());
 }
+
+#[tokio::test]
+async fn the_deleted_records_of_a_window_are_listed_with_its_covered_end() {
+    let deleted = r#"{"deletedRecords":[{"deletedDate":"2026-11-21T07:52:00.000+0000","id":"0065e00000ZkM3hAAF"}],"earliestDateAvailable":"2026-11-06T07:52:00.000+0000","latestDateCovered":"2026-11-21T23:40:00.000+0000"}"#;
+    let server = Replay::start(vec![json(200, deleted)]);
+    let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
+    let (start, end) = (at("2026-11-21T00:00:00Z"), at("2026-11-22T00:00:00Z"));
+
+    let listed = server.client().get_deleted(&ObjectName::from_static("Opportunity"), start, end).await.unwrap();
+
+    let [record] = listed.deleted_records.as_slice() else { panic!("{listed:?}") };
+    assert_eq!((record.id.as_str(), record.deleted_date), ("0065e00000ZkM3hAAF", at("2026-11-21T07:52:00Z")));
+    assert_eq!(listed.earliest_date_available, at("2026-11-06T07:52:00Z"));
+    assert_eq!(listed.latest_date_covered, at("2026-11-21T23:40:00Z"), "earlier than the end that was asked for");
+    let line = server.requests()[0].line.clone();
+    let window = "start=2026-11-21T00%3A00%3A00.000Z&end=2026-11-22T00%3A00%3A00.000Z";
+    assert_eq!(line, format!("GET /services/data/v66.0/sobjects/Opportunity/deleted/?{window}"));
+}

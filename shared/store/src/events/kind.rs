@@ -68,6 +68,8 @@ event_kinds! {
     WriteSucceeded = "write.succeeded";
     /// A write that was answered 202 has failed, at least for a record.
     WriteFailed = "write.failed";
+    /// An audit of an object has ended, or cannot go on.
+    AuditCompleted = "audit.completed";
     /// A webhook endpoint of the platform was paused.
     WebhookEndpointPaused = "webhook_endpoint.paused";
     /// The platform asked for a test of a webhook endpoint; sent to that endpoint only.

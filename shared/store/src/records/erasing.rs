@@ -33,6 +33,7 @@ impl Records {
             read_at: ERASED_AT,
             deleted: true,
             master_record_id: None,
+            deletion_reason: None,
             erased: true,
             outdated_since: None,
             carried: Carried::default(),

@@ -19,8 +19,8 @@ use salesforce::{Decimal, RecordId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 
-use super::MirrorRecord;
 use super::carried::join;
+use super::{DeletionReason, MirrorRecord};
 
 /// The outcome of applying a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -83,9 +83,9 @@ fn compare(one: &MirrorRecord, other: &MirrorRecord) -> Ordering {
     one.version().cmp(&other.version()).then_with(|| content(one).cmp(&content(other)))
 }
 
-fn content(row: &MirrorRecord) -> (bool, BTreeMap<&str, String>, Option<RecordId>) {
+fn content(row: &MirrorRecord) -> (bool, BTreeMap<&str, String>, Option<RecordId>, Option<DeletionReason>) {
     let fields = row.fields.iter().map(|(name, value)| (name.as_str(), value.to_string()));
-    (row.deleted, fields.collect(), row.master_record_id)
+    (row.deleted, fields.collect(), row.master_record_id, row.deletion_reason)
 }
 
 fn is_changed(old: &MirrorRecord, new: &MirrorRecord) -> bool {

@@ -28,7 +28,7 @@ fn upsert(n: usize, modstamp: i64, read_at: i64, mut fields: Value) -> Change {
 
 fn delete(n: usize, modstamp: i64, read_at: i64) -> Change {
     let (record_id, system_modstamp, read_at) = (contact(n), at(modstamp), at(read_at));
-    Change::Tombstone(Tombstone { record_id, system_modstamp, read_at, master_record_id: None })
+    Change::Tombstone(Tombstone { record_id, system_modstamp, read_at, master_record_id: None, reason: None })
 }
 
 struct Mirror {

@@ -27,6 +27,7 @@ fn delete(n: usize, modstamp: i64, read_at: i64) -> Change {
         system_modstamp: at(modstamp),
         read_at: at(read_at),
         master_record_id: None,
+        reason: None,
     })
 }
 

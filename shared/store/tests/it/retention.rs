@@ -70,8 +70,13 @@ fn a_tombstone_expires_and_a_restored_record_does_not() {
         let (client, tables) = tables().await;
         let data = OrgData::new(&client, |table| tables.name(table.name()));
         let records = Records::new(client, tables.name("records")).with_tombstone_retention(days(30));
-        let deleted =
-            Tombstone { record_id: account(1), system_modstamp: at(1), read_at: at(2), master_record_id: None };
+        let deleted = Tombstone {
+            record_id: account(1),
+            system_modstamp: at(1),
+            read_at: at(2),
+            master_record_id: None,
+            reason: None,
+        };
         records.apply(org(), &ACCOUNT, Change::Tombstone(deleted)).await.unwrap();
         let expires_at = at(30 * DAY + 2).as_second();
         assert_eq!(rows(&data, OrgTable::Records).await[0]["expires_at"], json!(expires_at));

@@ -233,6 +233,7 @@ fn publishing(context: &harness::TestContext) -> record_events::Deps {
             connections: context.table("connections"),
             orgs: context.table("orgs"),
             writes: context.table("writes"),
+            audits: context.table("audits"),
         },
         values: EventValues::Names,
         links: ConnectLinks::new(authorizations, "https://ferry.example.com"),

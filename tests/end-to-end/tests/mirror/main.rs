@@ -14,7 +14,7 @@ use salesforce::{ObjectName, RecordId};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use store::{
-    Budgets, ChangeHint, ConnectionId, ConnectionKind, Cursors, Deliveries, DeliveryOutcome, Pipelines, Queue,
+    Audits, Budgets, ChangeHint, ConnectionId, ConnectionKind, Cursors, Deliveries, DeliveryOutcome, Pipelines, Queue,
     RecordRef, Records, RefreshKind, RefreshTask, Source, Writes,
 };
 
@@ -48,6 +48,7 @@ impl Both {
             pipelines: Pipelines::new(context.dynamodb(), context.table("pipelines")),
             budgets: budgets.clone(),
             writes: Writes::new(context.dynamodb(), context.table("writes")),
+            audits: Audits::new(context.dynamodb(), context.table("audits")),
             queues: pipeline_refresh::Queues {
                 refreshes: tasks("PipelineRefreshQueue"),
                 backfills: tasks("BackfillQueue"),
@@ -58,6 +59,7 @@ impl Both {
                 file_writes: writes("FileWriteQueue"),
             },
             refresh_window: std::time::Duration::ZERO,
+            nightly_audit: pipeline_refresh::NightlyAudit::Off,
             mirrored_objects: OBJECTS.to_vec(),
             fields: cache(),
             clock: context.clock.clone(),

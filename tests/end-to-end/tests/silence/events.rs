@@ -177,6 +177,7 @@ impl Events {
                 read_at: salesforce::Clock::system().now(),
                 deleted: false,
                 master_record_id: None,
+                deletion_reason: None,
                 erased: false,
                 outdated_since: None,
                 carried: store::records::Carried::default(),

@@ -21,7 +21,8 @@ const ENCRYPTING: [&str; 5] = [
 ];
 
 /// The variables of the tables of `OrgData`.
-const ORG_DATA: [&str; 11] = [
+const ORG_DATA: [&str; 12] = [
+    "AUDITS_TABLE",
     "AUTHORIZATIONS_TABLE",
     "BUDGETS_TABLE",
     "CURSORS_TABLE",

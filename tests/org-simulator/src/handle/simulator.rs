@@ -246,6 +246,18 @@ impl Simulator {
         transaction::transaction(&mut org, |org| Ok(org.delete(&actor, object, id)?))
     }
 
+    /// Deletes a record permanently, past the recycle bin.
+    pub fn purge_record(&self, username: &str, object: &str, id: &str) -> Result<(), Error> {
+        let mut org = self.shared.org();
+        let (actor, id) = (people::actor(&org, username)?, records::record_id(id)?);
+        transaction::transaction(&mut org, |org| {
+            org.delete(&actor, object, id)?;
+            let object = org.object(object)?;
+            org.store.purge(&object, id);
+            Ok(())
+        })
+    }
+
     /// Restores a record, with the records deleted with it, from the recycle bin.
     pub fn undelete_record(&self, username: &str, object: &str, id: &str) -> Result<(), Error> {
         let mut org = self.shared.org();

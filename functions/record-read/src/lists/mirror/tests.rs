@@ -17,6 +17,7 @@ fn row(number: usize, stage: &str) -> (LastRow, MirrorRecord) {
         read_at: Timestamp::UNIX_EPOCH,
         deleted: stage == "deleted",
         master_record_id: None,
+        deletion_reason: None,
         erased: false,
         outdated_since: None,
         carried: store::records::Carried::default(),

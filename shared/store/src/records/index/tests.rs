@@ -17,6 +17,7 @@ fn row(fields: Value) -> MirrorRecord {
         read_at: at(20),
         deleted: false,
         master_record_id: None,
+        deletion_reason: None,
         erased: false,
         outdated_since: None,
         carried: crate::records::Carried::default(),

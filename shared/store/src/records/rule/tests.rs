@@ -21,6 +21,7 @@ fn live_with(modstamp: i64, read_at: i64, fields: Value) -> MirrorRecord {
         read_at: at(read_at),
         deleted: false,
         master_record_id: None,
+        deletion_reason: None,
         erased: false,
         outdated_since: None,
         carried: crate::records::Carried::default(),

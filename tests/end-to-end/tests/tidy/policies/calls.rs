@@ -45,8 +45,9 @@ const ACTIONS: [(&str, &str); 27] = [
 ];
 
 /// The types of the store that are clients of a resource. The tables of `OrgData` are those that hold an org's data.
-const CLIENTS: [&str; 24] = [
+const CLIENTS: [&str; 25] = [
     "Apps",
+    "Audits",
     "Authorizations",
     "Budgets",
     "ClientKeys",

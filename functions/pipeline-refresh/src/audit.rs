@@ -1,0 +1,318 @@
+//! The audit: compares every row of an object in the mirror with the org, repairs what differs, and reports it (invariant 15 of
+//! `ARCHITECTURE.md`).
+//!
+//! The org's (`Id`, `SystemModstamp`) are read in pages of 2,000, one call each, which is the least that REST allows. Each page
+//! is a [`Bucket`]. After each bucket a checkpoint and the report are stored, so that an interrupted audit goes on at the next
+//! one, in bounded memory. Its calls count in the lane `audit`.
+
+pub mod bucket;
+pub mod progress;
+mod repair;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use mirroring::ObjectFields;
+use runtime::Chain;
+use salesforce::{FieldName, ObjectName, RecordId, Soql, soql};
+use store::cursors::{self, ScanState};
+use store::{Audit, AuditState, CursorName, Lane, RefreshKind, RowState};
+use tracing::warn;
+
+use crate::error::Error;
+use crate::object::{self, ObjectReport, Outcome};
+use crate::run::{Run, Stop};
+use crate::scan::PageShape;
+use crate::selection::{Selection, Skip, positions};
+use bucket::Bucket;
+use progress::{MAX_VANISHED, Progress, is_plausible};
+use repair::Repairs;
+
+/// The records of a page.
+const PAGE_RECORDS: u32 = 2_000;
+/// The rows of the mirror that are read at once.
+const PAGE_ROWS: u16 = 1_000;
+/// The unseen rows that are looked up at once.
+const MAX_UNSEEN: usize = 2_000;
+
+/// The reason of an audit that found too many vanished records to believe it: an administrator of the org has to look at the
+/// connection's access, or to confirm that the records are gone.
+pub const RECORDS_VANISHED: &str = "records_vanished";
+
+/// Audits the object, as far as time and budget allow. The report says what was done before a failure too.
+pub(crate) async fn audit_object(run: &Run<'_>, object: &ObjectName) -> (ObjectReport, Option<Error>) {
+    let mut report = ObjectReport::new(object);
+    report.audit = Some(store::AuditCounts::default());
+    let failure = match audit(run, object, &mut report).await {
+        Ok(outcome) => {
+            report.outcome = outcome;
+            None
+        }
+        Err(error) => Some(error),
+    };
+    run.record_calls(Lane::Audit).await;
+    (report, failure)
+}
+
+/// Stores that the object is not audited for a reason that stops the org's other objects as well.
+pub(crate) async fn record_failure(run: &Run<'_>, object: &ObjectName, reason: &str) {
+    let stored = match run.deps.cursors.load(run.org(), &CursorName::audit(object)).await {
+        Ok(cursor) => {
+            let progress = progress_of(run, cursor.as_ref());
+            store_end(run, object, progress, (AuditState::Unfinished, Some(reason))).await
+        }
+        Err(error) => Err(error.into()),
+    };
+    if let Err(error) = stored {
+        warn!(org.id = %run.org(), sf.object = %object, "{}", Chain(&error));
+    }
+}
+
+/// Audits until an audit that began after the task was requested is complete.
+async fn audit(run: &Run<'_>, object: &ObjectName, report: &mut ObjectReport) -> Result<Outcome, Error> {
+    let name = CursorName::audit(object);
+    loop {
+        let cursor = run.deps.cursors.load(run.org(), &name).await?;
+        if cursor.as_ref().and_then(|cursor| cursor.covered_until) >= Some(run.task.requested_at) {
+            return Ok(if report.pages > 0 { Outcome::Complete } else { Outcome::AlreadyDone });
+        }
+        let mut progress = progress_of(run, cursor.as_ref());
+        let mut calls = Calls { before: run.client.api_calls() };
+        let ended = compare_and_repair(run, object, &mut progress, report, &mut calls).await;
+        calls.count(run, &mut progress);
+        let (state, reason) = match &ended {
+            Ok(Outcome::Complete) => (AuditState::Finished, None),
+            Ok(Outcome::Stopped(Stop::OutOfTime)) => (AuditState::Running, None),
+            Ok(Outcome::Stopped(Stop::OverBudget)) => (AuditState::Unfinished, Some("over_budget".to_owned())),
+            Ok(Outcome::Skipped(skip)) => (AuditState::Unfinished, Some(skip.reason().to_owned())),
+            Ok(Outcome::RecordsVanished) => (AuditState::Unfinished, Some(RECORDS_VANISHED.to_owned())),
+            Ok(_) => (AuditState::Unfinished, None),
+            Err(error) => (AuditState::Unfinished, Some(error.reason())),
+        };
+        report.audit = Some(progress.counts);
+        store_end(run, object, progress.clone(), (state, reason.as_deref())).await?;
+        match ended {
+            Ok(Outcome::Complete) if progress.started_at < run.task.requested_at => {}
+            ended => return ended,
+        }
+    }
+}
+
+/// Returns the progress of the interrupted audit, or of a new one.
+fn progress_of(run: &Run<'_>, cursor: Option<&store::Cursor>) -> Progress {
+    // The requester's clock may be ahead; an audit that seemed older than its task would be made twice.
+    let now = run.deps.clock.now().max(run.task.requested_at);
+    let checkpoint = cursor.and_then(|cursor| cursor.checkpoint.as_deref());
+    checkpoint.and_then(|checkpoint| Progress::resume(checkpoint, now)).unwrap_or_else(|| Progress::fresh(now))
+}
+
+/// Stores the report of an audit that has ended or stopped, and then the cursor.
+async fn store_end(
+    run: &Run<'_>,
+    object: &ObjectName,
+    mut progress: Progress,
+    (state, reason): (AuditState, Option<&str>),
+) -> Result<(), Error> {
+    let name = CursorName::audit(object);
+    let obstacle = reason.map(str::to_owned).or(progress.obstacle).filter(|_| state != AuditState::Finished);
+    progress.obstacle = obstacle;
+    store_report(run, object, &progress, state).await?;
+    let scan = match state {
+        AuditState::Finished => ScanState::Complete(progress.started_at),
+        AuditState::Running | AuditState::Unfinished => ScanState::Running(progress.checkpoint()),
+    };
+    store_cursor(run, &name, scan).await?;
+    if let Some(reason) = reason {
+        run.record_failure(&name, reason).await;
+    }
+    Ok(())
+}
+
+async fn store_report(run: &Run<'_>, object: &ObjectName, progress: &Progress, state: AuditState) -> Result<(), Error> {
+    // An audit that met an obstacle is told as unfinished once, and then as finished.
+    let is_hindered = state == AuditState::Running && progress.obstacle.is_some();
+    let state = if is_hindered { AuditState::Unfinished } else { state };
+    let audit = Audit {
+        org_id: run.org(),
+        object: object.clone(),
+        started_at: progress.started_at,
+        state,
+        reason: progress.obstacle.clone(),
+        counts: progress.counts,
+        org_hash: progress.org_hash,
+        mirror_hash: progress.mirror_hash,
+        updated_at: run.deps.clock.now(),
+    };
+    Ok(run.deps.audits.store(&audit).await?)
+}
+
+async fn store_cursor(run: &Run<'_>, name: &CursorName, state: ScanState) -> Result<(), Error> {
+    let progress = cursors::Progress { seen: None, last_row: None, state };
+    run.deps.cursors.advance(run.org(), name, &progress, run.deps.clock.now()).await?;
+    Ok(())
+}
+
+/// Compares bucket by bucket from the progress on, and ends with the vanished rows.
+async fn compare_and_repair(
+    run: &Run<'_>,
+    object: &ObjectName,
+    progress: &mut Progress,
+    report: &mut ObjectReport,
+    calls: &mut Calls,
+) -> Result<Outcome, Error> {
+    if let Some(stop) = run.stop(Lane::Audit) {
+        return Ok(Outcome::Stopped(stop));
+    }
+    let fields = match auditable_fields(run, object).await? {
+        Ok(fields) => fields,
+        Err(skip) => return Ok(Outcome::Skipped(skip)),
+    };
+    let repairs = Repairs { run, object, stored_as: object.clone(), fields: &fields };
+    let mut auditing = Auditing { repairs };
+    while !progress.is_compared {
+        // A bucket that fails is compared again, so its counts are kept only with the whole bucket.
+        let mut next = progress.clone();
+        let is_believed = auditing.bucket(&mut next).await?;
+        *progress = next;
+        report.pages += 1;
+        calls.count(run, progress);
+        if !is_believed {
+            return Ok(give_up(progress));
+        }
+        let name = CursorName::audit(object);
+        store_report(run, object, progress, AuditState::Running).await?;
+        store_cursor(run, &name, ScanState::Running(progress.checkpoint())).await?;
+        if let Some(stop) = run.stop(Lane::Audit) {
+            return Ok(Outcome::Stopped(stop));
+        }
+    }
+    let is_believed = auditing.end(progress).await?;
+    Ok(if is_believed { Outcome::Complete } else { give_up(progress) })
+}
+
+fn give_up(progress: &mut Progress) -> Outcome {
+    progress.counts.surplus += progress.vanished.len() as u64;
+    progress.vanished.clear();
+    progress.is_given_up = true;
+    Outcome::RecordsVanished
+}
+
+/// Returns the fields of an object that can be audited.
+async fn auditable_fields(run: &Run<'_>, object: &ObjectName) -> Result<Result<Arc<ObjectFields>, Skip>, Error> {
+    if !object::load_cursors(run, object).await?.is_copied() {
+        return Ok(Err(Skip::NotCopied));
+    }
+    let Some(fields) = object::describe(run, object).await? else { return Ok(Err(Skip::Invisible)) };
+    Ok(Selection::of(&fields).map(|_| fields))
+}
+
+/// The calls of the run's client that are counted already, or are of other objects.
+struct Calls {
+    before: u64,
+}
+
+impl Calls {
+    fn count(&mut self, run: &Run<'_>, progress: &mut Progress) {
+        let calls = run.client.api_calls();
+        progress.counts.calls += calls.saturating_sub(self.before);
+        self.before = calls;
+    }
+}
+
+/// A running audit of one object.
+struct Auditing<'a> {
+    repairs: Repairs<'a>,
+}
+
+impl Auditing<'_> {
+    /// Returns whether vanished rows become tombstones however many they are.
+    fn is_confirmed(&self) -> bool {
+        self.repairs.run.task.kind == RefreshKind::ConfirmedAudit
+    }
+
+    /// Compares the next bucket and repairs what differs. Returns whether the number of vanished rows can be believed.
+    async fn bucket(&mut self, progress: &mut Progress) -> Result<bool, Error> {
+        let (run, object) = (self.repairs.run, self.repairs.object);
+        let mut query = Soql::select(&[FieldName::ID, FieldName::SYSTEM_MODSTAMP]).from(object);
+        if !self.repairs.fields.deletion_fields.is_empty() {
+            query = query.where_(soql::eq(&FieldName::from_static("IsDeleted"), false));
+        }
+        // With queryAll, because only it returns archived activities.
+        let page = run.client.query_all(&progress.next_records(query, PAGE_RECORDS)).await;
+        let page = page.map_err(|error| self.repairs.error(error))?;
+        let fault = |source| Error::Page { org: run.org(), object: object.clone(), source };
+        let records = positions(&page.records).map_err(fault)?;
+        let shape = PageShape {
+            rows: &records,
+            total_size: page.total_size,
+            done: page.done,
+            limit: PAGE_RECORDS,
+            until: None,
+        };
+        let end = progress.bucket_end(&shape).map_err(fault)?;
+        if let Some(record) = page.records.first() {
+            self.repairs.stored_as = record.object.clone();
+        }
+        drop(page);
+
+        let (cutoff, mut after) = (progress.cutoff(), progress.mirrored_to);
+        let mut bucket = Bucket::new(&records, cutoff);
+        loop {
+            let rows = run.deps.records.list_versions(run.org(), &self.repairs.stored_as, after, PAGE_ROWS).await?;
+            let inside = rows.rows.partition_point(|row| end.is_none_or(|end| row.record_id <= end));
+            let (inside, beyond) = rows.rows.split_at(inside);
+            let is_live = |row: &&store::RowVersion| matches!(row.state, RowState::Live(_));
+            progress.counts.mirrored += inside.iter().filter(is_live).count() as u64;
+            bucket.compare(inside);
+            if bucket.unseen() >= MAX_UNSEEN && !self.look_up(&mut bucket, progress, cutoff).await? {
+                return Ok(false);
+            }
+            match rows.next {
+                Some(next) if beyond.is_empty() => after = Some(next),
+                _ => break,
+            }
+        }
+        let found = run.deps.records.load_versions(run.org(), &self.repairs.stored_as, &bucket.unmatched()).await?;
+        bucket.compare(&found);
+        let is_believed = self.look_up(&mut bucket, progress, cutoff).await?;
+        let compared = bucket.end();
+        self.repairs.repair(&compared.differences, &mut progress.counts).await?;
+        progress.advance(&records, end, &compared);
+        Ok(is_believed)
+    }
+
+    /// Looks up unseen rows. Returns `false` once more rows have vanished than the audit keeps in mind.
+    async fn look_up(&self, bucket: &mut Bucket, progress: &mut Progress, cutoff: Timestamp) -> Result<bool, Error> {
+        let Progress { vanished, counts, .. } = progress;
+        self.repairs.look_up(bucket, vanished, counts, cutoff).await?;
+        if vanished.len() <= MAX_VANISHED {
+            return Ok(true);
+        }
+        if self.is_confirmed() {
+            let deleted = self.repairs.known_as_deleted(&progress.vanished).await;
+            self.retire(progress, &deleted).await?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// Ends the audit with the vanished rows. Returns whether their number can be believed.
+    async fn end(&self, progress: &mut Progress) -> Result<bool, Error> {
+        let deleted = self.repairs.known_as_deleted(&progress.vanished).await;
+        let unexplained = progress.vanished.len().saturating_sub(deleted.len()) as u64;
+        if !self.is_confirmed() && !is_plausible(unexplained, progress.counts.mirrored) {
+            return Ok(false);
+        }
+        self.retire(progress, &deleted).await?;
+        Ok(true)
+    }
+
+    async fn retire(&self, progress: &mut Progress, deleted: &HashSet<RecordId>) -> Result<(), Error> {
+        let (gone, retired) = self.repairs.retire(&progress.vanished, deleted, progress.cutoff()).await?;
+        progress.counts.surplus += gone;
+        progress.counts.repaired += retired;
+        progress.vanished.clear();
+        Ok(())
+    }
+}

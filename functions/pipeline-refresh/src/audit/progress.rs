@@ -1,0 +1,136 @@
+//! The progress of an audit over its buckets, as a pure state machine; its JSON is the checkpoint.
+
+use jiff::{SignedDuration, Timestamp};
+use salesforce::{FieldName, RecordId, Soql, soql};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use store::{AuditCounts, Position, RowsHash};
+
+use super::bucket::Compared;
+use crate::scan::{OVERLAP, PageFault, PageShape};
+
+/// An audit in progress.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// The start of the audit by our clock.
+    pub started_at: Timestamp,
+    /// The last record of the org that is compared, in Salesforce's order of ids.
+    pub after: Option<RecordId>,
+    /// The greatest id up to which the mirror's rows are compared, in the order of bytes.
+    pub mirrored_to: Option<RecordId>,
+    /// `true` if the last bucket is compared.
+    pub is_compared: bool,
+    /// The live rows whose records Salesforce does not return any more. They become tombstones at the end, once it is known how
+    /// many they are.
+    pub vanished: Vec<RecordId>,
+    /// The counts.
+    pub counts: AuditCounts,
+    /// The hash of the org's records.
+    pub org_hash: RowsHash,
+    /// The hash of the mirror's rows.
+    pub mirror_hash: RowsHash,
+    /// The reason for which the audit could not go on, until it is finished.
+    #[serde(default)]
+    pub obstacle: Option<String>,
+    /// `true` if the audit was given up. The next one begins anew.
+    #[serde(default)]
+    pub is_given_up: bool,
+}
+
+/// The age at which an interrupted audit is not resumed: what it compared first may have changed since.
+const TOO_OLD: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// The number of vanished rows that an audit keeps in mind, in a checkpoint of at most 400 KB.
+pub const MAX_VANISHED: usize = 10_000;
+
+/// The number of records of an object that may vanish at once whatever their share.
+const FEW: u64 = 20;
+
+impl Progress {
+    /// Begins an audit.
+    #[must_use]
+    pub fn fresh(now: Timestamp) -> Self {
+        Self {
+            started_at: now,
+            after: None,
+            mirrored_to: None,
+            is_compared: false,
+            vanished: Vec::new(),
+            counts: AuditCounts::default(),
+            org_hash: RowsHash::default(),
+            mirror_hash: RowsHash::default(),
+            obstacle: None,
+            is_given_up: false,
+        }
+    }
+
+    /// Parses a checkpoint; `None` when another version wrote it, or when the audit is given up or too old.
+    #[must_use]
+    pub fn resume(checkpoint: &str, now: Timestamp) -> Option<Self> {
+        let progress: Self = serde_json::from_str(checkpoint).ok()?;
+        let is_resumed = !progress.is_given_up && now.duration_since(progress.started_at) < TOO_OLD;
+        is_resumed.then_some(progress)
+    }
+
+    /// Renders the checkpoint from which another process goes on.
+    #[must_use]
+    pub fn checkpoint(&self) -> String {
+        json!(self).to_string()
+    }
+
+    /// Returns the time after which a change is no difference: it may have been committed behind the last scan.
+    #[must_use]
+    pub fn cutoff(&self) -> Timestamp {
+        self.started_at.checked_sub(OVERLAP).unwrap_or(Timestamp::MIN)
+    }
+
+    /// Narrows `query` to the next records, at most `limit`.
+    #[must_use]
+    pub fn next_records(&self, query: Soql, limit: u32) -> Soql {
+        let query = match self.after {
+            Some(id) => query.where_(soql::gt(&FieldName::ID, id)),
+            None => query,
+        };
+        query.order_by(&FieldName::ID).limit(limit)
+    }
+
+    /// Validates a page of the org's records and returns the greatest id of the mirror's rows that belong to the bucket; `None`
+    /// for all of the rest, because the page is the last.
+    ///
+    /// # Errors
+    /// The page is not valid and must not be compared.
+    pub fn bucket_end(&self, page: &PageShape<'_>) -> Result<Option<RecordId>, PageFault> {
+        if page.done && (page.rows.len() as u64) < page.total_size {
+            return Err(PageFault::Short);
+        }
+        if page.rows.iter().any(|row| Some(row.record_id) == self.after) {
+            return Err(PageFault::NoProgress);
+        }
+        if page.done && page.total_size < u64::from(page.limit) {
+            return Ok(None);
+        }
+        let greatest = page.rows.iter().map(|row| row.record_id).max().ok_or(PageFault::Short)?;
+        Ok(Some(greatest.max(self.mirrored_to.unwrap_or(greatest))))
+    }
+
+    /// Goes on after a bucket whose differences are repaired.
+    pub fn advance(&mut self, records: &[Position], end: Option<RecordId>, compared: &Compared) {
+        self.after = records.last().map(|record| record.record_id).or(self.after);
+        self.mirrored_to = end.or(self.mirrored_to);
+        self.is_compared = end.is_none();
+        self.counts.checked += records.len() as u64;
+        self.counts.buckets += 1;
+        self.org_hash = self.org_hash.and(compared.org_hash);
+        self.mirror_hash = self.mirror_hash.and(compared.mirror_hash);
+    }
+}
+
+/// Returns whether `vanished` of the mirror's `mirrored` live rows may become tombstones. Where more than a tenth of an object
+/// vanishes at once, the connection has more probably lost its access than the org its records.
+#[must_use]
+pub fn is_plausible(vanished: u64, mirrored: u64) -> bool {
+    vanished <= FEW.max(mirrored / 10)
+}
+
+#[cfg(test)]
+mod tests;
