@@ -1,4 +1,6 @@
-//! Bulk API 2.0: query jobs, whose results are pages of CSV.
+//! Bulk API 2.0: query jobs, whose results are pages of CSV, and ingest jobs, which write the rows of a CSV file.
+//!
+//! # Reading
 //!
 //! A query job is created, polled until it has ended, and read page by page. Salesforce keeps the results for seven days, and a
 //! page can be read again by its locator, so that a reader that was killed goes on at the page after the last one that it stored.
@@ -35,16 +37,56 @@
 //! # }
 //! ```
 //!
+//! # Writing
+//!
+//! An ingest job is created, gets its rows in one upload, is closed and polled; then the results of its rows are read. A job that
+//! is complete may have refused every row: [`IngestJob::failed_rows`] counts them, and [`Client::open_ingest_results`] names each.
+//! Below some 2,000 records, [`Client::upsert`] says at once what became of each.
+//!
+//! ```no_run
+//! # use salesforce::bulk::{Compression, IngestOperation, IngestRows, JobError, ResultKind};
+//! # use salesforce::{Client, FieldName, JsonObject, ObjectName};
+//! # async fn upsert(client: &Client, contacts: &[JsonObject]) -> Result<(), JobError> {
+//! const CONTACT: ObjectName = ObjectName::from_static("Contact");
+//! const KEY: FieldName = FieldName::from_static("Key__c");
+//! let columns = [KEY, FieldName::from_static("LastName"), FieldName::from_static("Account.Key__c")];
+//! let mut rows = IngestRows::new(&columns, Compression::Gzip)?;
+//! for contact in contacts {
+//!     if !rows.push(contact)? {
+//!         break; // The file is full: the rest goes into another job.
+//!     }
+//! }
+//! let job = client.create_ingest_job(&CONTACT, &IngestOperation::Upsert(KEY)).await?;
+//! client.upload_ingest_file(&job.id, &rows.finish()?).await?;
+//! client.close_ingest_job(&job.id).await?;
+//! // A function polls in a later invocation.
+//! if client.fetch_ingest_job(&job.id).await?.is_complete()? {
+//!     let mut refused = client.open_ingest_results(&job.id, ResultKind::Failed, None).await?;
+//!     while let Some(row) = refused.next_row().await? {
+//!         println!("{:?}", row.outcome.errors);
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Salesforce writes the rows of a job in batches of up to 10,000 at the same time, and a row locks its parents. Sort the rows by
+//! the parent that most of them share (contacts by `AccountId`), so that the rows of a parent are in one batch; otherwise batches
+//! wait for each other, and rows fail with `UNABLE_TO_LOCK_ROW`.
+//!
 //! # Errors
 //!
 //! The calls return [`Error`], as all of the client do. [`JobError`] tells apart what matters to a job, and is made from it.
 //! A page that did not arrive as a whole is always an error, never a short page.
 
+mod ingest;
 mod job_error;
 mod pages;
 mod query;
+mod results;
 mod rows;
 mod splitter;
+mod upload;
 
 use http::Method;
 use serde::de::DeserializeOwned;
@@ -53,10 +95,13 @@ use serde::{Deserialize, Serialize};
 use crate::transport::Request;
 use crate::{Client, Error, RecordId};
 
+pub use ingest::{IngestJob, IngestOperation};
 pub use job_error::JobError;
 pub use pages::PageStream;
 pub use query::{Locator, PageList, QueryJob, QueryScope};
+pub use results::{IngestResults, IngestRow, ResultKind};
 pub use rows::{Columns, RowError};
+pub use upload::{Compression, IngestFile, IngestRows};
 
 /// The id of a job, with the prefix `750`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +154,7 @@ impl JobState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Query,
+    Ingest,
 }
 
 impl Client {
@@ -116,6 +162,7 @@ impl Client {
     fn jobs_path(&self, kind: Kind, job: Option<&JobId>) -> String {
         let kind = match kind {
             Kind::Query => "query",
+            Kind::Ingest => "ingest",
         };
         self.path(&job.map_or_else(|| format!("jobs/{kind}"), |id| format!("jobs/{kind}/{}", id.0)))
     }

@@ -2,6 +2,7 @@
 
 use error_texts::error_texts;
 
+use crate::bulk::JobError;
 use crate::change_event::ParseError as ChangeEventError;
 use crate::soap::outbound_message::ParseError;
 use crate::{Condition, Error, Problem, Retry};
@@ -50,6 +51,16 @@ fn error_texts_read_as_sentences() {
         ChangeEventError::Shape => ChangeEventError::Shape,
         ChangeEventError::Source => ChangeEventError::Source,
         ChangeEventError::Header(_) => ChangeEventError::Header("entityName"),
+    });
+    texts += &error_texts!(JobError {
+        JobError::Failed { .. } => JobError::Failed { code: Some("QUERY_TIMEOUT".to_owned()) },
+        JobError::Aborted => JobError::Aborted,
+        JobError::Gone => JobError::Gone,
+        JobError::LocatorExpired => JobError::LocatorExpired,
+        JobError::WrongState => JobError::WrongState,
+        JobError::LimitReached { .. } => JobError::LimitReached { code: "LIMIT_EXCEEDED".to_owned() },
+        JobError::ObjectNotSupported => JobError::ObjectNotSupported,
+        JobError::Call(_) => JobError::Call(Error::DailyLimit { operation: "create the query job" }),
     });
     insta::assert_snapshot!(texts);
 }

@@ -218,6 +218,11 @@ impl Http {
             Body::Empty | Body::Soap(_) => builder,
             Body::Json(json) => builder.header("content-type", "application/json").body(json.clone()),
             Body::Form(form) => builder.header("content-type", "application/x-www-form-urlencoded").body(form.clone()),
+            Body::Csv(file) => {
+                let builder = builder.header("content-type", "text/csv; charset=UTF-8");
+                let builder = if file.is_compressed() { builder.header("content-encoding", "gzip") } else { builder };
+                builder.header("content-length", file.length()).body(reqwest::Body::wrap_stream(file.pieces()))
+            }
             Body::Upload(upload) => {
                 let content = upload.open().await;
                 let content = content.map_err(|source| Error::Content { operation: request.operation, source })?;

@@ -94,10 +94,14 @@ impl Classify for JobError {
     }
 }
 
-/// Returns the code with which a message begins, such as `INVALID_FIELD`; what follows it may have record data.
+/// Returns the code with which a message begins: `INVALID_FIELD`, or `InvalidBatch` before a colon. What follows it may have
+/// record data.
 pub(super) fn code_of(message: &str) -> Option<&str> {
-    let code = message.trim_start().split(|char: char| !(char.is_ascii_uppercase() || char == '_')).next()?;
-    (code.len() > 3).then_some(code)
+    let message = message.trim_start();
+    let end = message.find(|char: char| !(char.is_ascii_alphabetic() || char == '_')).unwrap_or(message.len());
+    let (code, rest) = message.split_at(end);
+    let is_code = rest.trim_start().starts_with(':') || !code.contains(|char: char| char.is_ascii_lowercase());
+    (code.len() > 3 && is_code).then_some(code)
 }
 
 #[cfg(test)]
@@ -121,6 +125,19 @@ mod tests {
         }
         assert!(matches!(from(400, "MALFORMED_QUERY"), JobError::Call(Error::Rejected { .. })));
         assert!(matches!(JobError::from(Error::DailyLimit { operation: "x" }), JobError::Call(_)));
+    }
+
+    #[test]
+    fn a_message_begins_with_its_code() {
+        for (message, code) in [
+            ("INVALID_FIELD: \nSELECT Id", Some("INVALID_FIELD")),
+            ("QUERY_TIMEOUT", Some("QUERY_TIMEOUT")),
+            ("InvalidBatch : Field name not found : Nme", Some("InvalidBatch")),
+            ("Ada Lovelace: not found", None),
+            ("", None),
+        ] {
+            assert_eq!(code_of(message), code, "{message}");
+        }
     }
 
     #[test]

@@ -38,11 +38,16 @@ pub struct QueryJob {
 }
 
 impl QueryJob {
-    /// Returns the code of the failure, such as `INVALID_FIELD`; the message behind it may have record data. `None` if the job
-    /// has not failed or Salesforce named no code.
+    /// Returns the code of the failure, such as `INVALID_FIELD`. `None` if the job has not failed or Salesforce named no code.
     #[must_use]
     pub fn failure_code(&self) -> Option<&str> {
-        code_of(self.error_message.as_deref().filter(|_| self.state == JobState::Failed)?)
+        code_of(self.failure_message()?)
+    }
+
+    /// Returns Salesforce's message about the failure. It has the query, which may have record data: never log it.
+    #[must_use]
+    pub fn failure_message(&self) -> Option<&str> {
+        self.error_message.as_deref().filter(|_| self.state == JobState::Failed)
     }
 
     /// Returns whether the results can be read; `false` while Salesforce works on the job.
@@ -205,9 +210,10 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_job_names_only_the_code() {
+    fn a_failed_job_names_the_code() {
         let message = "INVALID_FIELD: \nSELECT Id, Nam FROM Contact WHERE Name = 'Ada'";
         assert_eq!(job("Failed", Some(message)).failure_code(), Some("INVALID_FIELD"));
+        assert_eq!(job("Failed", Some(message)).failure_message(), Some(message));
         assert_eq!(job("Failed", Some("No such column")).failure_code(), None);
         assert_eq!(job("Failed", None).failure_code(), None);
         assert_eq!(job("JobComplete", Some(message)).failure_code(), None);

@@ -134,6 +134,22 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn recorded_files_are_split_as_their_rows() {
+        for (file, count, columns) in [
+            ("ingest-accounts-multiline-fields", 101, 30),
+            ("ingest-comma-wrapped-values", 11, 5),
+            ("v1-batch-result", 3, 4),
+        ] {
+            let Some(path) = fixtures::path(&format!("bulk/{file}.csv")) else { return };
+            let csv = std::fs::read(path).unwrap();
+            let found = rows([&csv[..]]);
+            assert!(found.iter().all(|row| row.len() == columns), "{file}");
+            assert_eq!(found.len(), count, "{file}");
+            assert_eq!(rows(csv.chunks(7)), found, "{file} in pieces");
+        }
+    }
+
+    #[test]
     fn a_row_longer_than_any_record_is_refused() {
         let piece = vec![b'x'; 1024 * 1024];
         let mut splitter = Splitter::new();

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::upload::Upload;
 use crate::Error;
+use crate::bulk::IngestFile;
 
 /// The size limit of URL and headers together (FACTS.md 4.5).
 const MAX_HEAD_BYTES: usize = 16_384;
@@ -41,6 +42,8 @@ pub(crate) enum Body {
     Soap(String),
     /// Fields and the bytes of a file, of which each attempt reads its own.
     Upload(Upload),
+    /// The rows of an ingest job.
+    Csv(IngestFile),
 }
 
 /// The conditions under which the transport may retry a request.

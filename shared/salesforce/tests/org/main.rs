@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests: a failure fails the test")]
 
 mod bulk;
+mod bulk_ingest;
 mod faults;
 mod grants;
 mod graphs;

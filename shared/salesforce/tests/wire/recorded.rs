@@ -1,5 +1,6 @@
 //! Recorded responses, parsed by the calls that receive them.
 
+use salesforce::bulk::{IngestJob, JobState, QueryJob};
 use salesforce::{Error, FieldName, JsonObject, MASTER_RECORD_TYPE, ObjectName, RecordId, SaveOptions, Soql};
 use serde_json::{Value, json};
 
@@ -162,4 +163,25 @@ async fn a_recorded_composite_error_is_parsed() {
     let request = CompositeRequest { all_or_none: true, requests: vec![part] };
     let responses = server.client().send_composite(&request).await.unwrap();
     assert!(responses[0].failure("run a test").unwrap().has_code("NOT_FOUND"));
+}
+
+#[test]
+fn recorded_jobs_are_parsed() {
+    use JobState::{InProgress, JobComplete, Open, UploadComplete};
+    for (file, state, rows) in [
+        ("delete-job-open", Open, 0),
+        ("ingest-job-open", Open, 0),
+        ("ingest-job-upload-complete", UploadComplete, 0),
+        ("ingest-job-in-progress", InProgress, 2_000),
+        ("ingest-job-complete", JobComplete, 3_000),
+    ] {
+        let Some(recording) = recorded(&format!("bulk/v2-{file}.json")) else { return };
+        let job: IngestJob = serde_json::from_value(recording).unwrap();
+        assert_eq!((job.state, job.rows, job.failed_rows), (state, rows, 0), "{file}");
+    }
+    for file in ["query-job-created", "queryall-job-created"] {
+        let Some(recording) = recorded(&format!("bulk/v2-{file}.json")) else { return };
+        let job: QueryJob = serde_json::from_value(recording).unwrap();
+        assert!(!job.is_complete().unwrap(), "{file}");
+    }
 }
