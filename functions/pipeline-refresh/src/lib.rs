@@ -16,6 +16,7 @@ mod config;
 mod error;
 #[cfg(test)]
 mod error_texts;
+mod fields;
 mod left_out;
 pub mod next;
 mod object;

@@ -9,10 +9,11 @@ use runtime::Chain;
 use salesforce::{FieldName, ObjectName, Record, RecordId, Soql};
 use serde::Serialize;
 use store::cursors::Progress;
-use store::{ApplyOutcome, AuditCounts, Change, CursorName, Lane, Position, Tombstone};
+use store::{ApplyOutcome, AuditCounts, Change, CursorName, Lane, Position, RefreshKind, Tombstone};
 use tracing::warn;
 
 use crate::error::Error;
+use crate::fields::notice_changes;
 use crate::left_out::{LeftOutRows, TOO_LARGE, Unreadable};
 use crate::progress::{Plan, Stored, plan};
 use crate::run::{Run, Stop};
@@ -169,10 +170,14 @@ async fn scan_once(
     if let Some(stop) = run.stop(report.lane()) {
         return Ok(Outcome::Stopped(stop));
     }
-    let selection = match select(run, object).await? {
+    let Some(fields) = describe(run, object).await? else { return Ok(Outcome::Skipped(Skip::Invisible)) };
+    let selection = match Selection::of(&fields) {
         Ok(selection) => selection,
         Err(skip) => return Ok(Outcome::Skipped(skip)),
     };
+    if run.task.kind != RefreshKind::Poll {
+        notice_changes(run, object, &fields).await?;
+    }
     let left_out = LeftOutRows::load(run, object).await?;
     let scanning = Scanning { run, object, selection, left_out };
     scanning.retry_left_out(report).await?;
@@ -201,10 +206,6 @@ pub(crate) async fn load_cursors(run: &Run<'_>, object: &ObjectName) -> Result<S
     let (backfill, incremental) =
         try_join(cursors.load(run.org(), &backfill), cursors.load(run.org(), &incremental)).await?;
     Ok(Stored { backfill, incremental })
-}
-
-async fn select(run: &Run<'_>, object: &ObjectName) -> Result<Result<Selection, Skip>, Error> {
-    Ok(describe(run, object).await?.map_or(Err(Skip::Invisible), |fields| Selection::of(&fields)))
 }
 
 /// Returns the fields of the object, cached or described anew; `None` if the connection cannot see it.

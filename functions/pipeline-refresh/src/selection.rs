@@ -122,7 +122,7 @@ mod tests {
 
     fn object(fields: &[&str]) -> ObjectFields {
         let selected = fields.iter().map(|name| name.parse().unwrap()).collect();
-        ObjectFields { queryable: true, selected, deletion_fields: Vec::new(), unreadable: Vec::new() }
+        ObjectFields { queryable: true, selected, ..ObjectFields::default() }
     }
 
     fn row(fields: Value) -> Record {

@@ -15,6 +15,8 @@ pub use configured::{InvalidFieldList, MirroredFields};
 pub use extent::{Excess, Extent, MAX_ROWS};
 pub use retrieve::{Narrowing, Retrieved};
 
+use std::collections::BTreeMap;
+
 use salesforce::{Classify as _, FieldName, ObjectDescribe, Retry};
 
 const IS_DELETED: FieldName = FieldName::from_static("IsDeleted");
@@ -26,7 +28,7 @@ const ALWAYS: [FieldName; 5] =
     [FieldName::ID, IS_DELETED, FieldName::SYSTEM_MODSTAMP, MASTER_RECORD_ID, LAST_MODIFIED_BY_ID];
 
 /// The fields to read of an object through a connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ObjectFields {
     /// `true` if the object supports SOQL queries.
     pub queryable: bool,
@@ -36,6 +38,10 @@ pub struct ObjectFields {
     pub deletion_fields: Vec<FieldName>,
     /// The configured fields that the connection cannot read.
     pub unreadable: Vec<FieldName>,
+    /// The types of the mirrored fields.
+    pub types: BTreeMap<FieldName, String>,
+    /// The mirrored fields that Salesforce computes: formulas and roll-ups. They change without a new `SystemModstamp`.
+    pub computed: Vec<FieldName>,
 }
 
 impl ObjectFields {
@@ -55,8 +61,11 @@ impl ObjectFields {
             let fields = [FieldName::ID, IS_DELETED, FieldName::SYSTEM_MODSTAMP, MASTER_RECORD_ID];
             deletion_fields.extend(fields.into_iter().filter(|field| readable.contains(field)));
         }
-        let selected = readable.into_iter().filter(is_selected).collect();
-        Self { queryable: describe.summary.queryable, selected, deletion_fields, unreadable }
+        let selected: Vec<FieldName> = readable.into_iter().filter(is_selected).collect();
+        let mirrored = || describe.fields.iter().filter(|field| selected.contains(&field.name));
+        let types = mirrored().map(|field| (field.name.clone(), field.field_type.clone())).collect();
+        let computed = mirrored().filter(|field| field.calculated).map(|field| field.name.clone()).collect();
+        Self { queryable: describe.summary.queryable, selected, deletion_fields, unreadable, types, computed }
     }
 }
 

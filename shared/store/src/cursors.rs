@@ -11,9 +11,11 @@ use crate::Error;
 use crate::table::{Conditional, Item, Place, Rows, Table, Update, from_item, key, text};
 use crate::time;
 
+pub mod fields;
 mod left_out;
 pub mod rule;
 
+pub use fields::{FieldChanges, SeenFields};
 pub use left_out::LeftOut;
 
 /// The name of a cursor in its org: the scan that it belongs to.
@@ -149,7 +151,8 @@ impl Cursors {
     /// Only those of the table.
     pub async fn list(&self, org: OrgId) -> Result<Vec<Cursor>, Error> {
         let rows: Vec<Cursor> = self.table.query("list the cursors", ("org_id", org.as_str())).await?;
-        Ok(rows.into_iter().filter(|cursor| !cursor.cursor_name.0.starts_with(left_out::PREFIX)).collect())
+        let is_scan = |name: &str| ![fields::PREFIX, left_out::PREFIX].iter().any(|prefix| name.starts_with(prefix));
+        Ok(rows.into_iter().filter(|cursor| is_scan(&cursor.cursor_name.0)).collect())
     }
 
     /// Stores the progress of a scan, and returns the cursor's position after it. Position and checkpoint change in

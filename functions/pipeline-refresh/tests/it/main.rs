@@ -4,6 +4,7 @@
 
 mod audits;
 mod failures;
+mod fields;
 mod harness;
 mod overdue;
 mod pipelines;
