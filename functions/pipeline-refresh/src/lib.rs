@@ -25,6 +25,7 @@ mod overdue;
 pub mod pipelines;
 pub mod progress;
 mod queues;
+mod reading;
 mod run;
 pub mod scan;
 mod schedule;

@@ -1,47 +1,21 @@
 //! Refreshes one org: its pipelines, then its mirrored objects, one after the other.
 
-use salesforce::{Classify, FieldName, MASTER_RECORD_TYPE, ObjectName, Record, Retry, Soql, soql};
-use store::{CursorName, Lane, PipelineChanges, RefreshKind, RefreshTask};
-use tracing::warn;
+use salesforce::{Classify, ObjectName, Retry};
+use store::{CursorName, Lane, RefreshKind, RefreshTask, RefreshedPipelines};
 
 use crate::audit::{self, audit_object};
 use crate::error::Error;
 use crate::object::{self, ObjectReport, Outcome, refresh_object};
-use crate::pipelines::{HIDDEN, Reading, RecordType, STAGES_HIDDEN, pipeline, reconcile};
+use crate::pipelines::reconcile;
+use crate::reading::read_pipelines;
 use crate::run::Run;
-use crate::scan::PageFault;
 use crate::upkeep::Upkeep;
-
-const OPPORTUNITY: ObjectName = ObjectName::from_static("Opportunity");
-const RECORD_TYPE: ObjectName = ObjectName::from_static("RecordType");
-const OPPORTUNITY_STAGE: ObjectName = ObjectName::from_static("OpportunityStage");
-const STAGE_NAME: FieldName = FieldName::from_static("StageName");
-const SOBJECT_TYPE: FieldName = FieldName::from_static("SobjectType");
-const SORT_ORDER: FieldName = FieldName::from_static("SortOrder");
-
-const RECORD_TYPE_FIELDS: [FieldName; 4] = [
-    FieldName::ID,
-    FieldName::from_static("DeveloperName"),
-    FieldName::from_static("Name"),
-    FieldName::from_static("IsActive"),
-];
-const STAGE_FIELDS: [FieldName; 9] = [
-    FieldName::ID,
-    FieldName::from_static("ApiName"),
-    FieldName::from_static("MasterLabel"),
-    SORT_ORDER,
-    FieldName::from_static("DefaultProbability"),
-    FieldName::from_static("IsActive"),
-    FieldName::from_static("IsClosed"),
-    FieldName::from_static("IsWon"),
-    FieldName::from_static("ForecastCategoryName"),
-];
 
 /// The result of a task.
 #[derive(Debug, Default)]
 pub(crate) struct OrgReport {
     /// The changes of the pipelines; `None` when the task has none, or when the connection may not see opportunities.
-    pub(crate) pipelines: Option<PipelineChanges>,
+    pub(crate) pipelines: Option<RefreshedPipelines>,
     /// The pipelines that are kept as they were read before.
     pub(crate) stale_pipelines: u64,
     /// The result of each object.
@@ -103,7 +77,7 @@ fn objects_of<'a>(task: &'a RefreshTask, mirrored: &'a [ObjectName]) -> &'a [Obj
 async fn refresh_pipelines(run: &Run<'_>, report: &mut OrgReport) -> Result<(), Error> {
     let (org, deps) = (run.org(), run.deps);
     let name = CursorName::pipelines();
-    let mut reading = match fetch_pipelines(run).await {
+    let mut reading = match read_pipelines(run).await {
         Ok(Some(reading)) => reading,
         Ok(None) => {
             run.record_failure(&name, "object_not_visible").await;
@@ -128,58 +102,4 @@ async fn refresh_pipelines(run: &Run<'_>, report: &mut OrgReport) -> Result<(), 
             failure.map_or(Ok(()), Err)
         }
     }
-}
-
-/// Reads the org's record types and the stages of each; `None` if the connection may not see opportunities.
-async fn fetch_pipelines(run: &Run<'_>) -> Result<Option<Reading>, Error> {
-    let failed = |source| Error::Pipelines { org: run.org(), source };
-    let Some(describe) = run.client.find_object(&OPPORTUNITY).await.map_err(failed)? else { return Ok(None) };
-    let of_opportunities = soql::eq(&SOBJECT_TYPE, OPPORTUNITY.as_str());
-    let record_types = Soql::select(&RECORD_TYPE_FIELDS).from(&RECORD_TYPE).where_(of_opportunities);
-    let record_types = query_all_rows(run, &RECORD_TYPE, &record_types).await?;
-    let stages = Soql::select(&STAGE_FIELDS).from(&OPPORTUNITY_STAGE).order_by(&SORT_ORDER);
-    let stages = query_all_rows(run, &OPPORTUNITY_STAGE, &stages).await?;
-    let infos = &describe.record_type_infos;
-    let mut reading = Reading::default();
-    reading.exists.extend(infos.iter().map(|info| info.record_type_id));
-    let is_only = record_types.is_empty();
-    for record_type in RecordType::from_rows(&record_types) {
-        let id = record_type.id;
-        reading.exists.insert(id);
-        let info = infos.iter().find(|info| info.record_type_id == id);
-        if info.is_some_and(|info| !info.available) {
-            reading.unread.insert(id, HIDDEN.to_owned());
-            continue;
-        }
-        let is_default = info.map_or(is_only, |info| info.default_record_type_mapping);
-        match run.client.fetch_picklist_values(&OPPORTUNITY, &id).await {
-            Ok(picklists) => {
-                let allowed = picklists.get(&STAGE_NAME).map(|stages| stages.values.clone()).unwrap_or_default();
-                match pipeline(record_type, is_default, &allowed, &stages) {
-                    Some(pipeline) => reading.read.push(pipeline),
-                    None => drop(reading.unread.insert(id, STAGES_HIDDEN.to_owned())),
-                }
-            }
-            Err(error) if error.retry() == Retry::NeedsHuman => return Err(failed(error)),
-            Err(error) => {
-                warn!(org.id = %run.org(), "could not read record type {id}: {}", runtime::Chain(&error));
-                reading.unread.insert(id, mirroring::reason(&error).to_owned());
-                // Few opportunities have no record type in an org that has some: the master alone is no failure.
-                if id != MASTER_RECORD_TYPE || is_only {
-                    reading.failure = Some(error);
-                }
-            }
-        }
-    }
-    Ok(Some(reading))
-}
-
-/// Returns all rows of a query that fits into one page. A short page is no answer: it would remove pipelines.
-async fn query_all_rows(run: &Run<'_>, object: &ObjectName, query: &Soql) -> Result<Vec<Record>, Error> {
-    let (org, object) = (run.org(), object.clone());
-    let page = run.client.query(query).await.map_err(|source| Error::Pipelines { org, source })?;
-    if !page.done || (page.records.len() as u64) < page.total_size {
-        return Err(Error::Page { org, object, source: PageFault::Short });
-    }
-    Ok(page.records)
 }

@@ -2,14 +2,15 @@
 //!
 //! No single API returns them: `RecordType` has the record types, the UI API has the values of `StageName` that each of
 //! them allows, and `OpportunityStage` has a stage's order, probability, and whether it closes an opportunity.
+//! `BusinessProcess` has the names of the sales processes, which decide the stages that a record type allows.
 //! A stage is identified by its API name, the value of `Opportunity.StageName`; labels may be renamed or translated.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
-use salesforce::{MASTER_RECORD_TYPE, PicklistValue, Record, RecordId};
+use salesforce::{MASTER_RECORD_TYPE, Picklist, PicklistValue, Record, RecordId};
 use serde_json::Value;
-use store::{Pipeline, Stage};
+use store::{BusinessProcess, Pipeline, Stage};
 
 /// The profile of the team's connection does not have the record type.
 pub const HIDDEN: &str = "record_type_hidden";
@@ -41,7 +42,8 @@ pub fn reconcile(known: Vec<Pipeline>, reading: Reading, now: Timestamp) -> Vec<
     let Reading { read: mut pipelines, unread, exists, .. } = reading;
     for known in known {
         let id = known.record_type_id;
-        if pipelines.iter().any(|pipeline| pipeline.record_type_id == id) {
+        if let Some(read) = pipelines.iter_mut().find(|pipeline| pipeline.record_type_id == id) {
+            keep_unread_parts(read, known);
             continue;
         }
         let named = if exists.contains(&id) { HIDDEN } else { MISSING };
@@ -49,10 +51,26 @@ pub fn reconcile(known: Vec<Pipeline>, reading: Reading, now: Timestamp) -> Vec<
         let is_same = known.stale_reason.as_deref() == Some(reason);
         let since = known.stale_since.filter(|_| is_same).unwrap_or(now);
         if reason != MISSING || now.duration_since(since) < CONFIRMED_AFTER {
-            pipelines.push(Pipeline { stale_reason: Some(reason.to_owned()), stale_since: Some(since), ..known });
+            let is_available = known.is_available && reason != HIDDEN;
+            let stale_reason = Some(reason.to_owned());
+            pipelines.push(Pipeline { stale_reason, stale_since: Some(since), is_available, ..known });
         }
     }
     pipelines
+}
+
+/// Keeps what is known of a pipeline that was read in parts only: the name of its business process, and which stages are used.
+fn keep_unread_parts(read: &mut Pipeline, known: Pipeline) {
+    if let (Some(process), Some(before)) = (&mut read.business_process, known.business_process)
+        && process.id == before.id
+        && process.name.is_none()
+    {
+        process.name = before.name;
+    }
+    for stage in read.stages.iter_mut().filter(|stage| !stage.is_active && stage.in_use.is_none()) {
+        let before = known.stages.iter().find(|before| before.api_name == stage.api_name && !before.is_active);
+        stage.in_use = before.and_then(|before| before.in_use);
+    }
 }
 
 /// An Opportunity record type.
@@ -66,6 +84,8 @@ pub struct RecordType {
     pub name: String,
     /// `true` where it can be chosen for new opportunities.
     pub is_active: bool,
+    /// The business process.
+    pub business_process: Option<BusinessProcess>,
 }
 
 impl RecordType {
@@ -73,16 +93,40 @@ impl RecordType {
     #[must_use]
     pub fn from_row(row: &Record) -> Self {
         let text = |field| row.text(field).unwrap_or_default().to_owned();
-        Self { id: row.id, developer_name: text("DeveloperName"), name: text("Name"), is_active: flag(row, "IsActive") }
+        let process = row.text("BusinessProcessId").and_then(|id| id.parse().ok());
+        Self {
+            id: row.id,
+            developer_name: text("DeveloperName"),
+            name: text("Name"),
+            is_active: flag(row, "IsActive"),
+            business_process: process.map(|id| BusinessProcess { id, name: None }),
+        }
     }
 
     /// Parses rows of `RecordType`, and adds the master record type, which opportunities without another one have.
     #[must_use]
     pub fn from_rows(rows: &[Record]) -> Vec<Self> {
         let (developer_name, name) = ("Master".to_owned(), "Master".to_owned());
-        let master = Self { id: MASTER_RECORD_TYPE, developer_name, name, is_active: true };
+        let master = Self { id: MASTER_RECORD_TYPE, developer_name, name, is_active: true, business_process: None };
         rows.iter().map(Self::from_row).chain([master]).collect()
     }
+}
+
+/// The stages of an org.
+#[derive(Debug)]
+pub struct OrgStages<'a> {
+    /// The rows of `OpportunityStage`.
+    pub rows: &'a [Record],
+    /// The opportunities' inactive stages; `None` if they are not known.
+    pub uses: Option<StageUse>,
+}
+
+/// The record types of the opportunities that have a stage, by stage.
+pub type StageUse = BTreeMap<String, BTreeSet<RecordId>>;
+
+/// Returns the API names of the stages that cannot be chosen.
+pub fn inactive_stages(rows: &[Record]) -> impl Iterator<Item = &str> {
+    rows.iter().filter(|row| !flag(row, "IsActive")).filter_map(|row| row.text("ApiName"))
 }
 
 /// Builds the pipeline of `record_type` from its `allowed` stages and the org's rows of `OpportunityStage`; `None` if the
@@ -92,23 +136,27 @@ impl RecordType {
 pub fn pipeline(
     record_type: RecordType,
     is_default: bool,
-    allowed: &[PicklistValue],
-    rows: &[Record],
+    allowed: &Picklist,
+    stages: &OrgStages<'_>,
 ) -> Option<Pipeline> {
-    if allowed.is_empty() || rows.is_empty() {
+    let (default, allowed) = (allowed.default_value.as_ref(), &allowed.values);
+    if allowed.is_empty() || stages.rows.is_empty() {
         return None;
     }
-    let is_inactive = |row: &&Record| {
-        let name = row.text("ApiName");
-        !flag(row, "IsActive") && name.is_some() && !allowed.iter().any(|value| Some(value.value.as_str()) == name)
-    };
-    let inactive = rows.iter().filter(is_inactive).map(inactive);
-    let rows: HashMap<&str, &Record> = rows.iter().filter_map(|row| Some((row.text("ApiName")?, row))).collect();
+    let rows: HashMap<&str, &Record> = stages.rows.iter().filter_map(|row| Some((row.text("ApiName")?, row))).collect();
     let next_order = rows.values().map(|row| sort_order(row) + 1).max().unwrap_or_default();
-    let describe = |(place, value): (u32, &PicklistValue)| match rows.get(value.value.as_str()) {
-        Some(row) => listed(value, row),
-        None => unlisted(value, next_order + place),
+    let describe = |(place, value): (u32, &PicklistValue)| {
+        let stage = match rows.get(value.value.as_str()) {
+            Some(row) => listed(value, row),
+            None => unlisted(value, next_order + place),
+        };
+        Stage { is_default: default.is_some_and(|default| default.value == value.value), ..stage }
     };
+    let is_allowed = |name: &str| allowed.iter().any(|value| value.value == name);
+    let inactive = inactive_stages(stages.rows).filter(|name| !is_allowed(name)).filter_map(|name| {
+        let is_used = |uses: &StageUse| uses.get(name).is_some_and(|types| types.contains(&record_type.id));
+        Some(Stage { in_use: stages.uses.as_ref().map(is_used), ..inactive(rows.get(name)?) })
+    });
     let mut stages: Vec<Stage> = (0..).zip(allowed).map(describe).chain(inactive).collect();
     stages.sort_by_key(|stage| stage.sort_order);
     Some(Pipeline {
@@ -117,7 +165,12 @@ pub fn pipeline(
         name: record_type.name,
         is_active: record_type.is_active,
         is_default,
+        is_available: true,
+        business_process: record_type.business_process,
         stages,
+        fingerprint: None,
+        valid_from: None,
+        valid_until: None,
         stale_reason: None,
         stale_since: None,
     })
@@ -134,11 +187,14 @@ fn inactive(row: &Record) -> Stage {
         api_name: text("ApiName"),
         label: text("MasterLabel"),
         is_active: false,
+        is_default: false,
+        in_use: None,
         sort_order: sort_order(row),
         probability: row.fields.get("DefaultProbability").and_then(Value::as_f64).unwrap_or_default(),
         is_closed: flag(row, "IsClosed"),
         is_won: flag(row, "IsWon"),
-        forecast_category: row.text("ForecastCategoryName").unwrap_or_default().to_owned(),
+        forecast_category: text("ForecastCategoryName"),
+        description: row.text("Description").map(str::to_owned),
     }
 }
 
@@ -154,6 +210,9 @@ fn unlisted(value: &PicklistValue, sort_order: u32) -> Stage {
         is_won: stage.as_ref().is_some_and(|stage| stage.won),
         forecast_category: stage.and_then(|stage| stage.forecast_category_name).unwrap_or_default(),
         is_active: true,
+        is_default: false,
+        in_use: None,
+        description: None,
     }
 }
 
@@ -196,11 +255,24 @@ mod tests {
         .unwrap()
     }
 
+    fn picklist(values: &[(&str, &str)], default: Option<&str>) -> Picklist {
+        let values: Vec<_> = values.iter().map(|(api_name, label)| value(api_name, label)).collect();
+        let default_value = values.iter().find(|value| Some(value.value.as_str()) == default).cloned();
+        Picklist { values, controller_values: BTreeMap::new(), default_value }
+    }
+
+    /// Builds the pipeline of [`record_type`] in an org in which nobody uses an inactive stage.
+    fn built(is_default: bool, values: &[(&str, &str)], rows: &[Record]) -> Option<Pipeline> {
+        let stages = OrgStages { rows, uses: Some(StageUse::new()) };
+        pipeline(record_type(), is_default, &picklist(values, None), &stages)
+    }
+
     fn record_type() -> RecordType {
         RecordType::from_row(&row(
             "RecordType",
             "0125e000000AbCd",
-            json!({"DeveloperName": "New_Business", "Name": "New Business", "IsActive": true}),
+            json!({"DeveloperName": "New_Business", "Name": "New Business", "IsActive": true,
+                "BusinessProcessId": "0195e000000AbCd"}),
         ))
     }
 
@@ -219,22 +291,29 @@ mod tests {
         let mut gone = stage_row("Demo", 2, 30.0, false, false);
         gone.fields.insert("IsActive".to_owned(), json!(false));
         let rows = [stage_row("Meet", 1, 10.0, false, false), gone, stage_row("Won", 3, 100.0, true, true)];
-        let pipeline = pipeline(record_type(), true, &[value("Won", "Won"), value("Meet", "Meet")], &rows).unwrap();
+        let used = StageUse::from([("Demo".to_owned(), BTreeSet::from([record_type().id]))]);
+        let other = StageUse::from([("Demo".to_owned(), BTreeSet::from([MASTER_RECORD_TYPE]))]);
+        for (uses, in_use) in [(Some(used), Some(true)), (Some(other), Some(false)), (None, None)] {
+            let (stages, allowed) =
+                (OrgStages { rows: &rows, uses }, picklist(&[("Won", "Won"), ("Meet", "Meet")], None));
+            let pipeline = pipeline(record_type(), true, &allowed, &stages).unwrap();
 
-        let stages: Vec<_> = pipeline.stages.iter().map(|stage| (stage.api_name.as_str(), stage.is_active)).collect();
-        assert_eq!(stages, [("Meet", true), ("Demo", false), ("Won", true)]);
+            let stages: Vec<_> =
+                pipeline.stages.iter().map(|stage| (stage.api_name.as_str(), stage.is_active, stage.in_use)).collect();
+            assert_eq!(stages, [("Meet", true, None), ("Demo", false, in_use), ("Won", true, None)]);
+        }
     }
 
     #[test]
     fn hidden_stages_make_no_empty_pipeline() {
         let rows = [stage_row("Meet", 1, 10.0, false, false)];
-        assert_eq!(pipeline(record_type(), true, &[], &rows), None);
-        assert_eq!(pipeline(record_type(), true, &[value("Meet", "Meet")], &[]), None);
+        assert_eq!(built(true, &[], &rows), None);
+        assert_eq!(built(true, &[("Meet", "Meet")], &[]), None);
     }
 
     fn known(id: &str) -> Pipeline {
         let rows = [stage_row("Meet", 1, 10.0, false, false)];
-        let pipeline = pipeline(record_type(), true, &[value("Meet", "Meet")], &rows).unwrap();
+        let pipeline = built(true, &[("Meet", "Meet")], &rows).unwrap();
         Pipeline { record_type_id: id.parse().unwrap(), ..pipeline }
     }
 
@@ -254,6 +333,46 @@ mod tests {
     }
 
     #[test]
+    fn the_default_stage_is_that_of_the_record_type() {
+        let rows = [stage_row("Meet", 1, 10.0, false, false), stage_row("Won", 2, 100.0, true, true)];
+        for default in [None, Some("Meet"), Some("Won")] {
+            let allowed = picklist(&[("Won", "Won"), ("Meet", "Meet")], default);
+            let stages = OrgStages { rows: &rows, uses: None };
+            let pipeline = pipeline(record_type(), true, &allowed, &stages).unwrap();
+            let found: Vec<_> = pipeline.stages.iter().filter(|stage| stage.is_default).collect();
+            assert_eq!(found.first().map(|stage| stage.api_name.as_str()), default);
+            assert!(found.len() <= 1);
+        }
+    }
+
+    #[test]
+    fn what_one_refresh_could_not_read_is_kept() {
+        let mut gone = stage_row("Demo", 2, 30.0, false, false);
+        gone.fields.insert("IsActive".to_owned(), json!(false));
+        let rows = [stage_row("Meet", 1, 10.0, false, false), gone];
+        let with = |uses, name: Option<&str>| {
+            let stages = OrgStages { rows: &rows, uses };
+            let mut built = pipeline(record_type(), true, &picklist(&[("Meet", "Meet")], None), &stages).unwrap();
+            built.business_process.as_mut().unwrap().name = name.map(str::to_owned);
+            built
+        };
+        let complete = with(Some(StageUse::new()), Some("Sales"));
+        let reading = Reading { read: vec![with(None, None)], ..Reading::default() };
+        assert_eq!(reconcile(vec![complete.clone()], reading, Timestamp::UNIX_EPOCH), [complete]);
+    }
+
+    #[test]
+    fn a_hidden_record_type_is_not_available() {
+        let known = known("0125e000000AbCd");
+        for (reason, is_available) in [(HIDDEN, false), (STAGES_HIDDEN, true)] {
+            let unread = BTreeMap::from([(known.record_type_id, reason.to_owned())]);
+            let reading = Reading { unread, ..Reading::default() };
+            let kept = reconcile(vec![known.clone()], reading, Timestamp::UNIX_EPOCH);
+            assert_eq!(kept[0].is_available, is_available);
+        }
+    }
+
+    #[test]
     fn a_pipeline_that_is_read_again_is_fresh() {
         let now: Timestamp = "2026-11-22T02:15:00Z".parse().unwrap();
         let fresh = known("0125e000000AbCd");
@@ -269,8 +388,7 @@ mod tests {
             stage_row("Won", 3, 100.0, true, true),
             stage_row("Meet", 1, 10.0, false, false),
         ];
-        let pipeline = pipeline(record_type(), true, &[value("Won", "Gewonnen"), value("Meet", "Treffen")], &rows);
-        let pipeline = pipeline.unwrap();
+        let pipeline = built(true, &[("Won", "Gewonnen"), ("Meet", "Treffen")], &rows).unwrap();
 
         let stages: Vec<_> =
             pipeline.stages.iter().map(|stage| (stage.api_name.as_str(), stage.label.as_str())).collect();
@@ -283,8 +401,7 @@ mod tests {
     #[test]
     fn an_unlisted_stage_comes_last_as_the_picklist_describes_it() {
         let rows = [stage_row("Meet", 9, 10.0, false, false)];
-        let pipeline = pipeline(record_type(), false, &[value("Forgotten", "Forgotten"), value("Meet", "Meet")], &rows);
-        let pipeline = pipeline.unwrap();
+        let pipeline = built(false, &[("Forgotten", "Forgotten"), ("Meet", "Meet")], &rows).unwrap();
 
         let last = pipeline.stages.last().unwrap();
         assert_eq!((last.api_name.as_str(), last.probability, last.is_closed), ("Forgotten", 7.5, true));

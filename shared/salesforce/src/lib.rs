@@ -103,7 +103,7 @@ pub use layout::{Layout, LayoutComponent, LayoutItem, LayoutSection};
 pub use meter::{ApiUsage, MeterReading};
 pub use name::{ApiVersion, FieldName, ObjectName};
 pub use notes::{NewNote, Note, NoteHtml, NoteUpdate};
-pub use query::{NextPage, Page};
+pub use query::{Group, NextPage, Page};
 pub use record::{JsonObject, Record};
 pub use replication::{DeletedRecord, DeletedRecords};
 pub use search::Sosl;

@@ -5,8 +5,9 @@ use serde_json::Value;
 use url::form_urlencoded::byte_serialize;
 
 use crate::composite::{CompositeRequest, CompositeResponse, MAX_QUERIES, Subrequest};
+use crate::soql::GROUP_SIZE;
 use crate::transport::Request;
-use crate::{Client, Error, FieldName, ObjectName, Record, RecordId, Soql, soql};
+use crate::{Client, Error, FieldName, JsonObject, ObjectName, Record, RecordId, Soql, soql};
 
 const QUERY: &str = "query records";
 const READ: &str = "read the record";
@@ -147,6 +148,21 @@ impl Client {
         response.json::<Rows>().map(|rows| rows.total_size)
     }
 
+    /// Counts the rows of each group of a [`Soql::count_by`]. Salesforce returns at most 2,000 groups, and refuses more.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Client::query`].
+    pub async fn count_groups(&self, soql: &Soql) -> Result<Vec<Group>, Error> {
+        let response = self.send(&self.query_request("count records by group", "query", soql)).await?;
+        let rows: Rows = response.json()?;
+        let groups: Option<Vec<Group>> = rows.records.into_iter().map(Group::from_row).collect();
+        groups.filter(|_| rows.done).ok_or(Error::InvalidResponse {
+            operation: response.operation,
+            what: "rows that are not all groups of the query",
+        })
+    }
+
     pub(crate) fn query_request(&self, operation: &'static str, resource: &str, soql: &Soql) -> Request {
         Request::get(operation, self.path(resource)).with_query("q", soql.to_string())
     }
@@ -176,6 +192,24 @@ struct Rows {
     #[serde(default)]
     next_records_url: Option<String>,
     records: Vec<Value>,
+}
+
+/// A group of rows with equal values of some fields.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    /// The values of the fields, by field.
+    pub values: JsonObject,
+    /// The number of rows.
+    pub rows: u64,
+}
+
+impl Group {
+    fn from_row(row: Value) -> Option<Self> {
+        let Value::Object(mut values) = row else { return None };
+        values.remove("attributes");
+        let rows = values.remove(GROUP_SIZE)?.as_u64()?;
+        Some(Self { values, rows })
+    }
 }
 
 impl Page {

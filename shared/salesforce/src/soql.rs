@@ -17,6 +17,7 @@ pub struct Soql {
     select: String,
     object: ObjectName,
     condition: Option<Condition>,
+    groups: Vec<String>,
     order: Vec<String>,
     limit: Option<u32>,
 }
@@ -24,6 +25,10 @@ pub struct Soql {
 /// A SELECT clause that still needs its object.
 #[derive(Clone, Debug)]
 pub struct Selection(String);
+
+/// The fields of a GROUP BY clause that still needs its object.
+#[derive(Clone, Debug)]
+pub struct GroupSelection(Vec<String>);
 
 /// A condition of a WHERE clause.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +63,11 @@ impl Soql {
     /// Counts rows, for [`Client::count`](crate::Client::count).
     pub fn count() -> Selection {
         Selection("COUNT()".to_owned())
+    }
+
+    /// Counts the rows of each group with equal values of the fields, for [`Client::count_groups`](crate::Client::count_groups).
+    pub fn count_by(fields: &[FieldName]) -> GroupSelection {
+        GroupSelection(fields.iter().map(|field| field.as_str().to_owned()).collect())
     }
 
     /// Returns the object of the FROM clause.
@@ -107,6 +117,9 @@ impl Soql {
         if let Some(condition) = &self.condition {
             clauses.push_str(&format!(" WHERE {}", condition.0));
         }
+        if !self.groups.is_empty() {
+            clauses.push_str(&format!(" GROUP BY {}", self.groups.join(", ")));
+        }
         if !self.order.is_empty() {
             clauses.push_str(&format!(" ORDER BY {}", self.order.join(", ")));
         }
@@ -126,9 +139,27 @@ impl Selection {
 
     /// Adds the FROM clause.
     pub fn from(self, object: &ObjectName) -> Soql {
-        Soql { select: self.0, object: object.clone(), condition: None, order: Vec::new(), limit: None }
+        Soql {
+            select: self.0,
+            object: object.clone(),
+            condition: None,
+            groups: Vec::new(),
+            order: Vec::new(),
+            limit: None,
+        }
     }
 }
+
+impl GroupSelection {
+    /// Adds the FROM clause.
+    pub fn from(self, object: &ObjectName) -> Soql {
+        let selection = Selection(format!("{}, COUNT(Id) {GROUP_SIZE}", self.0.join(", ")));
+        Soql { groups: self.0, ..selection.from(object) }
+    }
+}
+
+/// The name of the number of rows in each group.
+pub(crate) const GROUP_SIZE: &str = "groupSize";
 
 impl fmt::Display for Soql {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -308,6 +339,14 @@ mod tests {
     const ID: FieldName = FieldName::ID;
     const MODSTAMP: FieldName = FieldName::SYSTEM_MODSTAMP;
     const ACCOUNT: ObjectName = ObjectName::from_static("Account");
+
+    #[test]
+    fn counts_by_group_are_rendered() {
+        let soql = Soql::count_by(&[NAME, OWNER]).from(&ACCOUNT).where_(eq(&NAME, "a"));
+        let rendered =
+            "SELECT Name, Owner.Name, COUNT(Id) groupSize FROM Account WHERE Name = 'a' GROUP BY Name, Owner.Name";
+        assert_eq!(soql.to_string(), rendered);
+    }
 
     #[test]
     fn a_keyset_scan_is_rendered() {

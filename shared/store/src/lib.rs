@@ -91,7 +91,7 @@ pub use orgs::{
 };
 pub use origins::{Origins, SavedVersion};
 pub use owner_policy::WriteRoute;
-pub use pipelines::{Pipeline, PipelineChanges, Pipelines, Stage};
+pub use pipelines::{BusinessProcess, Pipeline, PipelineChange, Pipelines, PipelinesAt, RefreshedPipelines, Stage};
 pub use queues::{Message, NewDeadLetter, Queue, RefreshKind, RefreshTask, WriteTask};
 pub use records::{
     ApplyOutcome, Change, ChangeKey, ChangedPage, ChangedRecord, ChangesFrom, DeletionReason, MirrorRecord,

@@ -60,6 +60,7 @@ pub use error::Error;
 pub use handle::cli;
 pub use handle::simulator::Simulator;
 pub use handle::simulator::options::Options;
+pub use handle::simulator::stages::StageChange;
 pub use handle::source::SourceReport;
 pub use identity::oauth::SigningKey;
 pub use identity::realm::OrgOptions;

@@ -250,16 +250,11 @@ impl TestContext {
         cursors.finish(org, &CursorName::incremental(&CONTACTS), now).await.unwrap();
         let observed = Observation { used: 1, max: 100, lane: Lane::Webhook, calls: 1 };
         Budgets::new(self.dynamodb(), self.table("budgets")).observe(org, observed, now).await.unwrap();
-        let pipeline = Pipeline {
-            record_type_id: "012000000000001".parse().unwrap(),
-            developer_name: "Sales".to_owned(),
-            name: "Sales".to_owned(),
-            is_active: true,
-            is_default: true,
-            stages: Vec::new(),
-            stale_reason: None,
-            stale_since: None,
-        };
+        let pipeline: Pipeline = serde_json::from_value(json!({
+            "record_type_id": "012000000000001AAA", "developer_name": "Sales", "name": "Sales", "is_active": true,
+            "is_default": true, "stages": [],
+        }))
+        .unwrap();
         let pipelines = Pipelines::new(self.dynamodb(), self.table("pipelines"));
         pipelines.replace(org, &[pipeline], now).await.unwrap();
         let link = Authorization {

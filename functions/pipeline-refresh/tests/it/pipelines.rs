@@ -1,8 +1,10 @@
 //! Pipelines.
 
-use org_simulator::ObjectPermissions;
+use jiff::SignedDuration;
+use org_simulator::{ObjectPermissions, StageChange};
 use salesforce::MASTER_RECORD_TYPE;
-use store::{CursorName, Pipeline, RefreshKind};
+use serde_json::json;
+use store::{CursorName, Pipeline, PipelineChange, RefreshKind, Stage};
 
 use crate::failures::{fault, odd_answers};
 use crate::harness::{TestContext, run};
@@ -70,6 +72,9 @@ fn hidden_stages_and_record_types_erase_no_pipeline() {
             context.limit(&limits);
             for _ in 0..3 {
                 let kept = context.night().await;
+                let is_hidden = |pipeline: &&Pipeline| !pipeline.is_available;
+                let expected = usize::from(!limits.hidden_record_types.is_empty());
+                assert_eq!(kept.iter().filter(is_hidden).count(), expected, "{limits:?}");
                 let same = |one: &Pipeline, other: &Pipeline| one.stages == other.stages;
                 assert_eq!(kept.len(), before.len());
                 assert!(kept.iter().zip(&before).all(|(kept, before)| same(kept, before)), "{kept:#?}");
@@ -81,6 +86,109 @@ fn hidden_stages_and_record_types_erase_no_pipeline() {
         context.limit(&ObjectPermissions::default());
         assert_eq!(context.night().await, before);
         assert_eq!(context.cursor(&CursorName::pipelines()).await.failure, None);
+    });
+}
+
+fn named<'a>(pipelines: &'a [Pipeline], developer_name: &str) -> &'a Pipeline {
+    pipelines.iter().find(|pipeline| pipeline.developer_name == developer_name).expect("a pipeline")
+}
+
+fn stage<'a>(pipeline: &'a Pipeline, api_name: &str) -> &'a Stage {
+    pipeline.stages.iter().find(|stage| stage.api_name == api_name).expect("a stage")
+}
+
+const RENEWAL: [&str; 5] =
+    ["Qualification", "Proposal/Price Quote", "Negotiation/Review", "Closed Won", "Closed Lost"];
+
+#[test]
+fn a_pipeline_has_its_process_default_and_descriptions() {
+    run(async {
+        let context = TestContext::new().await;
+        context.simulator.set_process_stages("Renewal Process", &RENEWAL, Some("Negotiation/Review")).unwrap();
+        let described = StageChange { description: Some("We talk".to_owned()), ..StageChange::default() };
+        context.simulator.change_stage("Negotiation/Review", described).unwrap();
+
+        let pipelines = context.night().await;
+
+        let renewal = named(&pipelines, "Renewal");
+        assert_eq!(renewal.business_process.as_ref().unwrap().name.as_deref(), Some("Renewal Process"));
+        assert!(renewal.is_available);
+        let default: Vec<_> = renewal.stages.iter().filter(|stage| stage.is_default).collect();
+        let [default] = default[..] else { panic!("one default: {default:?}") };
+        assert_eq!((default.api_name.as_str(), default.description.as_deref()), ("Negotiation/Review", Some("We talk")));
+        assert_eq!(named(&pipelines, "Master").business_process, None);
+    });
+}
+
+#[test]
+fn an_inactive_stage_says_whether_opportunities_have_it() {
+    run(async {
+        let context = TestContext::new().await;
+        let (used, unused) = ("Qualification", "Perception Analysis");
+        let renewal = named(&context.night().await, "Renewal").record_type_id;
+        for (name, record_type) in [("Typed", json!(renewal)), ("Untyped", json!(MASTER_RECORD_TYPE))] {
+            let deal = json!({ "Name": name, "StageName": used, "CloseDate": "2026-12-31", "RecordTypeId": record_type });
+            context.create(&context.admin, "Opportunity", &deal);
+        }
+        for name in [used, unused] {
+            let inactive = StageChange { is_active: Some(false), ..StageChange::default() };
+            context.simulator.change_stage(name, inactive).unwrap();
+        }
+
+        let pipelines = context.night().await;
+
+        let found = |developer_name, name| stage(named(&pipelines, developer_name), name);
+        assert_eq!((found("Renewal", used).is_active, found("Renewal", used).in_use), (false, Some(true)));
+        assert_eq!(found("Renewal", unused).in_use, Some(false));
+        assert_eq!(found("Renewal", "Closed Won").in_use, None, "it can be chosen");
+
+        context.simulator.fault(fault("GROUP", 100, odd_answers().remove(0)));
+        let kept = context.night().await;
+        context.simulator.clear_faults();
+        assert_eq!(kept, pipelines, "counts that fail change nothing");
+    });
+}
+
+#[test]
+fn a_change_in_setup_is_a_version() {
+    run(async {
+        let context = TestContext::new().await;
+        let before = context.night().await;
+        let old = named(&before, "Renewal").clone();
+        let read_at = context.deps.clock.now();
+        context.simulator.advance_clock(SignedDuration::from_hours(24));
+        assert_eq!(context.night().await, before, "nothing changed");
+
+        context.simulator.rename_record_type("Renewal", "Renewals").unwrap();
+        let stages = ["Prospecting", "Proposal/Price Quote", "Negotiation/Review", "Closed Won", "Closed Lost"];
+        context.simulator.set_process_stages("Renewal Process", &stages, None).unwrap();
+        for (name, change) in [
+            ("Closed Won", StageChange { label: Some("Gewonnen".to_owned()), ..StageChange::default() }),
+            ("Negotiation/Review", StageChange { probability: Some(95.0), ..StageChange::default() }),
+            ("Proposal/Price Quote", StageChange { sort_order: Some(20), ..StageChange::default() }),
+        ] {
+            context.simulator.change_stage(name, change).unwrap();
+        }
+        let after = context.night().await;
+
+        let new = named(&after, "Renewal");
+        assert_ne!(new.fingerprint, old.fingerprint);
+        assert!(new.valid_from > old.valid_from);
+        let changes = Pipeline::changes(Some(&old), new);
+        let has = |found: fn(&PipelineChange) -> bool| assert!(changes.iter().any(found), "{changes:#?}");
+        has(|change| matches!(change, PipelineChange::PipelineRenamed { new, .. } if new == "Renewals"));
+        has(|change| matches!(change, PipelineChange::StageRemoved { stage } if stage == "Qualification"));
+        has(|change| matches!(change, PipelineChange::StageAdded { stage, position: 1 } if stage.api_name == "Prospecting"));
+        has(|change| matches!(change, PipelineChange::StageRenamed { new, .. } if new == "Gewonnen"));
+        has(|change| matches!(change, PipelineChange::StageProbabilityChanged { new, .. } if *new == 95.0));
+        has(|change| matches!(change, PipelineChange::StagesReordered { .. }));
+        assert_eq!(changes.len(), 6, "{changes:#?}");
+
+        let now = context.deps.clock.now();
+        let past = context.deps.pipelines.list_at(context.org, read_at, now).await.unwrap().pipelines;
+        assert_eq!(named(&past, "Renewal").stages, old.stages);
+        assert_eq!(named(&past, "Renewal").valid_until, new.valid_from);
+        assert_eq!(context.deps.pipelines.list_at(context.org, now, now).await.unwrap().pipelines, after);
     });
 }
 

@@ -125,6 +125,20 @@ async fn all_pages_of_a_query_are_read() {
 }
 
 #[tokio::test]
+async fn rows_are_counted_by_group() {
+    let org = Org::start().await;
+    let client = org.client(ADMIN);
+    client.upsert(&ACCOUNT, &KEY, &accounts(0..3), ALL_OR_NONE).await.unwrap();
+    let name = FieldName::from_static("Name");
+    let groups = client.count_groups(&Soql::count_by(std::slice::from_ref(&name)).from(&ACCOUNT)).await.unwrap();
+    let rows: u64 = groups.iter().map(|group| group.rows).sum();
+    assert_eq!(rows, client.count(&Soql::count().from(&ACCOUNT)).await.unwrap());
+    assert!(groups.iter().all(|group| group.values.keys().eq(["Name"]) && group.values["Name"].is_string()));
+    let none = Soql::count_by(&[name.clone()]).from(&ACCOUNT).where_(soql::eq(&name, "nobody"));
+    assert_eq!(client.count_groups(&none).await.unwrap(), []);
+}
+
+#[tokio::test]
 async fn quotes_in_a_value_are_escaped() {
     let org = Org::start().await;
     let client = org.client(REP);

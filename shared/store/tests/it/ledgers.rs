@@ -4,8 +4,8 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use salesforce::OrgId;
 use store::{
-    Budgets, Deliveries, Delivery, DeliveryId, DeliveryOutcome, Lane, Observation, Pipeline, PipelineChanges,
-    Pipelines, RecordRef, Source, Stage,
+    Budgets, Deliveries, Delivery, DeliveryId, DeliveryOutcome, Lane, Observation, Pipeline, Pipelines, RecordRef,
+    RefreshedPipelines, Source, Stage,
 };
 
 use crate::harness::{account, at, org, other_org, run, tables};
@@ -120,6 +120,9 @@ fn pipeline(n: usize, name: &str) -> Pipeline {
         is_won: true,
         forecast_category: "Closed".to_owned(),
         is_active: true,
+        is_default: true,
+        description: None,
+        in_use: None,
     };
     Pipeline {
         record_type_id: format!("0125e0000{n:06}").parse().unwrap(),
@@ -127,7 +130,12 @@ fn pipeline(n: usize, name: &str) -> Pipeline {
         name: name.to_owned(),
         is_active: true,
         is_default: n == 0,
+        is_available: true,
+        business_process: None,
         stages: vec![stage],
+        fingerprint: None,
+        valid_from: None,
+        valid_until: None,
         stale_reason: None,
         stale_since: None,
     }
@@ -140,14 +148,48 @@ fn replacing_pipelines_writes_only_differences() {
         let pipelines = Pipelines::new(client, tables.name("pipelines"));
         let before: Vec<_> = (0..40).map(|n| pipeline(n, "Before")).collect();
         let first = pipelines.replace(org(), &before, at(0)).await.unwrap();
-        assert_eq!(first, PipelineChanges { stored: 40, removed: 0, unchanged: 0 });
+        assert_eq!(first, RefreshedPipelines { stored: 40, removed: 0, unchanged: 0 });
 
         let after: Vec<_> = (5..45).map(|n| pipeline(n, if n == 5 { "After" } else { "Before" })).collect();
         let second = pipelines.replace(org(), &after, at(1)).await.unwrap();
 
-        assert_eq!(second, PipelineChanges { stored: 6, removed: 5, unchanged: 34 });
-        assert_eq!(pipelines.list(org()).await.unwrap(), after);
+        assert_eq!(second, RefreshedPipelines { stored: 6, removed: 5, unchanged: 34 });
+        assert_eq!(read(pipelines.list(org()).await.unwrap()), after);
         assert_eq!(pipelines.list(other_org()).await.unwrap(), []);
+    });
+}
+
+/// Removes what the store adds.
+fn read(pipelines: Vec<Pipeline>) -> Vec<Pipeline> {
+    pipelines
+        .into_iter()
+        .map(|pipeline| Pipeline { fingerprint: None, valid_from: None, valid_until: None, ..pipeline })
+        .collect()
+}
+
+#[test]
+fn the_pipelines_of_a_past_time_are_listed() {
+    run(async {
+        let (client, tables) = tables().await;
+        let pipelines = Pipelines::new(client, tables.name("pipelines"));
+        let (kept, old, new) = (pipeline(0, "Kept"), pipeline(1, "Old"), pipeline(1, "New"));
+        pipelines.replace(org(), &[kept.clone(), old.clone()], at(10)).await.unwrap();
+        pipelines.replace(org(), &[kept.clone(), new.clone()], at(20)).await.unwrap();
+        pipelines.replace(org(), std::slice::from_ref(&kept), at(30)).await.unwrap();
+        pipelines.replace(org(), &[kept.clone(), old.clone()], at(40)).await.unwrap();
+
+        for (second, expected) in [
+            (9, vec![]),
+            (10, vec![kept.clone(), old.clone()]),
+            (19, vec![kept.clone(), old.clone()]),
+            (20, vec![kept.clone(), new]),
+            (30, vec![kept.clone()]),
+            (40, vec![kept, old]),
+        ] {
+            let found = pipelines.list_at(org(), at(second), at(50)).await.unwrap();
+            assert_eq!((read(found.pipelines), found.known_since), (expected, Some(at(10))), "at {second}");
+        }
+        assert_eq!(pipelines.list_at(other_org(), at(40), at(50)).await.unwrap().known_since, None);
     });
 }
 

@@ -9,6 +9,7 @@ mod orgs;
 mod rules;
 mod server;
 mod source;
+pub(crate) mod stages;
 mod state;
 
 use std::collections::BTreeMap;

@@ -71,6 +71,8 @@ pub(crate) struct SavedOrg {
     /// The last number of each auto-number field.
     numbers: BTreeMap<String, u64>,
     stages_of: BTreeMap<RecordId, Vec<String>>,
+    #[serde(default)]
+    default_stages: BTreeMap<RecordId, String>,
     default_record_types: BTreeMap<String, RecordId>,
     limits: Allowance,
     logins: Logins,
@@ -115,6 +117,7 @@ impl SavedOrg {
             recent: org.recent.clone(),
             numbers: org.numbers.clone(),
             stages_of: org.stages_of.clone(),
+            default_stages: org.default_stages.clone(),
             default_record_types: org.default_record_types.clone(),
             limits: org.limits.clone(),
             logins: org.logins.clone(),
@@ -130,7 +133,8 @@ impl SavedOrg {
         let mut org = Org::new(seed);
         (org.id, org.ids, org.sharing, org.profiles) = (self.id, self.ids, self.sharing, self.profiles);
         org.sharing.defaults.extend(self.private.into_iter().map(|object| (object, SharingDefault::Private)));
-        (org.rules, org.stages_of, org.limits) = (self.rules, self.stages_of, self.limits);
+        (org.rules, org.limits) = (self.rules, self.limits);
+        (org.stages_of, org.default_stages) = (self.stages_of, self.default_stages);
         (org.package, org.bin, org.passwords, org.numbers) = (self.package, self.bin, self.passwords, self.numbers);
         (org.default_record_types, org.outbox) = (self.default_record_types, self.outbox);
         (org.recent, org.change_events) = (self.recent, self.change_events);

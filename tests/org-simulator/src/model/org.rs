@@ -86,6 +86,8 @@ pub(crate) struct Org {
     pub(crate) numbers: BTreeMap<String, u64>,
     /// Stages of each business process, in order.
     pub(crate) stages_of: BTreeMap<RecordId, Vec<String>>,
+    /// The stage of a new opportunity, by business process.
+    pub(crate) default_stages: BTreeMap<RecordId, String>,
     /// The record type of a new record that names none, by object.
     pub(crate) default_record_types: BTreeMap<String, RecordId>,
 }
@@ -150,6 +152,7 @@ impl Org {
             schema_change: SchemaChange::default(),
             numbers: BTreeMap::new(),
             stages_of: BTreeMap::new(),
+            default_stages: BTreeMap::new(),
             default_record_types: BTreeMap::new(),
         }
     }

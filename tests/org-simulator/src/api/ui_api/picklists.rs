@@ -40,6 +40,8 @@ pub(super) struct Picklists<'a> {
     record_type: &'a str,
     /// Stages of the record type's business process; all stages when it has none.
     stages: Option<&'a [String]>,
+    /// The stage that the record type's business process gives a new opportunity.
+    default_stage: Option<&'a str>,
 }
 
 impl<'a> Picklists<'a> {
@@ -53,7 +55,8 @@ impl<'a> Picklists<'a> {
         let row = org.store.get("RecordType", id);
         let process = row.and_then(|row| org.value("RecordType", row, "BusinessProcessId").as_id());
         let stages = process.and_then(|id| org.stages_of.get(&id)).map(Vec::as_slice);
-        Ok(Self { org, actor, call, object, record_type, stages })
+        let default_stage = process.and_then(|id| org.default_stages.get(&id)).map(String::as_str);
+        Ok(Self { org, actor, call, object, record_type, stages, default_stage })
     }
 
     /// Returns the field with that name, if it is a picklist that the user may see.
@@ -80,7 +83,10 @@ impl<'a> Picklists<'a> {
         };
         let controllers = self.controller_values(field);
         let values: Vec<Json> = values.into_iter().map(|value| valid_for(field, &controllers, value)).collect();
-        let default = field.picklist.iter().find(|p| p.is_default).map(|p| value(p.label(), &p.value, Json::Null));
+        let default = match self.default_stage.filter(|_| field.name == "StageName") {
+            Some(stage) => values.iter().find(|value| value["value"] == stage).cloned(),
+            None => field.picklist.iter().find(|p| p.is_default).map(|p| value(p.label(), &p.value, Json::Null)),
+        };
         let path =
             format!("/services/data/v{}/ui-api/object-info/{}/picklist-values", self.call.version, self.object.name);
         with_etag(json!({
