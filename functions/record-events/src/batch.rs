@@ -8,10 +8,12 @@ use jiff::Timestamp;
 use runtime::{Outcome, Report};
 use salesforce::OrgId;
 use serde::de::DeserializeOwned;
-use serde::{Serialize, Serializer};
-use store::{Audit, BusEvent, Connection, MirrorRecord, Org, Tenant, Write};
+use serde::{Deserialize, Serialize, Serializer};
+use store::pipelines::VERSION_ATTRIBUTE;
+use store::{Audit, BusEvent, Connection, MirrorRecord, Org, Pipeline, Tenant, Write};
 
 use crate::change::Change;
+use crate::pipeline::ChangedPipeline;
 use crate::stream_tables::{StreamTable, StreamTables};
 use crate::{Error, audit, connection, org, write};
 
@@ -36,6 +38,8 @@ pub enum StreamChange {
         /// The id of the change.
         change_id: String,
     },
+    /// A change of a pipeline.
+    Pipeline(Box<ChangedPipeline>),
     /// A change of a connection, whose event may need a connect link.
     Connection {
         /// The connection as it is now.
@@ -122,20 +126,22 @@ impl Batch {
         changes.filter(|((_, change), _)| is_of_kind(change)).count() as u64
     }
 
-    /// Returns the orgs whose records changed, or whose writes or audits ended, each once.
+    /// Returns the orgs whose records or pipelines changed, or whose writes or audits ended, each once.
     #[must_use]
     pub fn orgs_of_records(&self) -> BTreeSet<OrgId> {
         let orgs = self.events.iter().filter_map(|(_, change)| match change {
             StreamChange::Record(change) => Some(change.new.org_id),
             StreamChange::Write { write, .. } => Some(write.org_id),
             StreamChange::Audit { audit, .. } => Some(audit.org_id),
+            StreamChange::Pipeline(changed) => Some(changed.org_id),
             StreamChange::Org(_) | StreamChange::Connection { .. } => None,
         });
         orgs.collect()
     }
 
     /// Drops the changes of records whose org is not among these, because no tenant may receive their events, and what belongs
-    /// to a former tenant of the org, or was erased: the ends of writes and audits, and records that were read before.
+    /// to a former tenant of the org, or was erased: the ends of writes and audits, and records and pipelines that were read
+    /// before.
     pub fn drop_records_without_tenant(&mut self, tenants: &HashMap<OrgId, Owner>) {
         let all = self.events.len();
         let is_of_owner = |org: &OrgId, at: Timestamp| {
@@ -145,6 +151,7 @@ impl Batch {
             StreamChange::Record(change) => is_of_owner(&change.new.org_id, change.new.read_at),
             StreamChange::Write { write, .. } => is_of_owner(&write.org_id, write.created_at),
             StreamChange::Audit { audit, .. } => is_of_owner(&audit.org_id, audit.started_at),
+            StreamChange::Pipeline(changed) => is_of_owner(&changed.org_id, changed.at),
             StreamChange::Org(_) | StreamChange::Connection { .. } => true,
         });
         self.silent += (all - self.events.len()) as u64;
@@ -239,6 +246,13 @@ fn stream_change(record: EventRecord, tables: &StreamTables) -> Result<Option<St
             let is_told = audit::is_told(image(old)?.as_ref(), &new);
             Ok(is_told.then(|| StreamChange::Audit { audit: Box::new(new), change_id }))
         }
+        StreamTable::Pipelines if new.contains_key(VERSION_ATTRIBUTE) => Ok(None),
+        StreamTable::Pipelines => {
+            let Some(OrgOfRow { org_id }) = image(new.clone())? else { return Ok(None) };
+            let Some(new) = image::<Pipeline>(new)? else { return Ok(None) };
+            let changed = ChangedPipeline::between(org_id, image(old)?.as_ref(), new, change_id);
+            Ok(changed.map(|changed| StreamChange::Pipeline(Box::new(changed))))
+        }
         StreamTable::Orgs if new.contains_key(LICENSE_MANAGEMENT_ORG) => Ok(None),
         StreamTable::Orgs => {
             let Some(new) = image::<Org>(new)? else { return Ok(None) };
@@ -248,6 +262,12 @@ fn stream_change(record: EventRecord, tables: &StreamTables) -> Result<Option<St
             Ok(kind.map(|kind| StreamChange::Org(Box::new(org::event(&new, kind, &change_id)))))
         }
     }
+}
+
+/// The org of a row whose other attributes do not name it.
+#[derive(Deserialize)]
+struct OrgOfRow {
+    org_id: OrgId,
 }
 
 /// An attribute of the one item of the `orgs` table that is not an org: the vendor's License Management Org.

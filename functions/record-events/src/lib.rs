@@ -1,10 +1,10 @@
-//! Publishes the changes of the mirror, the connections and the orgs, each at least once.
+//! Publishes the changes of the mirror, the pipelines, the connections and the orgs, each at least once.
 //!
 //! | | |
 //! |---|---|
-//! | trigger | the streams of the tables `records`, `connections`, `orgs`, `writes` and `audits`, in batches, in order per row; `cargo ferry replay-events` |
+//! | trigger | the streams of the tables `records`, `connections`, `orgs`, `writes`, `audits` and `pipelines`, in batches, in order per row; `cargo ferry replay-events` |
 //! | input | rows before and after; rows of the mirror whose state is published again |
-//! | output | `record.changed`, `record.deleted`, `record.merged`, `record.restored`; `connection.connected`, `connection.reauth_required` and `connection.upgrade_required` with a ready link, `connection.disconnected`; `org.claimed`, `org.active`, `org.uninstalled`, `org.disconnected`, `org.license_changed`, `org.copy_detected`, `org.erased`; `write.succeeded`, `write.failed` of writes that were answered 202; `audit.completed`: on the bus, as CloudEvents |
+//! | output | `record.changed`, `record.deleted`, `record.merged`, `record.restored`; `connection.connected`, `connection.reauth_required` and `connection.upgrade_required` with a ready link, `connection.disconnected`; `org.claimed`, `org.active`, `org.uninstalled`, `org.disconnected`, `org.license_changed`, `org.copy_detected`, `org.erased`; `write.succeeded`, `write.failed` of writes that were answered 202; `audit.completed`; `pipeline.changed`: on the bus, as CloudEvents |
 //! | failures | the sequence number of the first change that was not published is returned; Lambda retries from there, and finally stores the batch in the bucket of failed events |
 //!
 //! The events come from the tables' streams and not from the writers, so a write whose writer is killed right after it is
@@ -19,6 +19,7 @@ mod error;
 #[cfg(test)]
 mod error_texts;
 pub mod org;
+pub mod pipeline;
 mod stream_tables;
 pub mod write;
 
@@ -119,7 +120,7 @@ pub async fn handle(deps: &Deps, input: Input) -> Result<BatchReport, Error> {
     })
 }
 
-/// Reads the tenants of the orgs whose records changed, or whose writes or audits ended. An org without a tenant is left out, and so is
+/// Reads the tenants of the orgs whose records or pipelines changed, or whose writes or audits ended. An org without a tenant is left out, and so is
 /// one whose data were erased, because a failed batch may be replayed after that. If the tenant has connected it again, only
 /// what is older than the erasure is left out.
 async fn tenants(deps: &Deps, batch: &Batch) -> Result<HashMap<OrgId, Owner>, store::Error> {
@@ -168,6 +169,7 @@ async fn build_event(
         }
         StreamChange::Write { write, change_id } => Ok(write::event(write, tenant(tenants, write.org_id)?, change_id)),
         StreamChange::Audit { audit, change_id } => Ok(audit::event(audit, tenant(tenants, audit.org_id)?, change_id)),
+        StreamChange::Pipeline(changed) => Ok(pipeline::event(changed, tenant(tenants, changed.org_id)?)),
         StreamChange::Org(event) => Ok(BusEvent::clone(event)),
         StreamChange::Connection { connection, kind, change_id } => {
             let link = if kind.has_link() { link(deps, connection).await? } else { None };

@@ -13,6 +13,8 @@ pub struct StreamTables {
     pub writes: String,
     /// The reports of audits.
     pub audits: String,
+    /// The `pipelines` table.
+    pub pipelines: String,
 }
 
 /// A streamed table.
@@ -23,6 +25,7 @@ pub(crate) enum StreamTable {
     Orgs,
     Writes,
     Audits,
+    Pipelines,
 }
 
 impl StreamTables {
@@ -39,6 +42,7 @@ impl StreamTables {
             (&self.orgs, StreamTable::Orgs),
             (&self.writes, StreamTable::Writes),
             (&self.audits, StreamTable::Audits),
+            (&self.pipelines, StreamTable::Pipelines),
         ];
         tables.into_iter().find(|(table, _)| *table == name).map(|(_, table)| table)
     }
@@ -57,6 +61,7 @@ mod tests {
             orgs: name("orgs"),
             writes: name("writes"),
             audits: name("audits"),
+            pipelines: name("pipelines"),
         };
         let find = |table: &str| {
             tables.find(&format!(
@@ -68,6 +73,7 @@ mod tests {
         assert_eq!(find("ferry-orgs"), Some(StreamTable::Orgs));
         assert_eq!(find("ferry-writes"), Some(StreamTable::Writes));
         assert_eq!(find("ferry-audits"), Some(StreamTable::Audits));
+        assert_eq!(find("ferry-pipelines"), Some(StreamTable::Pipelines));
         assert_eq!(find("ferry-orgs-2"), None);
         assert_eq!(tables.find("arn:aws:dynamodb:eu-central-1:123456789012:table/ferry-orgs"), None);
         assert_eq!(tables.find(""), None);

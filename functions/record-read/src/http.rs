@@ -20,6 +20,7 @@ use crate::live::LiveReader;
 use crate::lookup::LookupQuery;
 use crate::matches::{Person, PersonBody};
 use crate::metadata::{DescribeView, ObjectView};
+use crate::pipelines::PipelinesQuery;
 use crate::record_view::{
     self, ACCOUNT_VIEW, CONTACT_VIEW, Kind, LEAD_VIEW, OPPORTUNITY_VIEW, View, ViewQuery, ViewRequest,
 };
@@ -27,7 +28,7 @@ use crate::search::{Search, SearchQuery};
 use crate::summary::OPPORTUNITY;
 use crate::users::UsersQuery;
 use crate::views::RecordView;
-use crate::{Deps, Error, ServeDisconnected, feed, forms, health, lookup, matches, mirror, refresh, search, users};
+use crate::{Deps, Error, ServeDisconnected, feed, forms, lookup, matches, mirror, pipelines, refresh, search, users};
 
 pub(crate) use orgs::limit;
 
@@ -204,14 +205,12 @@ async fn show_user(
     Ok(respond(users::show(&deps, &org, &caller, platform_user).await))
 }
 
-async fn list_pipelines(State(deps): State<Deps>, TenantOrg(org): TenantOrg, NoQuery {}: NoQuery) -> Response {
-    let view = async {
-        require_served(&deps, &org)?;
-        let pipelines = deps.pipelines.list(org.org_id).await?;
-        let refreshed_at = health::pipelines_refreshed_at(&deps, org.org_id).await?.map(store::time::format);
-        Ok::<_, Error>(json!({ "pipelines": pipelines, "refreshed_at": refreshed_at }))
-    };
-    respond(view.await)
+async fn list_pipelines(
+    State(deps): State<Deps>,
+    TenantOrg(org): TenantOrg,
+    QueryOf(query): QueryOf<PipelinesQuery>,
+) -> Response {
+    respond(pipelines::list(&deps, &org, query).await)
 }
 
 async fn list_objects(State(deps): State<Deps>, TenantOrg(org): TenantOrg, ActingUser(user): ActingUser) -> Response {

@@ -28,6 +28,7 @@ mod lookup;
 mod matches;
 mod metadata;
 mod mirror;
+mod pipelines;
 mod record_view;
 mod refresh;
 mod search;

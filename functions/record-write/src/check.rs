@@ -95,6 +95,12 @@ pub(crate) fn needed_picklists(schema: &Schema, rows: &[Row<'_>]) -> Vec<(Object
     needed
 }
 
+/// Returns whether the check of these rows needs the org's pipelines.
+pub(crate) fn needs_pipelines(schema: &Schema, rows: &[Row<'_>]) -> bool {
+    let described = |row| Some(Described { row, describe: schema.object(row.object)? });
+    rows.iter().filter_map(described).any(picklists::needs_pipelines)
+}
+
 fn check_row(schema: &Schema, picklists: &Picklists, described: Described<'_>) -> Vec<Defect> {
     let mut defects: Vec<Defect> = permission(described).into_iter().collect();
     let may_write = defects.is_empty();
@@ -109,7 +115,7 @@ fn check_row(schema: &Schema, picklists: &Picklists, described: Described<'_>) -
         defects.extend(defect.map(|defect| Defect { field: Some(name.clone()), ..defect }));
     }
     if may_write {
-        defects.extend(fields::missing(described));
+        defects.extend(fields::missing(described, picklists));
     }
     defects
 }

@@ -2,7 +2,7 @@
 
 use runtime::{Aws, DEFAULT_MIRRORED_OBJECTS, Env, EnvError};
 use salesforce::ObjectName;
-use store::{ChangeHint, ClientKeys, Origins, Queue};
+use store::{ChangeHint, ClientKeys, Origins, Pipelines, Queue};
 
 use crate::{Metadata, WritableObjects};
 
@@ -13,6 +13,8 @@ pub struct Config {
     pub ledger: writes::Config,
     /// `ORIGINS_TABLE`: the origins of changes that writes made.
     pub origins_table: String,
+    /// `PIPELINES_TABLE`: the pipelines, against which stages are checked.
+    pub pipelines_table: String,
     /// `RECORD_UPSERT_QUEUE_URL`: the queue of hints.
     pub record_upsert_queue_url: String,
     /// `MIRRORED_OBJECTS`: the mirrored objects, separated by commas. [`DEFAULT_MIRRORED_OBJECTS`] by default.
@@ -31,6 +33,7 @@ impl Config {
         Ok(Self {
             ledger: writes::Config::from_env(env)?,
             origins_table: env.required("ORIGINS_TABLE")?,
+            pipelines_table: env.required("PIPELINES_TABLE")?,
             record_upsert_queue_url: env.required("RECORD_UPSERT_QUEUE_URL")?,
             mirrored_objects: env.list_or("MIRRORED_OBJECTS", DEFAULT_MIRRORED_OBJECTS)?,
             writable_objects: env.parsed_or("WRITABLE_OBJECTS", WritableObjects::default())?,
@@ -78,7 +81,7 @@ impl Deps {
             mirrored_objects: config.mirrored_objects,
             writable_objects: config.writable_objects,
             client_keys,
-            metadata: Metadata::new(aws.clock()),
+            metadata: Metadata::new(Pipelines::new(aws.dynamodb(), config.pipelines_table), aws.clock()),
         })
     }
 }

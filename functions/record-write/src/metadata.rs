@@ -8,14 +8,16 @@ use jiff::SignedDuration;
 use runtime::{Cache, Chain, Schema, Schemas};
 use salesforce::deadline::TimeLimit;
 use salesforce::{Client, Clock, Error, ObjectName, OrgId, RecordId};
-use store::ConnectionId;
+use store::{ConnectionId, Pipeline, Pipelines};
 
-use crate::check::{OfRecordType, Picklists, Row, check, needed_picklists, parents};
+use crate::check::{OfRecordType, Picklists, Row, check, needed_picklists, needs_pipelines, parents};
 
 /// The age at which picklist values are requested again, as describes are.
 const MAX_AGE: SignedDuration = SignedDuration::from_mins(15);
 /// The number of remembered record types; the values of one take 10 to 100 KB.
 const MAX_RECORD_TYPES: usize = 64;
+/// The number of remembered orgs; the pipelines of one take about 10 KB.
+const MAX_ORGS: usize = 64;
 /// The number of record types of a request whose values are requested. Those of others are checked against the values of all
 /// record types together.
 const MAX_REQUESTED: usize = 4;
@@ -35,15 +37,18 @@ pub struct Metadata {
     pub(crate) schemas: Schemas,
     /// `None` for a record type whose values the UI API does not have.
     picklists: Cache<RecordTypeKey, Option<Arc<OfRecordType>>>,
+    pipelines: Pipelines,
+    read_pipelines: Cache<OrgId, Arc<Vec<Pipeline>>>,
     clock: Clock,
 }
 
 impl Metadata {
     /// Creates it without any object.
     #[must_use]
-    pub fn new(clock: Clock) -> Self {
+    pub fn new(pipelines: Pipelines, clock: Clock) -> Self {
         let picklists = Cache::new(clock.clone()).with_max_entries(MAX_RECORD_TYPES);
-        Self { schemas: Schemas::default(), picklists, clock }
+        let read_pipelines = Cache::new(clock.clone()).with_max_entries(MAX_ORGS);
+        Self { schemas: Schemas::default(), picklists, pipelines, read_pipelines, clock }
     }
 }
 
@@ -176,7 +181,30 @@ impl<'a> MetadataReader<'a> {
                 picklists.insert(object, record_type, values);
             }
         }
+        if needs_pipelines(schema, rows) {
+            picklists.set_pipelines(self.pipelines().await);
+        }
         picklists
+    }
+
+    /// Returns the pipelines that the last refresh stored; none if they cannot be read, since Salesforce decides then.
+    async fn pipelines(&mut self) -> Arc<Vec<Pipeline>> {
+        let org = self.key.0;
+        if let Some(known) = self.metadata.read_pipelines.get(&org) {
+            self.remembers_picklists = true;
+            return known;
+        }
+        match self.metadata.pipelines.list(org).await {
+            Ok(pipelines) => {
+                let pipelines = Arc::new(pipelines);
+                self.metadata.read_pipelines.put(org, Arc::clone(&pipelines), MAX_AGE);
+                pipelines
+            }
+            Err(error) => {
+                tracing::warn!(org.id = %org, error = %Chain(&error), "could not read the pipelines, so stages are not checked against them");
+                Arc::default()
+            }
+        }
     }
 
     async fn fetch(&self, key: RecordTypeKey) -> Option<Arc<OfRecordType>> {
@@ -211,6 +239,7 @@ impl<'a> MetadataReader<'a> {
         self.metadata
             .picklists
             .remove_if(|(of_org, of_connection, _, _), _| *of_org == org && of_connection == connection);
+        self.metadata.read_pipelines.remove_if(|of_org, _| *of_org == org);
         self.outdated = objects;
     }
 }

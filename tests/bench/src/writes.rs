@@ -70,6 +70,7 @@ impl Writes {
             ("WRITE_ORDER_TABLE", table("write_order")),
             ("BUDGETS_TABLE", table("budgets")),
             ("ORIGINS_TABLE", table("origins")),
+            ("PIPELINES_TABLE", table("pipelines")),
             ("WRITE_QUEUE_URL", state.physical("RecordWriteQueue")?.to_owned()),
             ("RECORD_UPSERT_QUEUE_URL", state.physical("RecordUpsertQueue")?.to_owned()),
             ("OWNER_POLICY", policy.to_owned()),

@@ -32,6 +32,7 @@ fn tables() -> StreamTables {
         orgs: name("orgs"),
         writes: name("writes"),
         audits: name("audits"),
+        pipelines: name("pipelines"),
     }
 }
 
@@ -63,6 +64,7 @@ fn a_batch_makes_the_events_of_its_changes_in_order() {
     let id = |change: &StreamChange| match change {
         StreamChange::Record(change) => change.change_id.clone(),
         StreamChange::Org(event) => event.id.clone(),
+        StreamChange::Pipeline(changed) => changed.change_id.clone(),
         StreamChange::Connection { change_id, .. }
         | StreamChange::Write { change_id, .. }
         | StreamChange::Audit { change_id, .. } => change_id.clone(),

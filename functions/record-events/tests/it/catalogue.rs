@@ -5,11 +5,15 @@ use std::collections::BTreeSet;
 use connecting::connect_links::ConnectLink;
 use local::EventCatalogue;
 use record_events::change::{Change, EventValues};
-use record_events::{audit, change, connection, org, write};
+use record_events::pipeline::ChangedPipeline;
+use record_events::pipeline::ChangedPipeline;
+use record_events::{audit, change, connection, org, pipeline, write};
 use salesforce::Condition;
 use serde_json::{Value, json};
 use store::origins::Origin;
-use store::{Audit, BusEvent, Connection, EventKind, License, MirrorRecord, Org, OrgState, Tenant, Write, WriteKind};
+use store::{
+    Audit, BusEvent, Connection, EventKind, License, MirrorRecord, Org, OrgState, Pipeline, Tenant, Write, WriteKind,
+};
 
 use crate::{ORG, REP};
 
@@ -157,13 +161,63 @@ fn events_of_audits() -> Vec<BusEvent> {
     vec![ended(json!({})), ended(json!({ "state": "unfinished", "reason": "over_budget" }))]
 }
 
+fn events_of_pipelines() -> Vec<BusEvent> {
+    let base = json!({
+        "record_type_id": "0125e000000AbCdAAK", "developer_name": "Sales", "name": "Sales",
+        "is_active": true, "is_default": false, "fingerprint": "f", "valid_from": "2026-11-22T02:00:05.000Z", "stages": [],
+    });
+    let stage = |name: &str, members: Value| -> Value {
+        let stage = json!({
+            "api_name": name, "label": name, "sort_order": 1, "probability": 12.5, "is_closed": false, "is_won": false,
+            "forecast_category": "Pipeline", "description": "We talk",
+        });
+        row(stage, &members)
+    };
+    let process = json!({ "id": "0195e000000AbCdAAK", "name": "Sales" });
+    let plain = ["Meet", "Demo", "Gone", "Moved"].map(|name| stage(name, json!({})));
+    let old = json!({
+        "stages": plain, "business_process": process,
+    });
+    let changed = json!({
+        "label": "Met", "probability": 20, "forecast_category": "Closed", "is_closed": true, "is_won": true,
+        "is_default": true, "description": null,
+    });
+    let inactive = stage("Demo", json!({ "is_active": false, "in_use": true }));
+    let stages = [stage("Moved", json!({})), stage("Meet", changed), stage("New", json!({})), inactive];
+    let new = json!({
+        "name": "Deals", "developer_name": "Deals", "is_active": false, "stages": stages, "fingerprint": "g",
+    });
+    let removed = json!({ "valid_until": "2026-11-23T02:00:05.000Z" });
+    let large = json!({ "name": "x".repeat(300_000), "fingerprint": "h" });
+    let pairs = [(None, &old), (Some(&old), &new), (Some(&new), &old), (Some(&old), &removed), (Some(&old), &large)];
+    let mut built = BTreeSet::new();
+    let events = pairs.into_iter().map(|(before, now)| {
+        let of = |members: &Value| row::<Pipeline>(base.clone(), members);
+        let (org, before) = (ORG.parse().unwrap(), before.map(of));
+        let mut changed = ChangedPipeline::between(org, before.as_ref(), of(now), "change".to_owned()).unwrap();
+        changed.pipeline.name.truncate(80);
+        let event = pipeline::event(&changed, &acme());
+        let kinds = event.data["changes"].as_array().unwrap().iter();
+        built.extend(kinds.map(|change| change["change"].as_str().unwrap().to_owned()));
+        event
+    });
+    let events: Vec<_> = events.collect();
+    assert_eq!(built.len(), 17, "the kinds of changes that this test builds: {built:?}");
+    events
+}
+
 #[test]
 fn every_event_matches_its_schema() {
     let catalogue = EventCatalogue::get().unwrap();
     let mut built = BTreeSet::new();
-    for events in
-        [events_of_records(), events_of_connections(), events_of_orgs(), events_of_writes(), events_of_audits()]
-    {
+    for events in [
+        events_of_records(),
+        events_of_connections(),
+        events_of_orgs(),
+        events_of_writes(),
+        events_of_audits(),
+        events_of_pipelines(),
+    ] {
         for event in events {
             catalogue.check(&serde_json::to_value(&event).unwrap()).unwrap();
             built.insert(event.kind);

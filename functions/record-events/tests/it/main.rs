@@ -23,6 +23,7 @@ const RECORDS: &str = "records";
 const CONNECTIONS: &str = "connections";
 const WRITES: &str = "writes";
 const AUDITS: &str = "audits";
+const PIPELINES: &str = "pipelines";
 
 /// An event bus, and the platform's queue on it.
 struct TestContext {
@@ -72,6 +73,7 @@ impl TestContext {
                 orgs: "orgs".to_owned(),
                 writes: WRITES.to_owned(),
                 audits: AUDITS.to_owned(),
+                pipelines: PIPELINES.to_owned(),
             },
             links: ConnectLinks::new(self.authorizations(), "https://ferry.example.com"),
             clock: Clock::system(),
@@ -381,6 +383,42 @@ async fn the_end_of_an_audit_and_what_stops_it_are_published() {
     assert_eq!((&data(stopped)["reason"], &data(stopped)["green"]), (&json!("over_budget"), &json!(false)));
     assert_eq!((&data(finished)["checked"], &data(finished)["green"]), (&json!(4_100), &json!(true)));
     assert_eq!(finished["detail"]["subject"], "audits/Contact");
+}
+
+#[tokio::test]
+async fn a_changed_pipeline_is_published_to_its_tenant() {
+    let context = TestContext::new().await;
+    let row = |name: &str, fingerprint: &str| {
+        json!({
+            "org_id": { "S": ORG }, "record_type_id": { "S": "0125e000000AbCdAAK" }, "developer_name": { "S": "Sales" },
+            "name": { "S": name }, "is_active": { "BOOL": true }, "is_default": { "BOOL": false },
+            "stages": { "L": [] }, "fingerprint": { "S": fingerprint },
+            "valid_from": { "S": "2026-11-22T10:15:30.000Z" }, "updated_at": { "S": "2026-11-22T10:15:30.000Z" },
+        })
+    };
+    let version = json!({
+        "org_id": { "S": ORG }, "record_type_id": { "S": "version/0125e000000AbCdAAK/2026-11-22T10:15:30.000Z" },
+        "pipeline": { "M": row("Sales", "f") },
+    });
+    let rows = [row("Sales", "f"), row("Sales", "f"), row("Deals", "g")];
+    let without_tenant = handle(&context.deps(), stream(PIPELINES, &rows)).await.unwrap();
+    assert_eq!((without_tenant.published, without_tenant.silent), (0, 3));
+    context.activate().await;
+
+    let report = handle(&context.deps(), stream(PIPELINES, &rows)).await.unwrap();
+    let of_version = handle(&context.deps(), stream(PIPELINES, &[version])).await.unwrap();
+
+    assert_eq!((report.resume_at, report.published, report.silent), (None, 2, 1));
+    assert_eq!((of_version.resume_at, of_version.published, of_version.silent), (None, 0, 1));
+    let events = context.received().await;
+    let renamed = events.iter().find(|event| event["detail"]["data"]["name"] == "Deals").unwrap();
+    assert_eq!(
+        (&renamed["detail-type"], &renamed["detail"]["data"]["tenant"]),
+        (&json!("pipeline.changed"), &json!("acme"))
+    );
+    let changes = json!([{ "change": "pipeline_renamed", "old": "Sales", "new": "Deals" }]);
+    assert_eq!(renamed["detail"]["data"]["changes"], changes);
+    assert_eq!(renamed["detail"]["subject"], "pipelines/0125e000000AbCdAAK");
 }
 
 fn rows_of_the_mirror(rows: &[Value]) -> Input {

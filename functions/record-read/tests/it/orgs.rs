@@ -288,6 +288,32 @@ fn pipelines_are_shown_with_their_stages() {
 
         assert_eq!(status, StatusCode::OK);
         assert_eq!(shown["pipelines"][0]["stages"][0]["api_name"], "Prospecting");
+        assert_eq!(shown["pipelines"][0]["fingerprint"].as_str().map(str::len), Some(64));
+        assert_eq!(shown.get("known_since"), None);
+    });
+}
+
+#[test]
+fn pipelines_are_shown_as_they_were_at_a_time() {
+    run(async {
+        let context = TestContext::new().await;
+        let now = context.deps.clock.now();
+        let day = |days: i64| now + jiff::SignedDuration::from_hours(24 * days);
+        let renamed = Pipeline { name: "Deals".to_owned(), ..pipeline() };
+        context.deps.pipelines.replace(context.org, &[pipeline()], day(-2)).await.unwrap();
+        context.deps.pipelines.replace(context.org, &[renamed], day(-1)).await.unwrap();
+
+        let at = async |time: jiff::Timestamp| context.get(&format!("/pipelines?at={time}")).await.1;
+        let before = at(day(-3)).await;
+        assert_eq!((&before["pipelines"], &before["known_since"]), (&json!([]), &json!(store::time::format(day(-2)))));
+        let old = at(day(-2)).await;
+        assert_eq!(old["pipelines"][0]["name"], pipeline().name);
+        assert_eq!(old["pipelines"][0]["valid_until"], json!(store::time::format(day(-1))));
+        let new = at(now).await;
+        assert_eq!(new["pipelines"][0]["name"], "Deals");
+        assert_eq!(new["pipelines"][0].get("valid_until"), None);
+        assert_eq!(context.get("/pipelines").await.1["pipelines"], new["pipelines"]);
+        assert_eq!(context.get("/pipelines?at=yesterday").await.0, StatusCode::BAD_REQUEST);
     });
 }
 

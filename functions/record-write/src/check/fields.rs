@@ -4,7 +4,8 @@ use salesforce::{FieldDescribe, ObjectDescribe};
 use serde_json::Value;
 use writes::{Defect, DefectCode};
 
-use super::{Action, Described};
+use super::picklists::is_stage;
+use super::{Action, Described, Picklists};
 
 /// The field that the package adds, and the permission set that grants it.
 const PACKAGE_FIELD: &str = "Ferry_External_Id__c";
@@ -106,14 +107,19 @@ fn emptied(described: Described<'_>, field: &FieldDescribe) -> Option<Defect> {
 }
 
 /// Returns the defects of required fields that a new record does not set.
-pub(super) fn missing(described: Described<'_>) -> Vec<Defect> {
+pub(super) fn missing(described: Described<'_>, picklists: &Picklists) -> Vec<Defect> {
     let Described { row, describe } = described;
     if row.action != Action::Create {
         return Vec::new();
     }
     let missing = describe.fields.iter().filter(|field| is_required(describe, field) && !is_set(described, field));
     let defect = |field: &FieldDescribe| {
-        Defect::field(field.name.to_string(), "is missing: a new record needs a value").code(DefectCode::Required)
+        let defect =
+            Defect::field(field.name.to_string(), "is missing: a new record needs a value").code(DefectCode::Required);
+        match is_stage(describe, field) {
+            true => defect.allowed(picklists.stages(described).map(|stage| stage.api_name.clone())),
+            false => defect,
+        }
     };
     missing.map(defect).collect()
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use salesforce::{FieldDescribe, FieldName, ObjectDescribe, ObjectName, Picklist, RecordId};
 use serde_json::Value;
+use store::{Pipeline, Stage};
 use writes::{Defect, DefectCode};
 
 use super::fields::is_empty;
@@ -14,9 +15,12 @@ use crate::batch::find_field;
 /// The picklist values of a record type, by field.
 pub(crate) type OfRecordType = BTreeMap<FieldName, Picklist>;
 
-/// The picklist values of record types that are known.
+/// The picklist values of record types that are known, and the pipelines that Ferry has read.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Picklists(HashMap<(ObjectName, RecordId), Arc<OfRecordType>>);
+pub(crate) struct Picklists {
+    of_types: HashMap<(ObjectName, RecordId), Arc<OfRecordType>>,
+    pipelines: Arc<Vec<Pipeline>>,
+}
 
 /// A value that may be selected.
 struct Choice<'a> {
@@ -24,6 +28,12 @@ struct Choice<'a> {
     label: Option<&'a str>,
     /// `false` if the value of the controlling field in the record does not allow it.
     is_allowed: bool,
+}
+
+impl<'a> Choice<'a> {
+    fn of_stage(stage: &'a Stage) -> Self {
+        Self { value: &stage.api_name, label: Some(&stage.label), is_allowed: true }
+    }
 }
 
 /// Returns the record type whose values the check of the record needs; `None` if it sets no picklist that is checked, or all
@@ -42,16 +52,55 @@ fn is_checked(describe: &ObjectDescribe, field: &FieldDescribe) -> bool {
     is_picklist && (field.restricted_picklist || is_stage(describe, field))
 }
 
+/// Returns whether the check of the record needs the org's pipelines: if it sets the stage of an opportunity, or is a new one.
+pub(super) fn needs_pipelines(described: Described<'_>) -> bool {
+    let Described { row, describe } = described;
+    let sets_stage =
+        || row.fields.keys().any(|name| find(describe, name).is_some_and(|field| is_stage(describe, field)));
+    describe.summary.name.as_str() == "Opportunity" && (row.action == Action::Create || sets_stage())
+}
+
 /// Returns whether the field is the stage of an opportunity. Salesforce accepts any text there; a stage outside of the pipeline
 /// would have no probability and no forecast category.
-fn is_stage(describe: &ObjectDescribe, field: &FieldDescribe) -> bool {
+pub(super) fn is_stage(describe: &ObjectDescribe, field: &FieldDescribe) -> bool {
     describe.summary.name.as_str() == "Opportunity" && field.name.as_str() == "StageName"
 }
 
 impl Picklists {
     /// Adds the values of a record type.
     pub(crate) fn insert(&mut self, object: ObjectName, record_type: RecordId, values: Arc<OfRecordType>) {
-        self.0.insert((object, record_type), values);
+        self.of_types.insert((object, record_type), values);
+    }
+
+    /// Adds the org's pipelines.
+    pub(crate) fn set_pipelines(&mut self, pipelines: Arc<Vec<Pipeline>>) {
+        self.pipelines = pipelines;
+    }
+
+    /// Returns the stages of the record's pipeline that can be chosen, the default first; none if they are not known.
+    pub(super) fn stages(&self, described: Described<'_>) -> impl Iterator<Item = &Stage> {
+        let active =
+            self.pipeline(described).into_iter().flat_map(|pipeline| &pipeline.stages).filter(|stage| stage.is_active);
+        let (default, other): (Vec<_>, Vec<_>) = active.partition(|stage| stage.is_default);
+        default.into_iter().chain(other)
+    }
+
+    /// Returns the stored pipeline of the record; `None` if its record type or the pipeline is not known, or the pipeline is not
+    /// up to date.
+    fn pipeline(&self, described: Described<'_>) -> Option<&Pipeline> {
+        let id = record_type::of(described)?;
+        let is_it = |pipeline: &&Pipeline| pipeline.record_type_id == id && pipeline.stale_reason.is_none();
+        self.pipelines.iter().find(is_it)
+    }
+
+    /// Returns the inactive stages that an existing opportunity may hold and keep: of its pipeline, or of all if its record type
+    /// is not known.
+    fn inactive_stages(&self, described: Described<'_>) -> impl Iterator<Item = Choice<'_>> {
+        let id = record_type::of(described);
+        let may_exist = described.row.action != Action::Create;
+        let of_record = move |pipeline: &&Pipeline| may_exist && id.is_none_or(|id| pipeline.record_type_id == id);
+        let stages = self.pipelines.iter().filter(of_record).flat_map(|pipeline| &pipeline.stages);
+        stages.filter(|stage| !stage.is_active).map(Choice::of_stage)
     }
 
     /// Returns the defect of a value that cannot be selected.
@@ -60,11 +109,17 @@ impl Picklists {
         if !is_checked(describe, field) {
             return None;
         }
-        let of_type = record_type::of(described).and_then(|id| self.0.get(&(describe.summary.name.clone(), id)));
-        let choices = match of_type.and_then(|fields| fields.get(&field.name)) {
-            Some(picklist) => of_record_type(described, field, picklist),
-            None => of_object(described, field),
+        let of_type = record_type::of(described).and_then(|id| self.of_types.get(&(describe.summary.name.clone(), id)));
+        let is_stage = is_stage(describe, field);
+        let stored = self.pipeline(described).filter(|_| is_stage && record_type::has_several(described));
+        let mut choices = match (of_type.and_then(|fields| fields.get(&field.name)), stored) {
+            (Some(picklist), _) => of_record_type(described, field, picklist),
+            (None, Some(_)) => self.stages(described).map(Choice::of_stage).chain(kept(described, field)).collect(),
+            (None, None) => of_object(described, field),
         };
+        if is_stage && !choices.is_empty() {
+            choices.extend(self.inactive_stages(described));
+        }
         if choices.is_empty() {
             return None;
         }

@@ -204,6 +204,83 @@ fn a_stage_is_one_of_the_pipeline_of_the_record_type() {
     assert_eq!(defects_in(&picklists, Action::Upsert, &typed), ["StageName unknown_picklist_value"]);
 }
 
+/// Returns the pipeline of a record type, with the stages `New` (by default) and `Next`, and `Former`, which is inactive.
+fn stored_pipeline(record_type: &str, stale: bool) -> store::Pipeline {
+    let stage = |name: &str, is_active: bool, is_default: bool| {
+        json!({
+            "api_name": name, "label": name, "sort_order": 1, "probability": 10.0, "is_closed": false, "is_won": false,
+            "forecast_category": "Pipeline", "is_active": is_active, "is_default": is_default,
+        })
+    };
+    let stale_reason = stale.then_some("stages_hidden");
+    serde_json::from_value(json!({
+        "record_type_id": record_type, "developer_name": "Renewal", "name": "Renewal", "is_active": true,
+        "is_default": true, "stale_reason": stale_reason,
+        "stages": [stage("Next", true, false), stage("New", true, true), stage("Former", false, false)],
+    }))
+    .unwrap()
+}
+
+fn with_pipelines(mut picklists: Picklists, pipelines: Vec<store::Pipeline>) -> Picklists {
+    picklists.set_pipelines(Arc::new(pipelines));
+    picklists
+}
+
+#[test]
+fn an_unknown_record_type_has_the_stages_of_its_stored_pipeline() {
+    let new = |stage: &str| json!({"Name": "A", "StageName": stage});
+    let unknown = ["StageName unknown_picklist_value"];
+    let stored = with_pipelines(Picklists::default(), vec![stored_pipeline(RENEWAL, false)]);
+    assert_eq!(defects_in(&stored, Action::Create, &new("Next")), [""; 0]);
+    assert_eq!(defects_in(&stored, Action::Create, &new("Won")), unknown, "a stage of another pipeline");
+    let stale = with_pipelines(Picklists::default(), vec![stored_pipeline(RENEWAL, true)]);
+    let other = with_pipelines(Picklists::default(), vec![stored_pipeline(HIDDEN, false)]);
+    for picklists in [stale, other] {
+        assert_eq!(defects_in(&picklists, Action::Create, &new("Won")), [""; 0]);
+        assert_eq!(defects_in(&picklists, Action::Create, &new("Next")), unknown, "the org has no such stage");
+    }
+    let read = with_pipelines(stages_of_renewal(), vec![stored_pipeline(RENEWAL, false)]);
+    assert_eq!(defects_in(&read, Action::Create, &new("Next")), unknown, "what Salesforce returns is newer");
+}
+
+#[test]
+fn an_existing_opportunity_keeps_an_inactive_stage_of_its_pipeline() {
+    let upsert = |record_type: Option<&str>| match record_type {
+        Some(id) => json!({"Key__c": "1", "StageName": "Former", "RecordTypeId": id}),
+        None => json!({"Key__c": "1", "StageName": "Former"}),
+    };
+    let new = json!({"Name": "A", "StageName": "Former"});
+    for picklists in [Picklists::default(), stages_of_renewal()] {
+        let unknown = ["StageName unknown_picklist_value"];
+        assert_eq!(defects_in(&picklists, Action::Upsert, &upsert(None)), unknown);
+        let stored = with_pipelines(picklists, vec![stored_pipeline(RENEWAL, false)]);
+        assert_eq!(defects_in(&stored, Action::Upsert, &upsert(None)), [""; 0]);
+        assert_eq!(defects_in(&stored, Action::Upsert, &upsert(Some(RENEWAL))), [""; 0]);
+        assert_eq!(defects_in(&stored, Action::Upsert, &upsert(Some(HIDDEN))), unknown);
+        assert_eq!(defects_in(&stored, Action::Create, &new), unknown);
+    }
+}
+
+#[test]
+fn a_missing_stage_names_those_of_the_pipeline() {
+    let stored = with_pipelines(Picklists::default(), vec![stored_pipeline(RENEWAL, false)]);
+    let fields = json!({"Name": "A"});
+    let row = Row { object: &DEAL, fields: fields.as_object().unwrap(), action: Action::Create, key: None };
+    let found = serde_json::to_value(check(&schema(), &stored, &[row])).unwrap();
+    assert_eq!((&found[0]["code"], &found[0]["allowed"]), (&json!("required"), &json!(["New", "Next"])));
+}
+
+#[test]
+fn only_opportunities_need_the_pipelines() {
+    let needs = |object: &ObjectName, action, fields: &Value| {
+        needs_pipelines(&schema(), &[Row { object, fields: fields.as_object().unwrap(), action, key: None }])
+    };
+    assert!(needs(&DEAL, Action::Create, &json!({})));
+    assert!(needs(&DEAL, Action::Upsert, &json!({"stagename": "New"})));
+    assert!(!needs(&DEAL, Action::Upsert, &json!({"Name": "A"})));
+    assert!(!needs(&"Account".parse().unwrap(), Action::Create, &json!({})));
+}
+
 #[test]
 fn only_the_needed_picklists_are_requested() {
     let needed = |action, fields: Value| {

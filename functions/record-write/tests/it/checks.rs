@@ -4,7 +4,7 @@ use http::StatusCode;
 use org_simulator::{Effect, Fault, ObjectPermissions};
 use serde_json::{Value, json};
 
-use crate::harness::{KEY, REP, TestContext, run};
+use crate::harness::{KEY, REP, TestContext, pipelines, run};
 
 impl TestContext {
     /// Lets requests to a path fail.
@@ -196,6 +196,41 @@ fn a_stage_is_checked_against_the_pipeline_of_the_record_type() {
         let unknown = json!("012000000000009AAA");
         let (_, problem) = context.upsert("Opportunity", Some(REP), "k4", deal("O-3", &stages[0], &unknown)).await;
         assert_eq!(refusal(&problem).1, ["0 RecordTypeId record_type_not_available"], "{problem}");
+    });
+}
+
+#[test]
+fn a_stage_is_checked_against_the_stored_pipeline_if_need_be() {
+    run(async {
+        let context = TestContext::new().await;
+        let renewal = &record_types(&context).await["Renewal"];
+        let stage = |name: &str, is_active: bool| {
+            json!({
+                "api_name": name, "label": name, "sort_order": 1, "probability": 10.0, "is_closed": false, "is_won": false,
+                "forecast_category": "Pipeline", "is_active": is_active,
+            })
+        };
+        let pipeline = serde_json::from_value(json!({
+            "record_type_id": renewal, "developer_name": "Renewal", "name": "Renewal", "is_active": true,
+            "is_default": false, "stages": [stage("Qualification", true), stage("Former", false)],
+        }))
+        .unwrap();
+        pipelines(&context).replace(context.org, &[pipeline], context.clock.now()).await.unwrap();
+        let refused = Effect::Error { status: 400, code: "INVALID_INPUT".to_owned(), message: "no".to_owned() };
+        let path_prefix = "/services/data/v66.0/ui-api".to_owned();
+        context.simulator.fault(Fault { path_prefix, method: None, times: 100, effect: refused });
+        let upsert = async |stage: &str| {
+            let deal = json!([{ KEY: "O-1", "Name": "Deal", "StageName": stage, "CloseDate": "2026-12-31", "RecordTypeId": renewal }]);
+            context.upsert("Opportunity", Some(REP), &format!("write-{stage}"), deal).await
+        };
+
+        let (status, problem) = upsert("Prospecting").await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
+        assert_eq!(problem["defects"][0]["allowed"], json!(["Qualification", "Former"]), "{problem}");
+        for stage in ["Qualification", "Former"] {
+            let (status, written) = upsert(stage).await;
+            assert_eq!((status, &written["records"][0]["success"]), (StatusCode::OK, &json!(true)), "{written}");
+        }
     });
 }
 

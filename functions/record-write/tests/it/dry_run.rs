@@ -6,7 +6,7 @@ use record_write::Metadata;
 use serde_json::{Value, json};
 use store::ConnectionId;
 
-use crate::harness::{KEY, REP, TestContext, run};
+use crate::harness::{KEY, REP, TestContext, pipelines, run};
 
 impl TestContext {
     /// Plans an upsert by the package's external id.
@@ -78,7 +78,7 @@ fn a_plan_counts_the_calls_of_the_write() {
             }
             let (status, plan) = context.plan("Opportunity", user, false, &records).await;
             assert_eq!((status, &plan["calls"]["total"]), (StatusCode::OK, &json!(total)), "{plan}");
-            context.deps.metadata = Metadata::new(context.clock.clone());
+            context.deps.metadata = Metadata::new(pipelines(&context), context.clock.clone());
             context.deps.ledger.users = runtime::Users::new(context.clock.clone());
             let before = context.simulator.api_calls();
             let (status, written) = context.upsert("Opportunity", user, "k", records.clone()).await;

@@ -9,7 +9,7 @@ use record_write::{Deps, Metadata, handle, router};
 use salesforce::{FieldName, ObjectName, Soql, soql};
 use serde_json::{Map, Value, json};
 use store::owner_policy::OwnerPolicy;
-use store::{ClientKeys, ConnectionId, Origins, Queue};
+use store::{ClientKeys, ConnectionId, Origins, Pipelines, Queue};
 
 pub(crate) use harness::{REP, run};
 
@@ -24,6 +24,11 @@ const QUEUE: &str = "RecordWriteQueue";
 pub(crate) struct TestContext {
     context: harness::TestContext,
     pub(crate) deps: Deps,
+}
+
+/// Returns the context's `pipelines` table.
+pub(crate) fn pipelines(context: &harness::TestContext) -> Pipelines {
+    Pipelines::new(context.dynamodb(), context.table("pipelines"))
 }
 
 impl Deref for TestContext {
@@ -62,7 +67,7 @@ impl TestContext {
         let hints = Queue::new(context.sqs(), context.queue_url("RecordUpsertQueue"), context.clock.clone());
         let mirrored_objects = ["Account", "Contact", "Lead", "Opportunity"].map(ObjectName::from_static).to_vec();
         let client_keys = ClientKeys::new(context.dynamodb(), context.table("write_order"));
-        let metadata = Metadata::new(context.clock.clone());
+        let metadata = Metadata::new(pipelines(&context), context.clock.clone());
         let deps = Deps { ledger, origins, hints, mirrored_objects, writable_objects, client_keys, metadata };
         Self { context, deps }
     }
@@ -100,7 +105,7 @@ impl TestContext {
 
     /// Forgets what is known of the objects, as a new execution environment does not know it.
     pub(crate) fn forget(&mut self) {
-        self.deps.metadata = Metadata::new(self.clock.clone());
+        self.deps.metadata = Metadata::new(pipelines(self), self.clock.clone());
     }
 
     /// Requests a graph.

@@ -64,6 +64,8 @@ event_kinds! {
     OrgCopyDetected = "org.copy_detected";
     /// The org's data were erased.
     OrgErased = "org.erased";
+    /// A pipeline has other stages or names, is new, or was removed.
+    PipelineChanged = "pipeline.changed";
     /// A write that was answered 202 was made for every record.
     WriteSucceeded = "write.succeeded";
     /// A write that was answered 202 has failed, at least for a record.

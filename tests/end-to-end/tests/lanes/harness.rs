@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use store::owner_policy::OwnerPolicy;
 use store::{
     Authorizations, Budgets, ChangeHint, ClientKeys, Cursors, Deliveries, DeliveryOutcome, EventBus, MirrorRecord,
-    Origins, Queue, Records,
+    Origins, Pipelines, Queue, Records,
 };
 
 /// The external id field that the package adds.
@@ -190,7 +190,10 @@ fn writing(context: &harness::TestContext) -> record_write::Deps {
         mirrored_objects: ["Account", "Contact", "Lead", "Opportunity"].map(ObjectName::from_static).to_vec(),
         writable_objects: record_write::WritableObjects::default(),
         client_keys: ClientKeys::new(context.dynamodb(), context.table("write_order")),
-        metadata: record_write::Metadata::new(context.clock.clone()),
+        metadata: record_write::Metadata::new(
+            Pipelines::new(context.dynamodb(), context.table("pipelines")),
+            context.clock.clone(),
+        ),
     }
 }
 
@@ -234,6 +237,7 @@ fn publishing(context: &harness::TestContext) -> record_events::Deps {
             orgs: context.table("orgs"),
             writes: context.table("writes"),
             audits: context.table("audits"),
+            pipelines: context.table("pipelines"),
         },
         values: EventValues::Names,
         links: ConnectLinks::new(authorizations, "https://ferry.example.com"),
