@@ -226,8 +226,10 @@ fn flag(row: &Record, field: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use salesforce::ObjectName;
     use serde_json::json;
+    use store::pipelines::PipelineContent;
 
     use super::*;
 
@@ -330,6 +332,27 @@ mod tests {
         let tomorrow = now + SignedDuration::from_hours(24);
         assert_eq!(reconcile(first.clone(), hidden, tomorrow)[0].stale_reason.as_deref(), Some(HIDDEN));
         assert_eq!(reconcile(first, Reading::default(), tomorrow), []);
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_the_answer_changes_nothing(order in Just(vec![1, 2, 3, 4]).prop_shuffle(), reversed: bool) {
+            let name = |n: &u32| format!("Stage {n}");
+            let answer = |order: &[u32], reversed: bool| {
+                let mut rows: Vec<Record> =
+                    order.iter().map(|n| stage_row(&name(n), *n, f64::from(*n) * 12.5, *n > 2, *n == 4)).collect();
+                for row in rows.iter_mut().filter(|_| reversed) {
+                    row.fields = std::mem::take(&mut row.fields).into_iter().rev().collect();
+                }
+                let names: Vec<String> = order.iter().map(name).collect();
+                let values: Vec<_> = names.iter().map(|name| (name.as_str(), name.as_str())).collect();
+                built(true, &values, &rows).unwrap()
+            };
+            let (one, other) = (answer(&[1, 2, 3, 4], false), answer(&order, reversed));
+            prop_assert_eq!(PipelineContent::of(&one).fingerprint(), PipelineContent::of(&other).fingerprint());
+            let stored = Pipeline { fingerprint: Some(PipelineContent::of(&one).fingerprint()), ..one };
+            prop_assert_eq!(Pipeline::changes(Some(&stored), &other), []);
+        }
     }
 
     #[test]
