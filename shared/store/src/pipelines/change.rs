@@ -23,7 +23,7 @@ pub enum PipelineChange {
         new: String,
     },
     /// The API name of the record type is another one.
-    PipelineDeveloperNameChanged {
+    DeveloperNameChanged {
         /// The API name before.
         old: String,
         /// The API name now.
@@ -76,7 +76,7 @@ pub enum PipelineChange {
         new: f64,
     },
     /// The forecast category is another one.
-    StageForecastCategoryChanged {
+    StageForecastChanged {
         /// The API name.
         stage: String,
         /// The category before.
@@ -162,7 +162,7 @@ fn of_record_type(old: &PipelineContent, new: &PipelineContent) -> Vec<PipelineC
     }
     if old.developer_name != new.developer_name {
         let (old, new) = (old.developer_name.clone(), new.developer_name.clone());
-        changes.push(PipelineChange::PipelineDeveloperNameChanged { old, new });
+        changes.push(PipelineChange::DeveloperNameChanged { old, new });
     }
     match (old.is_active, new.is_active) {
         (false, true) => changes.push(PipelineChange::PipelineActivated),
@@ -215,7 +215,7 @@ fn of_stage(old: &StageContent, new: &StageContent) -> Vec<PipelineChange> {
     }
     if old.forecast_category != new.forecast_category {
         let (old, new) = (old.forecast_category.clone(), new.forecast_category.clone());
-        changes.push(PipelineChange::StageForecastCategoryChanged { stage: stage(), old, new });
+        changes.push(PipelineChange::StageForecastChanged { stage: stage(), old, new });
     }
     if StageOutcome::of(old) != StageOutcome::of(new) {
         let (old, new) = (StageOutcome::of(old), StageOutcome::of(new));

@@ -21,7 +21,7 @@ fn apply_one(pipeline: &mut PipelineContent, change: &PipelineChange) {
     match change.clone() {
         C::PipelineAdded { .. } | C::PipelineRemoved => panic!("{change:?} of a pipeline"),
         C::PipelineRenamed { new, .. } => *name = new,
-        C::PipelineDeveloperNameChanged { new, .. } => *developer_name = new,
+        C::DeveloperNameChanged { new, .. } => *developer_name = new,
         C::PipelineActivated => *is_active = true,
         C::PipelineDeactivated => *is_active = false,
         C::BusinessProcessChanged { new, .. } => *business_process = new,
@@ -29,7 +29,7 @@ fn apply_one(pipeline: &mut PipelineContent, change: &PipelineChange) {
         C::StageRemoved { stage } | C::StageDeactivated { stage } => stages.retain(|known| known.api_name != stage),
         C::StageRenamed { stage, new, .. } => find(stages, &stage).label = new,
         C::StageProbabilityChanged { stage, new, .. } => find(stages, &stage).probability = new,
-        C::StageForecastCategoryChanged { stage, new, .. } => find(stages, &stage).forecast_category = new,
+        C::StageForecastChanged { stage, new, .. } => find(stages, &stage).forecast_category = new,
         C::StageOutcomeChanged { stage, new, .. } => {
             (find(stages, &stage).is_closed, find(stages, &stage).is_won) = (new.is_closed, new.is_won);
         }
