@@ -6,7 +6,6 @@ use connecting::connect_links::ConnectLink;
 use local::EventCatalogue;
 use record_events::change::{Change, EventValues};
 use record_events::pipeline::ChangedPipeline;
-use record_events::pipeline::ChangedPipeline;
 use record_events::{audit, change, connection, org, pipeline, write};
 use salesforce::Condition;
 use serde_json::{Value, json};

@@ -134,7 +134,7 @@ async fn rows_are_counted_by_group() {
     let rows: u64 = groups.iter().map(|group| group.rows).sum();
     assert_eq!(rows, client.count(&Soql::count().from(&ACCOUNT)).await.unwrap());
     assert!(groups.iter().all(|group| group.values.keys().eq(["Name"]) && group.values["Name"].is_string()));
-    let none = Soql::count_by(&[name.clone()]).from(&ACCOUNT).where_(soql::eq(&name, "nobody"));
+    let none = Soql::count_by(std::slice::from_ref(&name)).from(&ACCOUNT).where_(soql::eq(&name, "nobody"));
     assert_eq!(client.count_groups(&none).await.unwrap(), []);
 }
 
