@@ -10,12 +10,12 @@ use salesforce::OrgId;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize, Serializer};
 use store::pipelines::VERSION_ATTRIBUTE;
-use store::{Audit, BusEvent, Connection, MirrorRecord, Org, Pipeline, Tenant, Write};
+use store::{Audit, BusEvent, Connection, MirrorRecord, Org, Pipeline, SeenFields, Tenant, Write};
 
 use crate::change::Change;
 use crate::pipeline::ChangedPipeline;
 use crate::stream_tables::{StreamTable, StreamTables};
-use crate::{Error, audit, connection, org, write};
+use crate::{Error, audit, connection, object_fields, org, write};
 
 /// A change of a row that is published.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +40,13 @@ pub enum StreamChange {
     },
     /// A change of a pipeline.
     Pipeline(Box<ChangedPipeline>),
+    /// A change of an object's fields.
+    Fields {
+        /// The fields as they are now.
+        fields: Box<SeenFields>,
+        /// The id of the change.
+        change_id: String,
+    },
     /// A change of a connection, whose event may need a connect link.
     Connection {
         /// The connection as it is now.
@@ -126,7 +133,7 @@ impl Batch {
         changes.filter(|((_, change), _)| is_of_kind(change)).count() as u64
     }
 
-    /// Returns the orgs whose records or pipelines changed, or whose writes or audits ended, each once.
+    /// Returns the orgs whose records, pipelines or fields changed, or whose writes or audits ended, each once.
     #[must_use]
     pub fn orgs_of_records(&self) -> BTreeSet<OrgId> {
         let orgs = self.events.iter().filter_map(|(_, change)| match change {
@@ -134,6 +141,7 @@ impl Batch {
             StreamChange::Write { write, .. } => Some(write.org_id),
             StreamChange::Audit { audit, .. } => Some(audit.org_id),
             StreamChange::Pipeline(changed) => Some(changed.org_id),
+            StreamChange::Fields { fields, .. } => Some(fields.org_id),
             StreamChange::Org(_) | StreamChange::Connection { .. } => None,
         });
         orgs.collect()
@@ -152,6 +160,7 @@ impl Batch {
             StreamChange::Write { write, .. } => is_of_owner(&write.org_id, write.created_at),
             StreamChange::Audit { audit, .. } => is_of_owner(&audit.org_id, audit.started_at),
             StreamChange::Pipeline(changed) => is_of_owner(&changed.org_id, changed.at),
+            StreamChange::Fields { fields, .. } => is_of_owner(&fields.org_id, fields.updated_at),
             StreamChange::Org(_) | StreamChange::Connection { .. } => true,
         });
         self.silent += (all - self.events.len()) as u64;
@@ -253,6 +262,12 @@ fn stream_change(record: EventRecord, tables: &StreamTables) -> Result<Option<St
             let changed = ChangedPipeline::between(org_id, image(old)?.as_ref(), new, change_id);
             Ok(changed.map(|changed| StreamChange::Pipeline(Box::new(changed))))
         }
+        StreamTable::Cursors if !is_of_fields(&new) => Ok(None),
+        StreamTable::Cursors => {
+            let Some(new) = image::<SeenFields>(new)? else { return Ok(None) };
+            let is_told = object_fields::is_told(image(old)?.as_ref(), &new);
+            Ok(is_told.then(|| StreamChange::Fields { fields: Box::new(new), change_id }))
+        }
         StreamTable::Orgs if new.contains_key(LICENSE_MANAGEMENT_ORG) => Ok(None),
         StreamTable::Orgs => {
             let Some(new) = image::<Org>(new)? else { return Ok(None) };
@@ -268,6 +283,12 @@ fn stream_change(record: EventRecord, tables: &StreamTables) -> Result<Option<St
 #[derive(Deserialize)]
 struct OrgOfRow {
     org_id: OrgId,
+}
+
+/// Returns whether a row of the `cursors` table has the fields of an object. The others are the positions of scans.
+fn is_of_fields(row: &serde_dynamo::Item) -> bool {
+    let name = row.get("cursor_name").map(|name| serde_dynamo::from_attribute_value::<_, String>(name.clone()));
+    name.is_some_and(|name| name.is_ok_and(|name| name.starts_with(store::cursors::fields::PREFIX)))
 }
 
 /// An attribute of the one item of the `orgs` table that is not an org: the vendor's License Management Org.

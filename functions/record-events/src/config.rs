@@ -13,8 +13,8 @@ use crate::stream_tables::StreamTables;
 pub struct Config {
     /// `EVENT_BUS_NAME`: the bus that the platform subscribes to.
     pub event_bus_name: String,
-    /// `RECORDS_TABLE`, `CONNECTIONS_TABLE`, `ORGS_TABLE`, `WRITES_TABLE`, `AUDITS_TABLE`, `PIPELINES_TABLE`: the streamed tables.
-    /// `ORGS_TABLE` is also read, for an org's environment and tenant.
+    /// `RECORDS_TABLE`, `CONNECTIONS_TABLE`, `ORGS_TABLE`, `WRITES_TABLE`, `AUDITS_TABLE`, `PIPELINES_TABLE`,
+    /// `CURSORS_TABLE`: the streamed tables. `ORGS_TABLE` is also read, for an org's environment and tenant.
     pub stream_tables: StreamTables,
     /// `AUTHORIZATIONS_TABLE`: the connect links of events.
     pub authorizations_table: String,
@@ -41,6 +41,7 @@ impl Config {
                 writes: env.required("WRITES_TABLE")?,
                 audits: env.required("AUDITS_TABLE")?,
                 pipelines: env.required("PIPELINES_TABLE")?,
+                cursors: env.required("CURSORS_TABLE")?,
             },
             authorizations_table: env.required("AUTHORIZATIONS_TABLE")?,
             public_url: env.required("PUBLIC_URL")?.trim_end_matches('/').to_owned(),

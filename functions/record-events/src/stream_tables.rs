@@ -15,6 +15,8 @@ pub struct StreamTables {
     pub audits: String,
     /// The `pipelines` table.
     pub pipelines: String,
+    /// The `cursors` table, of which the rows of objects' fields are published.
+    pub cursors: String,
 }
 
 /// A streamed table.
@@ -26,6 +28,7 @@ pub(crate) enum StreamTable {
     Writes,
     Audits,
     Pipelines,
+    Cursors,
 }
 
 impl StreamTables {
@@ -43,6 +46,7 @@ impl StreamTables {
             (&self.writes, StreamTable::Writes),
             (&self.audits, StreamTable::Audits),
             (&self.pipelines, StreamTable::Pipelines),
+            (&self.cursors, StreamTable::Cursors),
         ];
         tables.into_iter().find(|(table, _)| *table == name).map(|(_, table)| table)
     }
@@ -62,6 +66,7 @@ mod tests {
             writes: name("writes"),
             audits: name("audits"),
             pipelines: name("pipelines"),
+            cursors: name("cursors"),
         };
         let find = |table: &str| {
             tables.find(&format!(
@@ -74,6 +79,7 @@ mod tests {
         assert_eq!(find("ferry-writes"), Some(StreamTable::Writes));
         assert_eq!(find("ferry-audits"), Some(StreamTable::Audits));
         assert_eq!(find("ferry-pipelines"), Some(StreamTable::Pipelines));
+        assert_eq!(find("ferry-cursors"), Some(StreamTable::Cursors));
         assert_eq!(find("ferry-orgs-2"), None);
         assert_eq!(tables.find("arn:aws:dynamodb:eu-central-1:123456789012:table/ferry-orgs"), None);
         assert_eq!(tables.find(""), None);

@@ -6,12 +6,13 @@ use connecting::connect_links::ConnectLink;
 use local::EventCatalogue;
 use record_events::change::{Change, EventValues};
 use record_events::pipeline::ChangedPipeline;
-use record_events::{audit, change, connection, org, pipeline, write};
+use record_events::{audit, change, connection, object_fields, org, pipeline, write};
 use salesforce::Condition;
 use serde_json::{Value, json};
 use store::origins::Origin;
 use store::{
-    Audit, BusEvent, Connection, EventKind, License, MirrorRecord, Org, OrgState, Pipeline, Tenant, Write, WriteKind,
+    Audit, BusEvent, Connection, EventKind, License, MirrorRecord, Org, OrgState, Pipeline, SeenFields, Tenant, Write,
+    WriteKind,
 };
 
 use crate::{ORG, REP};
@@ -205,6 +206,18 @@ fn events_of_pipelines() -> Vec<BusEvent> {
     events
 }
 
+fn events_of_fields() -> Vec<BusEvent> {
+    let types = |of: &str, fields: &[&str]| -> store::cursors::fields::FieldTypes {
+        fields.iter().map(|name| (name.parse().unwrap(), of.to_owned())).collect()
+    };
+    let at = |minute: &str| format!("2026-11-22T10:{minute}:00Z").parse().unwrap();
+    let object = "Account".parse().unwrap();
+    let first = SeenFields::first(ORG.parse().unwrap(), &object, types("string", &["Id", "Fax"]), at("30"));
+    let other = first.after(types("double", &["Id", "Score__c"]), at("31")).unwrap();
+    let shown = other.after(types("double", &["Id", "Score__c", "Fax"]), at("32")).unwrap();
+    [other, shown].iter().map(|fields| object_fields::event(fields, &acme(), "change")).collect()
+}
+
 #[test]
 fn every_event_matches_its_schema() {
     let catalogue = EventCatalogue::get().unwrap();
@@ -216,6 +229,7 @@ fn every_event_matches_its_schema() {
         events_of_writes(),
         events_of_audits(),
         events_of_pipelines(),
+        events_of_fields(),
     ] {
         for event in events {
             catalogue.check(&serde_json::to_value(&event).unwrap()).unwrap();

@@ -12,10 +12,11 @@ use record_events::change::EventValues;
 use record_events::{Deps, Input, StreamTables, handle};
 use salesforce::{Clock, OrgId};
 use serde_json::{Value, json};
+use store::cursors::fields::FieldTypes;
 use store::origins::Origin;
 use store::{
     ActivationRequest, Audit, AuditCounts, AuditState, AuthorizationId, Authorizations, BindingRight, ConnectionId,
-    ConnectionKind, Environment, EventBus, MirrorRecord, Orgs, Origins, Purpose, RowsHash, SecretHash,
+    ConnectionKind, Environment, EventBus, MirrorRecord, Orgs, Origins, Purpose, RowsHash, SecretHash, SeenFields,
 };
 
 const ORG: &str = "00D5e000000KQ2eEAG";
@@ -24,6 +25,7 @@ const CONNECTIONS: &str = "connections";
 const WRITES: &str = "writes";
 const AUDITS: &str = "audits";
 const PIPELINES: &str = "pipelines";
+const CURSORS: &str = "cursors";
 
 /// An event bus, and the platform's queue on it.
 struct TestContext {
@@ -74,6 +76,7 @@ impl TestContext {
                 writes: WRITES.to_owned(),
                 audits: AUDITS.to_owned(),
                 pipelines: PIPELINES.to_owned(),
+                cursors: CURSORS.to_owned(),
             },
             links: ConnectLinks::new(self.authorizations(), "https://ferry.example.com"),
             clock: Clock::system(),
@@ -419,6 +422,40 @@ async fn a_changed_pipeline_is_published_to_its_tenant() {
     let changes = json!([{ "change": "pipeline_renamed", "old": "Sales", "new": "Deals" }]);
     assert_eq!(renamed["detail"]["data"]["changes"], changes);
     assert_eq!(renamed["detail"]["subject"], "pipelines/0125e000000AbCdAAK");
+}
+
+#[tokio::test]
+async fn a_change_of_an_objects_fields_is_published() {
+    let context = TestContext::new().await;
+    context.activate().await;
+    let types = |fields: &[(&str, &str)]| {
+        fields.iter().map(|(name, of)| (name.parse().unwrap(), (*of).to_owned())).collect::<FieldTypes>()
+    };
+    let at = |minute: &str| format!("2026-11-22T10:{minute}:00Z").parse().unwrap();
+    let object = "Account".parse().unwrap();
+    let first = SeenFields::first(ORG.parse().unwrap(), &object, types(&[("Id", "id"), ("Fax", "phone")]), at("30"));
+    let hidden = first.after(types(&[("Id", "id")]), at("31")).unwrap();
+    let added = hidden.after(types(&[("Id", "id"), ("Score__c", "double")]), at("32")).unwrap();
+    let item = |fields: &SeenFields| {
+        let item: serde_dynamo::Item = serde_dynamo::to_item(fields.clone()).unwrap();
+        serde_json::to_value(item).unwrap()
+    };
+    let scan = json!({ "org_id": { "S": ORG }, "cursor_name": { "S": "incremental/Account" } });
+
+    let rows = [scan, item(&first), item(&hidden), item(&hidden), item(&added)];
+    let report = handle(&context.deps(), stream(CURSORS, &rows[1..])).await.unwrap();
+    let of_scans = handle(&context.deps(), stream(CURSORS, &rows[..1])).await.unwrap();
+
+    assert_eq!((report.resume_at, report.published, report.silent), (None, 2, 2));
+    assert_eq!((of_scans.resume_at, of_scans.published, of_scans.silent), (None, 0, 1));
+    let mut events = context.received().await;
+    events.sort_by_key(|event| event["detail"]["sequence"].to_string());
+    let [hidden, added] = &events[..] else { panic!("two events: {events:?}") };
+    assert!(events.iter().all(|event| event["detail-type"] == "object.fields_changed"), "{events:?}");
+    assert_eq!(hidden["detail"]["subject"], "objects/Account");
+    let (hidden, added) = (&hidden["detail"]["data"], &added["detail"]["data"]);
+    assert_eq!((&hidden["hidden"], &hidden["backfill"]), (&json!(["Fax"]), &json!(false)));
+    assert_eq!((&added["added"], &added["backfill"]), (&json!(["Score__c"]), &json!(true)));
 }
 
 fn rows_of_the_mirror(rows: &[Value]) -> Input {

@@ -72,6 +72,8 @@ event_kinds! {
     WriteFailed = "write.failed";
     /// An audit of an object has ended, or cannot go on.
     AuditCompleted = "audit.completed";
+    /// Fields of a mirrored object are new, hidden, visible again, or of another type.
+    ObjectFieldsChanged = "object.fields_changed";
     /// A webhook endpoint of the platform was paused.
     WebhookEndpointPaused = "webhook_endpoint.paused";
     /// The platform asked for a test of a webhook endpoint; sent to that endpoint only.

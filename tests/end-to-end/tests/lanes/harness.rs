@@ -238,6 +238,7 @@ fn publishing(context: &harness::TestContext) -> record_events::Deps {
             writes: context.table("writes"),
             audits: context.table("audits"),
             pipelines: context.table("pipelines"),
+            cursors: context.table("cursors"),
         },
         values: EventValues::Names,
         links: ConnectLinks::new(authorizations, "https://ferry.example.com"),
