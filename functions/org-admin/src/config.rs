@@ -2,7 +2,7 @@
 
 use runtime::{Aws, DEFAULT_MIRRORED_OBJECTS, Env, EnvError, Salesforce, SalesforceConfig, Schemas};
 use salesforce::{Clock, ObjectName};
-use store::{Budgets, OrgSettingsTable, Orgs, Queue, RefreshTask};
+use store::{Audits, Budgets, OrgSettingsTable, Orgs, Queue, RefreshTask};
 
 /// The function's configuration, from environment variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Config {
     pub org_settings_table: String,
     /// `BUDGETS_TABLE`: the orgs' API calls.
     pub budgets_table: String,
+    /// `AUDITS_TABLE`: the reports of audits.
+    pub audits_table: String,
     /// `BACKFILL_QUEUE_URL`: the queue of backfills.
     pub backfill_queue_url: String,
     /// `PIPELINE_REFRESH_QUEUE_URL`: the queue of nightly tasks.
@@ -33,6 +35,7 @@ impl Config {
             orgs_table: env.required("ORGS_TABLE")?,
             org_settings_table: env.required("ORG_SETTINGS_TABLE")?,
             budgets_table: env.required("BUDGETS_TABLE")?,
+            audits_table: env.required("AUDITS_TABLE")?,
             backfill_queue_url: env.required("BACKFILL_QUEUE_URL")?,
             pipeline_refresh_queue_url: env.required("PIPELINE_REFRESH_QUEUE_URL")?,
             mirrored_objects: env.list_or("MIRRORED_OBJECTS", DEFAULT_MIRRORED_OBJECTS)?,
@@ -50,6 +53,8 @@ pub struct Deps {
     pub settings: OrgSettingsTable,
     /// The orgs' API calls.
     pub budgets: Budgets,
+    /// The reports of audits.
+    pub audits: Audits,
     /// The queue of backfills.
     pub backfills: Queue<RefreshTask>,
     /// The queue of nightly tasks.
@@ -74,6 +79,7 @@ impl Deps {
             orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
             settings: OrgSettingsTable::new(aws.dynamodb(), config.org_settings_table),
             budgets: Budgets::new(aws.dynamodb(), config.budgets_table),
+            audits: Audits::new(aws.dynamodb(), config.audits_table),
             backfills: Queue::new(aws.sqs(), config.backfill_queue_url, aws.clock()),
             refreshes: Queue::new(aws.sqs(), config.pipeline_refresh_queue_url, aws.clock()),
             mirrored_objects: config.mirrored_objects,
@@ -88,10 +94,11 @@ impl Deps {
 mod tests {
     use super::*;
 
-    const NAMES: [&str; 6] = [
+    const NAMES: [&str; 7] = [
         "ORGS_TABLE",
         "ORG_SETTINGS_TABLE",
         "BUDGETS_TABLE",
+        "AUDITS_TABLE",
         "BACKFILL_QUEUE_URL",
         "PIPELINE_REFRESH_QUEUE_URL",
         "TOKEN_BROKER_FUNCTION",

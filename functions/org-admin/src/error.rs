@@ -17,8 +17,8 @@ pub enum Error {
     /// The settings were changed since the caller read them.
     #[error("could not store the settings: they were changed since the version in If-Match")]
     Changed,
-    /// The org is not active, so that its objects cannot be read.
-    #[error("could not check the settings: the org is not active")]
+    /// The org is not active.
+    #[error("could not work on the org: it is not active")]
     OrgNotActive(OrgState),
     /// Salesforce refused a call or was unavailable.
     #[error(transparent)]

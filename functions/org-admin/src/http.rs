@@ -1,22 +1,23 @@
 //! The routes.
 
-use ::http::{HeaderMap, HeaderValue, header};
-use axum::Router;
+use ::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use axum::{Json, Router};
 use runtime::http::{JsonBody, NoQuery, QueryOf};
-use runtime::problem::respond;
+use runtime::problem::{refuse, respond};
 use runtime::{Caller, TenantOrg};
 use serde::Deserialize;
 use store::org_settings::Author;
 
+use crate::audits::{self, AuditBody};
 use crate::settings::{self, Request, SettingsBody};
 use crate::{Deps, Error};
 
-/// The default number of versions in a page.
+/// The default number of versions or audits in a page.
 const DEFAULT_LIMIT: u16 = 20;
-/// The maximum number of versions in a page.
+/// The maximum number of versions or audits in a page.
 const MAX_LIMIT: u16 = 100;
 
 /// The query parameters of a change of settings.
@@ -35,11 +36,19 @@ struct HistoryQuery {
     after: Option<u64>,
 }
 
+/// The query parameters of the list of audits.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AuditsQuery {
+    limit: Option<u16>,
+}
+
 /// Returns the function's router.
 pub fn router(deps: Deps) -> Router {
     Router::new()
         .route("/v1/orgs/{org}/settings", get(show_settings).put(replace_settings))
         .route("/v1/orgs/{org}/settings/history", get(list_history))
+        .route("/v1/orgs/{org}/audits", get(list_audits).post(request_audit))
         .with_state(deps)
 }
 
@@ -71,14 +80,39 @@ async fn list_history(
     TenantOrg(org): TenantOrg,
     QueryOf(HistoryQuery { limit, after }): QueryOf<HistoryQuery>,
 ) -> Response {
-    let history = async {
-        let limit = limit.unwrap_or(DEFAULT_LIMIT);
-        if !(1..=MAX_LIMIT).contains(&limit) {
-            return Err(Error::Invalid("limit must be a number from 1 to 100"));
-        }
-        settings::history(&deps, org.org_id, after, limit).await
-    };
+    let history = async { settings::history(&deps, org.org_id, after, checked_limit(limit)?).await };
     respond(history.await)
+}
+
+async fn list_audits(
+    State(deps): State<Deps>,
+    TenantOrg(org): TenantOrg,
+    QueryOf(AuditsQuery { limit }): QueryOf<AuditsQuery>,
+) -> Response {
+    let audits = async { audits::list(&deps, org.org_id, checked_limit(limit)?).await };
+    respond(audits.await)
+}
+
+async fn request_audit(
+    State(deps): State<Deps>,
+    TenantOrg(org): TenantOrg,
+    NoQuery {}: NoQuery,
+    JsonBody(body): JsonBody<AuditBody>,
+) -> Response {
+    match audits::request(&deps, &org, body).await {
+        Ok(requested) => (StatusCode::ACCEPTED, Json(requested)).into_response(),
+        Err(error) => refuse(&error).into_response(),
+    }
+}
+
+/// Returns the number of entries of a page.
+fn checked_limit(limit: Option<u16>) -> Result<u16, Error> {
+    let limit = limit.unwrap_or(DEFAULT_LIMIT);
+    if (1..=MAX_LIMIT).contains(&limit) {
+        Ok(limit)
+    } else {
+        Err(Error::Invalid("limit must be a number from 1 to 100"))
+    }
 }
 
 /// Adds the version as the entity tag, for `If-Match`.

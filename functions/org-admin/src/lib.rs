@@ -2,14 +2,15 @@
 //!
 //! | | |
 //! |---|---|
-//! | trigger | HTTP API: `GET` and `PUT /v1/orgs/{org}/settings`, `GET /v1/orgs/{org}/settings/history` |
-//! | input | the settings of an org, and the version that the caller has seen |
-//! | output | the settings, with their version, their author and what they changed |
+//! | trigger | HTTP API: `GET` and `PUT /v1/orgs/{org}/settings`, `GET /v1/orgs/{org}/settings/history`, `GET` and `POST /v1/orgs/{org}/audits` |
+//! | input | the settings of an org, and the version that the caller has seen; an object to audit |
+//! | output | the settings, with their version, their author and what they changed; the reports of audits, and audits in the queue `pipeline-refresh` |
 //! | failures | an RFC 9457 problem that lists every defect of the settings |
 //!
 //! [`check`] says which settings an org accepts. A change is queued before it is stored: what is mirrored by now with other
 //! fields or another filter is read again by a backfill of the object.
 
+mod audits;
 pub mod check;
 mod config;
 mod error;

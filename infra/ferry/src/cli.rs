@@ -6,7 +6,8 @@ use crate::failure::Failure;
 use crate::org_data::{erase, export};
 use crate::stack::Stack;
 use crate::{
-    dead_letters, deliveries, disconnect, outbound_message, polling, replay, replay_events, transfer, upgrade, webhooks,
+    audit, dead_letters, deliveries, disconnect, outbound_message, polling, replay, replay_events, transfer, upgrade,
+    webhooks,
 };
 
 /// Operate a deployed Ferry stack.
@@ -36,6 +37,7 @@ enum Command {
     ReplayEvents(replay_events::ReplayEventsArgs),
     #[command(subcommand)]
     DeadLetters(dead_letters::Command),
+    Audit(audit::AuditArgs),
     Polling(polling::PollingArgs),
     #[command(subcommand)]
     Upgrade(upgrade::Command),
@@ -57,6 +59,7 @@ pub(crate) async fn run(cli: Cli) -> Result<String, Failure> {
         Command::Replay(args) => replay::replay(&stack().await, args).await,
         Command::ReplayEvents(args) => replay_events::replay_events(&stack().await, args).await,
         Command::DeadLetters(command) => dead_letters::run(&stack().await, command).await,
+        Command::Audit(args) => audit::audit(&stack().await, args).await,
         Command::Polling(args) => polling::set(&stack().await, args).await,
         Command::Upgrade(command) => upgrade::run(&stack().await, command).await,
         Command::Disconnect(args) => disconnect::disconnect(&stack().await, args).await,

@@ -1,5 +1,6 @@
 //! `ferry`: the operator's command line.
 
+mod audit;
 mod cli;
 mod dead_letters;
 mod deliveries;

@@ -11,7 +11,8 @@ use runtime::{Aws, ConnectionManager};
 use salesforce::{Clock, OrgId};
 use store::dead_letters::max_receive_count;
 use store::{
-    Apps, ChangeHint, Connections, Cursors, DeadLetters, Deliveries, ErasureTask, Erasures, Org, OrgData, Orgs, Queue,
+    Apps, Audits, ChangeHint, Connections, Cursors, DeadLetters, Deliveries, ErasureTask, Erasures, Org, OrgData, Orgs,
+    Queue, RefreshTask,
 };
 
 use crate::failure::Failure;
@@ -69,6 +70,10 @@ impl Stack {
         Cursors::new(self.aws.dynamodb(), self.table("cursors"))
     }
 
+    pub(crate) fn audits(&self) -> Audits {
+        Audits::new(self.aws.dynamodb(), self.table("audits"))
+    }
+
     pub(crate) fn erasures(&self) -> Erasures {
         Erasures::new(self.aws.dynamodb(), self.table("erasures"))
     }
@@ -86,6 +91,11 @@ impl Stack {
     /// The queue of `record-upsert`.
     pub(crate) async fn hints(&self) -> Result<Queue<ChangeHint>, store::Error> {
         Queue::from_name(self.aws.sqs(), &format!("{}-record-upsert", self.name), self.aws.clock()).await
+    }
+
+    /// The queue of nightly tasks.
+    pub(crate) async fn refreshes(&self) -> Result<Queue<RefreshTask>, store::Error> {
+        Queue::from_name(self.aws.sqs(), &format!("{}-pipeline-refresh", self.name), self.aws.clock()).await
     }
 
     pub(crate) async fn dead_letters(&self, queue: QueueName) -> Result<DeadLetters, store::Error> {

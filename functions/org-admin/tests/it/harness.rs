@@ -8,7 +8,7 @@ use org_admin::{Deps, router};
 use runtime::Schemas;
 use salesforce::ObjectName;
 use serde_json::Value;
-use store::{Budgets, OrgSettingsTable, Queue};
+use store::{Audits, Budgets, OrgSettingsTable, Queue};
 
 pub(crate) use harness::run;
 
@@ -35,6 +35,7 @@ impl TestContext {
             orgs: context.orgs.clone(),
             settings: OrgSettingsTable::new(context.dynamodb(), context.table("org_settings")),
             budgets: Budgets::new(context.dynamodb(), context.table("budgets")),
+            audits: Audits::new(context.dynamodb(), context.table("audits")),
             backfills: queue("BackfillQueue"),
             refreshes: queue("PipelineRefreshQueue"),
             mirrored_objects: ["Account", "Contact"].map(ObjectName::from_static).to_vec(),

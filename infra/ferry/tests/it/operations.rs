@@ -6,7 +6,7 @@ use futures::TryStreamExt as _;
 use salesforce::Clock;
 use serde_json::{Value, json};
 use store::orgs::license_management::verify_sender;
-use store::{Edition, OrgState};
+use store::{Audit, AuditCounts, AuditState, Edition, OrgState, RefreshKind, RefreshTask, RowsHash};
 
 use crate::stack::{ORG, Stack, run};
 
@@ -177,5 +177,44 @@ fn an_unknown_org_is_not_transferred() {
         let (code, said) = stack.fail(&["transfer", "--org", "00D5e000000KQ2fEAG", "--to", "globex", "--yes"]);
         assert_eq!(code, 2);
         assert!(said.contains("is unknown"), "{said}");
+    });
+}
+
+#[test]
+fn audits_are_shown_and_requested() {
+    run(async {
+        let stack = Stack::create().await;
+        let (code, _) = stack.fail(&["audit", "--org", ORG]);
+        assert_eq!(code, 3, "no audit is not green");
+        let at = Clock::system().now();
+        let audit = |object: &str, state, reason: Option<&str>| Audit {
+            org_id: ORG.parse().unwrap(),
+            object: object.parse().unwrap(),
+            started_at: at,
+            state,
+            reason: reason.map(str::to_owned),
+            counts: AuditCounts { checked: 1_840, missing: 2, repaired: 2, ..AuditCounts::default() },
+            org_hash: RowsHash::default(),
+            mirror_hash: RowsHash::default(),
+            updated_at: at,
+        };
+        stack.audits().store(&audit("Account", AuditState::Finished, None)).await.unwrap();
+        stack.audits().store(&audit("Contact", AuditState::Unfinished, Some("over_budget"))).await.unwrap();
+
+        let account = stack.succeed(&["audit", "--org", ORG, "--object", "Account"]);
+        assert!(account.contains("1,840 in the org") && account.contains("1 of 1 audit green"), "{account}");
+        let all = stack.ferry(&["audit", "--org", ORG, "--json"]);
+        let shown: Value = serde_json::from_slice(&all.stdout).unwrap();
+        assert_eq!((all.status.code(), &shown["green"]), (Some(3), &json!(false)));
+        assert_eq!(shown["audits"][1]["reason"], "over_budget");
+
+        stack.succeed(&["audit", "--org", ORG, "--now"]);
+        stack.succeed(&["audit", "--org", ORG, "--object", "Contact", "--now", "--confirm"]);
+        let queued: Vec<RefreshTask> = stack.drain("PipelineRefreshQueue").await;
+        let mut queued: Vec<_> =
+            queued.iter().map(|task| (task.kind, task.object.as_ref().map(ToString::to_string))).collect();
+        queued.sort_by_key(|(_, object)| object.clone());
+        let expected = [(RefreshKind::Audit, None), (RefreshKind::ConfirmedAudit, Some("Contact".to_owned()))];
+        assert_eq!(queued, expected);
     });
 }

@@ -11,8 +11,8 @@ use salesforce::Clock;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use store::{
-    ActivationRequest, BindingRight, ConnectionKind, Connections, Consent, Deliveries, Environment, LeaseRequest, Org,
-    Orgs, Records, SecretHash,
+    ActivationRequest, Audits, BindingRight, ConnectionKind, Connections, Consent, Deliveries, Environment,
+    LeaseRequest, Org, Orgs, Records, SecretHash,
 };
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
@@ -100,6 +100,10 @@ impl Stack {
         for connection in connections.list(ORG.parse().unwrap()).await.unwrap() {
             assert!(connections.forget(&connection).await.unwrap());
         }
+    }
+
+    pub(crate) fn audits(&self) -> Audits {
+        Audits::new(self.dynamodb(), self.state.tables.name("audits"))
     }
 
     pub(crate) fn records(&self) -> Records {

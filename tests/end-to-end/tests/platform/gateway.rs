@@ -186,6 +186,7 @@ fn routers(context: &harness::TestContext) -> BTreeMap<&'static str, Router> {
     let env = |queue: &str| {
         let tables = ["orgs", "connections", "cursors", "records", "pipelines", "budgets", "writes", "origins"];
         let tables = tables.into_iter().chain([
+            "audits",
             "authorizations",
             "deliveries",
             "erasures",
