@@ -7,7 +7,7 @@
 
 pub mod bucket;
 pub mod progress;
-mod repair;
+pub(crate) mod repair;
 
 use std::collections::HashSet;
 use std::sync::Arc;

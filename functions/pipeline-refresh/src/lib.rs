@@ -13,6 +13,7 @@
 
 pub mod audit;
 mod config;
+pub mod deletions;
 mod error;
 #[cfg(test)]
 mod error_texts;

@@ -12,6 +12,7 @@ use store::cursors::Progress;
 use store::{ApplyOutcome, AuditCounts, Change, CursorName, Lane, Position, RefreshKind, Tombstone};
 use tracing::warn;
 
+use crate::deletions;
 use crate::error::Error;
 use crate::fields::notice_changes;
 use crate::left_out::{LeftOutRows, TOO_LARGE, Unreadable};
@@ -124,6 +125,9 @@ async fn scan_object(run: &Run<'_>, object: &ObjectName, report: &mut ObjectRepo
         let ended = scan_once(run, object, (&name, scan, stored.position(&name)), report).await;
         let is_complete = matches!(ended, Ok(Outcome::Complete));
         report.is_doubtful |= is_complete && has_outlived_the_bin(&name, object, &stored, &scan);
+        if let (true, RefreshKind::Nightly, Some(scanned)) = (is_complete, run.task.kind, stored.covered_until()) {
+            report.is_doubtful |= deletions::apply(run, object, scanned).await?;
+        }
         let failure = match &ended {
             Ok(Outcome::Skipped(skip)) => Some(skip.reason().to_owned()),
             Ok(Outcome::Stopped(Stop::OverBudget)) => Some("over_budget".to_owned()),

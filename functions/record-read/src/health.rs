@@ -63,6 +63,5 @@ fn cursor<'a>(cursors: &'a [Cursor], name: &CursorName) -> Option<&'a Cursor> {
 }
 
 fn is_scan(cursor: &Cursor) -> bool {
-    let name = &cursor.cursor_name;
-    *name != CursorName::pipelines() && *name != CursorName::poll() && !name.is_audit()
+    cursor.cursor_name.is_scan()
 }

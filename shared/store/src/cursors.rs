@@ -42,10 +42,17 @@ impl CursorName {
         Self(format!("audit/{object}"))
     }
 
-    /// Returns whether this is the cursor of an audit.
+    /// The list of an object's deleted records. It has no position; [`Cursor::covered_until`] is the time up to which the last
+    /// list was complete.
     #[must_use]
-    pub fn is_audit(&self) -> bool {
-        self.0.starts_with("audit/")
+    pub fn deletions(object: &ObjectName) -> Self {
+        Self(format!("deletions/{object}"))
+    }
+
+    /// Returns whether this is the cursor of an object's scan.
+    #[must_use]
+    pub fn is_scan(&self) -> bool {
+        self.0.starts_with("incremental/") || self.0.starts_with("backfill/")
     }
 
     /// The poll of all the org's objects. It has no position; only [`Cursor::covered_until`] is stored.

@@ -57,6 +57,12 @@ impl Bucket {
         Self { cutoff, unmatched, ..Self::default() }
     }
 
+    /// Begins with live rows whose records are to be looked up.
+    #[must_use]
+    pub fn of_unseen(unseen: Vec<(RecordId, Timestamp)>) -> Self {
+        Self { unseen, ..Self::default() }
+    }
+
     /// Compares rows of the mirror.
     pub fn compare(&mut self, rows: &[RowVersion]) {
         for row in rows {

@@ -20,17 +20,17 @@ const IDS_OF_A_QUERY: usize = 400;
 const DELETED_WITHIN: SignedDuration = SignedDuration::from_hours(29 * 24);
 
 /// The repairs of one object.
-pub(super) struct Repairs<'a> {
-    pub(super) run: &'a Run<'a>,
-    pub(super) object: &'a ObjectName,
+pub(crate) struct Repairs<'a> {
+    pub(crate) run: &'a Run<'a>,
+    pub(crate) object: &'a ObjectName,
     /// The object as Salesforce spells it, under which its rows are stored.
-    pub(super) stored_as: ObjectName,
-    pub(super) fields: &'a ObjectFields,
+    pub(crate) stored_as: ObjectName,
+    pub(crate) fields: &'a ObjectFields,
 }
 
 impl Repairs<'_> {
     /// Reads the missing and stale records again and applies them.
-    pub(super) async fn repair(&self, differences: &Differences, counts: &mut AuditCounts) -> Result<(), Error> {
+    pub(crate) async fn repair(&self, differences: &Differences, counts: &mut AuditCounts) -> Result<(), Error> {
         counts.stale += differences.ahead.len() as u64;
         for id in &differences.ahead {
             warn!(org.id = %self.run.org(), sf.object = %self.object, sf.record = %id, "a row is newer than its record");
@@ -68,7 +68,7 @@ impl Repairs<'_> {
 
     /// Looks up the records of the bucket's unseen rows. Deletions that Salesforce tells are applied; the ids of records that
     /// it does not return at all are added to `vanished`.
-    pub(super) async fn look_up(
+    pub(crate) async fn look_up(
         &self,
         bucket: &mut Bucket,
         vanished: &mut Vec<RecordId>,
@@ -120,7 +120,7 @@ impl Repairs<'_> {
     }
 
     /// Returns the vanished records that Salesforce lists as deleted. Where it cannot tell, none are.
-    pub(super) async fn known_as_deleted(&self, vanished: &[RecordId]) -> HashSet<RecordId> {
+    pub(crate) async fn known_as_deleted(&self, vanished: &[RecordId]) -> HashSet<RecordId> {
         let now = self.run.deps.clock.now();
         if vanished.is_empty() {
             return HashSet::new();
@@ -140,7 +140,7 @@ impl Repairs<'_> {
 
     /// Asks for the vanished records once more, by id. Those that Salesforce does not return become tombstones. Returns how
     /// many are gone, and how many of these are tombstones now.
-    pub(super) async fn retire(
+    pub(crate) async fn retire(
         &self,
         vanished: &[RecordId],
         deleted: &HashSet<RecordId>,
@@ -190,7 +190,7 @@ impl Repairs<'_> {
         Ok(applied)
     }
 
-    pub(super) fn error(&self, source: salesforce::Error) -> Error {
+    pub(crate) fn error(&self, source: salesforce::Error) -> Error {
         Error::Rows { org: self.run.org(), object: self.object.clone(), source }
     }
 }

@@ -353,3 +353,92 @@ fn an_audit_killed_at_every_point_finds_and_repairs_the_same() {
         assert_eq!(found(&context.audit().await), [0; 4]);
     });
 }
+
+#[test]
+fn a_night_lists_the_deletions_since_the_last_complete_list() {
+    run(async {
+        let (context, accounts) = copied(TestContext::connected().await, 30).await;
+        context.finish(context.task(RefreshKind::Nightly)).await;
+        let name = CursorName::deletions(&ACCOUNT);
+        let first = context.cursor(&name).await.covered_until.unwrap();
+        let now = context.deps.clock.now();
+        assert!(first <= now && now.duration_since(first) < SignedDuration::from_mins(1), "{first}");
+        context.delete("Account", &accounts[0]);
+        context.pass(SignedDuration::from_hours(24));
+        // The scan does not see the deletion, as where the connection may not query the deleted row any more.
+        let seen = context.deps.clock.now();
+        let cursors = &context.deps.cursors;
+        cursors
+            .finish(context.org, &CursorName::incremental(&ACCOUNT), seen - SignedDuration::from_hours(1))
+            .await
+            .unwrap();
+
+        context.finish(context.task(RefreshKind::Nightly)).await;
+
+        assert_eq!(context.reason(&accounts[0]).await, Some(DeletionReason::Deleted));
+        assert!(context.cursor(&name).await.covered_until.unwrap() > first);
+        let calls = context.calls();
+        assert_eq!(calls.get("sobjects/Account/deleted/"), Some(&2), "a call a night");
+    });
+}
+
+#[test]
+fn a_list_of_deletions_that_fails_begins_at_the_same_time_again() {
+    run(async {
+        let (context, accounts) = copied(TestContext::connected().await, 3).await;
+        let refused =
+            Effect::Error { status: 400, code: "INVALID_REPLICATION_DATE".to_owned(), message: "No.".to_owned() };
+        context.simulator.fault(fault("sobjects/Account/deleted", 1, refused));
+        context.pass(SignedDuration::from_hours(1));
+        context.rename(&accounts[0], "Renamed");
+
+        context.finish(context.task(RefreshKind::Nightly)).await;
+
+        context.assert_mirrored(&accounts).await;
+        let cursors = &context.deps.cursors;
+        assert!(cursors.load(context.org, &CursorName::deletions(&ACCOUNT)).await.unwrap().is_none());
+    });
+}
+
+/// Everything that a night may meet at once: more rows with one `SystemModstamp` than a page has, deletions, a merge, an undelete,
+/// purged records, and Salesforce's failures in between.
+#[test]
+fn an_audit_after_a_hostile_night_finds_only_what_no_scan_can_see() {
+    run(async {
+        let (mut context, accounts) = copied(TestContext::connected().await, 2_200).await;
+        context.deps.nightly_audit = NightlyAudit::On;
+        context.delete("Account", &accounts[10]);
+        context.finish(context.task(RefreshKind::Incremental)).await;
+        context.pass(SignedDuration::from_mins(15));
+        accounts[100..].iter().for_each(|id| context.rename(id, "Renamed"));
+        (0..5).for_each(|n| context.delete("Account", &accounts[n]));
+        context.simulator.undelete_record(&context.admin.username, "Account", &accounts[10]).unwrap();
+        context.simulator.merge_records(&context.admin.username, "Account", &accounts[20], &[&accounts[21]]).unwrap();
+        for id in &accounts[30..33] {
+            context.simulator.purge_record(&context.admin.username, "Account", id).unwrap();
+        }
+        context.pass(SignedDuration::from_mins(30));
+        let error = |status, code: &str| Effect::Error { status, code: code.to_owned(), message: "no".to_owned() };
+        let faults = [
+            error(400, "QUERY_TIMEOUT"),
+            error(503, "SERVER_UNAVAILABLE"),
+            error(400, "QUERY_TOO_COMPLICATED"),
+            Effect::ResetAfter,
+        ];
+        let night = context.task(RefreshKind::Nightly);
+        for effect in faults {
+            context.simulator.fault(fault("queryAll", 1, effect));
+            assert!(context.work_on(std::slice::from_ref(&night)).await.is_empty());
+        }
+        context.simulator.clear_faults();
+
+        context.finish(night).await;
+
+        let audit = context.last_audit().await;
+        assert_eq!((found(&audit), audit.is_green()), ([0, 3, 0, 3], true), "{audit:?}");
+        let left: Vec<String> = [&accounts[..30], &accounts[33..]].concat();
+        context.assert_mirrored(&left).await;
+        let again = context.audit().await;
+        assert_eq!((found(&again), again.org_hash == again.mirror_hash), ([0; 4], true));
+    });
+}
