@@ -3,11 +3,10 @@
 use clap::{Parser, Subcommand};
 
 use crate::failure::Failure;
-use crate::org_data::{erase, export};
+use crate::org_data::{audit, erase, export};
 use crate::stack::Stack;
 use crate::{
-    audit, dead_letters, deliveries, disconnect, outbound_message, polling, replay, replay_events, transfer, upgrade,
-    webhooks,
+    dead_letters, deliveries, disconnect, outbound_message, polling, replay, replay_events, transfer, upgrade, webhooks,
 };
 
 /// Operate a deployed Ferry stack.

@@ -1,6 +1,5 @@
 //! `ferry`: the operator's command line.
 
-mod audit;
 mod cli;
 mod dead_letters;
 mod deliveries;

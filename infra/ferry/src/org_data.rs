@@ -1,4 +1,5 @@
-//! All data of an org: exported to files, or erased.
+//! All data of an org: audited, exported to files, or erased.
 
+pub(crate) mod audit;
 pub(crate) mod erase;
 pub(crate) mod export;
