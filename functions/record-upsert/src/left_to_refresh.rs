@@ -93,6 +93,7 @@ mod tests {
         Cursor {
             org_id: "00D5e000000KQ2eEAG".parse().unwrap(),
             cursor_name: name,
+            progress: None,
             position: None,
             checkpoint: checkpoint.map(str::to_owned),
             covered_until,

@@ -11,10 +11,12 @@ use crate::Error;
 use crate::table::{Conditional, Item, Place, Rows, Table, Update, from_item, key, text};
 use crate::time;
 
+mod backfill;
 pub mod fields;
 mod left_out;
 pub mod rule;
 
+pub use backfill::{BackfillMethod, BackfillProgress};
 pub use fields::{FieldChanges, SeenFields};
 pub use left_out::LeftOut;
 
@@ -22,6 +24,9 @@ pub use left_out::LeftOut;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CursorName(String);
+
+/// The beginning of the name of a backfill's cursor.
+const BACKFILL: &str = "backfill/";
 
 impl CursorName {
     /// The incremental scan of an object.
@@ -33,7 +38,13 @@ impl CursorName {
     /// The backfill of an object.
     #[must_use]
     pub fn backfill(object: &ObjectName) -> Self {
-        Self(format!("backfill/{object}"))
+        Self(format!("{BACKFILL}{object}"))
+    }
+
+    /// Returns the object whose backfill this is; `None` for the cursor of another scan.
+    #[must_use]
+    pub fn backfilled_object(&self) -> Option<ObjectName> {
+        self.0.strip_prefix(BACKFILL)?.parse().ok()
     }
 
     /// The audit of an object. It has no position; [`Cursor::covered_until`] is the start of the last complete audit.
@@ -98,6 +109,9 @@ pub struct Cursor {
     /// The state from which the running scan continues, in the scan's own format; `None` when no scan is running.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<String>,
+    /// The rows that the running or the last backfill has stored; `None` for other scans.
+    #[serde(default, with = "crate::json_text::option", skip_serializing_if = "Option::is_none")]
+    pub progress: Option<BackfillProgress>,
     /// The time at which the last complete scan began. It read everything committed before.
     #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
     pub covered_until: Option<Timestamp>,

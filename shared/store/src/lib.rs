@@ -68,7 +68,9 @@ pub use connections::{
     ConditionState, Connection, ConnectionKind, ConnectionState, Connections, Consent, Lease, LeaseClaim, LeaseOutcome,
     LeaseRequest, LeaseSlot, PendingGrant, Reservation, SunsetWarning, UserRights,
 };
-pub use cursors::{Cursor, CursorName, Cursors, FieldChanges, LeftOut, Position, SeenFields};
+pub use cursors::{
+    BackfillMethod, BackfillProgress, Cursor, CursorName, Cursors, FieldChanges, LeftOut, Position, SeenFields,
+};
 pub use dead_letters::{DeadLetter, DeadLetters};
 pub use deferral::Deferrals;
 pub use deliveries::{Deliveries, Delivery, DeliveryOutcome};

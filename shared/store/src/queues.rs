@@ -57,6 +57,10 @@ pub struct RefreshTask {
     pub requested_at: Timestamp,
     /// The time before which the task is not begun; `None` for at once.
     pub not_before: Option<Timestamp>,
+    /// The time from which a backfill reads changed rows; `None` for all rows.
+    pub since: Option<Timestamp>,
+    /// The page of a backfill by the Bulk API that the task reads; `None` for every other task.
+    pub part: Option<u32>,
     /// The deferrals since the task last made progress.
     pub deferrals: Deferrals,
 }
@@ -65,7 +69,8 @@ impl RefreshTask {
     /// Creates a task for all objects of an org that is begun at once.
     #[must_use]
     pub fn new(org_id: OrgId, kind: RefreshKind, requested_at: Timestamp) -> Self {
-        Self { org_id, kind, object: None, requested_at, not_before: None, deferrals: Deferrals::default() }
+        let (object, not_before, since, part, deferrals) = (None, None, None, None, Deferrals::default());
+        Self { org_id, kind, object, requested_at, not_before, since, part, deferrals }
     }
 
     /// Returns the task that continues this one for one object. The rest of a poll is an incremental refresh.
@@ -95,27 +100,31 @@ struct RefreshMessage {
     requested_at: Timestamp,
     #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
     not_before: Option<Timestamp>,
+    #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
+    since: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    part: Option<u32>,
     #[serde(flatten)]
     deferrals: Deferrals,
 }
 
 impl From<RefreshMessage> for RefreshTask {
     fn from(message: RefreshMessage) -> Self {
-        let RefreshMessage { org_id, kind, object, requested_at, not_before, deferrals } = message;
+        let RefreshMessage { org_id, kind, object, requested_at, not_before, since, part, deferrals } = message;
         let kind = match (kind, &object) {
             (RefreshKind::Incremental, None) => RefreshKind::Poll,
             (RefreshKind::Poll, Some(_)) => RefreshKind::Incremental,
             _ => kind,
         };
-        Self { org_id, kind, object, requested_at, not_before, deferrals }
+        Self { org_id, kind, object, requested_at, not_before, since, part, deferrals }
     }
 }
 
 impl From<RefreshTask> for RefreshMessage {
     fn from(task: RefreshTask) -> Self {
-        let RefreshTask { org_id, kind, object, requested_at, not_before, deferrals } = task;
+        let RefreshTask { org_id, kind, object, requested_at, not_before, since, part, deferrals } = task;
         let kind = if kind == RefreshKind::Poll { RefreshKind::Incremental } else { kind };
-        Self { org_id, kind, object, requested_at, not_before, deferrals }
+        Self { org_id, kind, object, requested_at, not_before, since, part, deferrals }
     }
 }
 
@@ -324,7 +333,8 @@ mod tests {
     fn a_deferred_task_reads_back_as_it_was_written() {
         let at = "2026-11-22T10:00:00Z".parse().unwrap();
         let deferrals = Deferrals { count: 2, since: Some(at), refusals: 1 };
-        let task = RefreshTask { not_before: Some(at), ..parse(&message("nightly", Some("Account"))) };
+        let task = parse(&message("nightly", Some("Account")));
+        let task = RefreshTask { not_before: Some(at), since: Some(at), part: Some(7), ..task };
         let task = task.with_deferrals(deferrals);
         assert_eq!(parse(&serde_json::to_value(&task).unwrap()), task);
     }

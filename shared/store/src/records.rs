@@ -1,5 +1,8 @@
 //! The mirror: Ferry's copy of the org's records. Events are published from the table's stream.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
@@ -132,6 +135,8 @@ pub struct Records {
     table: Table,
     tombstone_retention: SignedDuration,
     clock: Clock,
+    /// The writes that were throttled so far.
+    throttles: Arc<AtomicU64>,
 }
 
 /// The time for which a tombstone is stored, unless the deployment sets another.
@@ -145,7 +150,15 @@ impl Records {
     /// Creates a client for the table of this name.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         let table = Table::new(client, table);
-        Self { table, tombstone_retention: TOMBSTONE_RETENTION, clock: Clock::system() }
+        let throttles = Arc::default();
+        Self { table, tombstone_retention: TOMBSTONE_RETENTION, clock: Clock::system(), throttles }
+    }
+
+    /// Returns the number of writes that DynamoDB has throttled since this client was created, so that a caller whose writes take
+    /// long sees the reason.
+    #[must_use]
+    pub fn throttles(&self) -> u64 {
+        self.throttles.load(Ordering::Relaxed)
     }
 
     /// Takes the times of changes from this clock, in place of the system's.

@@ -1,6 +1,7 @@
 //! Applying versions of records to the mirror.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -88,6 +89,7 @@ impl Records {
             let Some((mut write, round, stored)) = running.next().await else { break };
             match stored {
                 Err(Error::Unavailable { .. }) if write.paused < time_limit => {
+                    self.throttles.fetch_add(1, Ordering::Relaxed);
                     concurrency = concurrency.after_throttle(round);
                     write.paused += write.pause();
                     pending.push_back(write);

@@ -1,0 +1,102 @@
+//! The progress of a backfill, and the checkpoint that several workers of one backfill share.
+
+use jiff::Timestamp;
+use salesforce::OrgId;
+use serde::{Deserialize, Serialize};
+
+use super::{CursorName, Cursors, ScanState, row_key};
+use crate::Error;
+use crate::table::{Conditional, Update, text};
+use crate::time;
+
+/// The API with which a backfill reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BackfillMethod {
+    /// Queries of the REST API, page after page.
+    Rest,
+    /// A query job of Bulk API 2.0, whose pages are read at the same time.
+    Bulk,
+}
+
+/// The rows that a backfill has stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackfillProgress {
+    /// The API.
+    pub method: BackfillMethod,
+    /// The start.
+    #[serde(with = "crate::time::millis")]
+    pub started_at: Timestamp,
+    /// The end; `None` while the backfill runs.
+    #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
+    pub completed_at: Option<Timestamp>,
+    /// The time from which changed rows are read; `None` for all rows.
+    #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// The rows that the org had at the start, without deleted ones; `None` if they could not be counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
+    /// The rows of the stored pages. A page that is read again counts again.
+    pub rows: u64,
+    /// The bytes of the stored pages as CSV; 0 with [`BackfillMethod::Rest`].
+    pub bytes: u64,
+    /// The stored pages.
+    pub pages: u64,
+}
+
+impl BackfillProgress {
+    /// Begins to count the rows of a backfill.
+    #[must_use]
+    pub fn new(method: BackfillMethod, started_at: Timestamp) -> Self {
+        Self { method, started_at, completed_at: None, since: None, total: None, rows: 0, bytes: 0, pages: 0 }
+    }
+
+    /// Returns the progress after a stored page.
+    #[must_use]
+    pub fn after_page(self, rows: u64, bytes: u64) -> Self {
+        Self { rows: self.rows + rows, bytes: self.bytes + bytes, pages: self.pages + 1, ..self }
+    }
+}
+
+impl Cursors {
+    /// Replaces the checkpoint and the progress of a backfill. Returns `false`, and changes nothing, if its checkpoint is no
+    /// longer `seen`: another worker was first.
+    ///
+    /// # Errors
+    /// Only those of the table.
+    pub async fn replace_checkpoint(
+        &self,
+        (org, name): (OrgId, &CursorName),
+        seen: Option<&str>,
+        (state, progress): (&ScanState, &BackfillProgress),
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let operation = "replace the checkpoint of the backfill";
+        let mut update = state.update(now);
+        update.set.push(("progress", text(render(operation, progress)?)));
+        update.when = if seen.is_some() { "#checkpoint = :seen" } else { "attribute_not_exists(#checkpoint)" };
+        update.values.extend(seen.map(|seen| (":seen", text(seen))));
+        let replaced = self.table.update(operation, row_key(org, name), update).await?;
+        Ok(matches!(replaced, Conditional::Done(_)))
+    }
+
+    /// Stores the progress of a backfill that has a single worker.
+    ///
+    /// # Errors
+    /// Only those of the table.
+    pub async fn record_progress(
+        &self,
+        org: OrgId,
+        name: &CursorName,
+        progress: &BackfillProgress,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let operation = "record the progress of the backfill";
+        let set = vec![("progress", text(render(operation, progress)?)), ("updated_at", text(time::format(now)))];
+        self.table.update(operation, row_key(org, name), Update { set, ..Update::default() }).await.map(drop)
+    }
+}
+
+fn render(operation: &'static str, progress: &BackfillProgress) -> Result<String, Error> {
+    serde_json::to_string(progress).map_err(|source| Error::Corrupt { operation, source: Box::new(source) })
+}
