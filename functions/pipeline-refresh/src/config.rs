@@ -8,6 +8,7 @@ use runtime::{Aws, DEFAULT_MIRRORED_OBJECTS, Days, Env, EnvError, Salesforce, Sa
 use salesforce::{Clock, ObjectName, Timeouts};
 use store::{Audits, Budgets, Connections, Cursors, Orgs, Pipelines, Queue, Records, Writes};
 
+use crate::backfill::Bulk;
 use crate::queues::Queues;
 
 /// Salesforce works on a query for up to 120 seconds (SOQL and SOSL Reference, "SOQL and SOSL Limits"), and sends the page after
@@ -52,6 +53,10 @@ pub struct Config {
     pub refresh_window: Duration,
     /// `NIGHTLY_AUDIT`: `on` (default), or `off`.
     pub nightly_audit: NightlyAudit,
+    /// `BACKFILL_BULK_ROWS`: the rows from which an object is copied by Bulk API 2.0; 20,000 by default.
+    pub backfill_bulk_rows: u64,
+    /// `BACKFILL_PARALLEL_PAGES`: the pages of an object that are copied at the same time; 3 by default.
+    pub backfill_parallel_pages: u32,
     /// `TOMBSTONE_RETENTION_DAYS`: the days for which a tombstone is stored; 90 by default.
     pub tombstone_retention: Days,
     /// `MIRRORED_OBJECTS`: the objects to mirror, separated by commas. [`DEFAULT_MIRRORED_OBJECTS`] by default.
@@ -87,6 +92,8 @@ impl Config {
             file_write_queue_url: env.required("FILE_WRITE_QUEUE_URL")?,
             refresh_window: Duration::from_mins(env.parsed_or("REFRESH_WINDOW_MINUTES", 120)?),
             nightly_audit: env.parsed_or("NIGHTLY_AUDIT", NightlyAudit::default())?,
+            backfill_bulk_rows: env.parsed_or("BACKFILL_BULK_ROWS", 20_000)?,
+            backfill_parallel_pages: env.parsed_or("BACKFILL_PARALLEL_PAGES", 3)?,
             tombstone_retention: env.parsed_or("TOMBSTONE_RETENTION_DAYS", Days(90))?,
             mirrored_objects: env.list_or("MIRRORED_OBJECTS", DEFAULT_MIRRORED_OBJECTS)?,
             mirrored_fields: env.parsed_or("MIRRORED_FIELDS", MirroredFields::default())?,
@@ -143,6 +150,8 @@ pub struct Deps {
     pub refresh_window: Duration,
     /// The audit of every object after its refresh of the night.
     pub nightly_audit: NightlyAudit,
+    /// The settings of backfills by Bulk API 2.0.
+    pub bulk: Bulk,
     /// The objects to mirror.
     pub mirrored_objects: Vec<ObjectName>,
     /// The fields of each object, cached by this execution environment.
@@ -180,6 +189,7 @@ impl Deps {
             },
             refresh_window: config.refresh_window,
             nightly_audit: config.nightly_audit,
+            bulk: Bulk::new(config.backfill_bulk_rows, config.backfill_parallel_pages),
             mirrored_objects: config.mirrored_objects,
             fields: FieldCache::new(config.mirrored_fields),
             clock: aws.clock(),

@@ -45,6 +45,20 @@ pub enum Error {
         /// The fault of the page.
         source: PageFault,
     },
+    /// The query jobs of a backfill by Bulk API 2.0 have failed as often as they are begun again.
+    ///
+    /// # Troubleshooting
+    /// Setup > Bulk Data Load Jobs of the org shows the jobs and why they failed. The next night, and a backfill that is started by
+    /// hand, begin anew.
+    #[error("could not copy the {object} records of org {org}: the query jobs of the Bulk API fail")]
+    Jobs {
+        /// The org.
+        org: OrgId,
+        /// The object.
+        object: ObjectName,
+        /// Salesforce's code of the last failure.
+        code: Option<String>,
+    },
 }
 
 impl Error {
@@ -55,6 +69,7 @@ impl Error {
             Self::State(_) => "state_unavailable".to_owned(),
             Self::Pipelines { source, .. } | Self::Rows { source, .. } => mirroring::reason(source).to_owned(),
             Self::Page { .. } => "invalid_page".to_owned(),
+            Self::Jobs { code, .. } => code.clone().unwrap_or_else(|| "bulk_job_failed".to_owned()),
         }
     }
 }
@@ -67,6 +82,7 @@ impl Classify for Error {
             Self::State(error) => error.retry(),
             Self::Pipelines { source, .. } | Self::Rows { source, .. } => source.retry(),
             Self::Page { .. } => Retry::After(Duration::from_secs(1)),
+            Self::Jobs { .. } => Retry::Never,
         }
     }
 }

@@ -14,6 +14,7 @@ fn error_texts_read_as_sentences() {
         Error::Pipelines { .. } => Error::Pipelines { org: org(), source: salesforce::Error::DailyLimit { operation: "query the records" } },
         Error::Rows { .. } => Error::Rows { org: org(), object: ObjectName::from_static("Account"), source: salesforce::Error::DailyLimit { operation: "query the records" } },
         Error::Page { .. } => Error::Page { org: org(), object: ObjectName::from_static("Account"), source: PageFault::Short },
+        Error::Jobs { .. } => Error::Jobs { org: org(), object: ObjectName::from_static("Account"), code: None },
     });
     texts += &error_texts!(PageFault {
         PageFault::Short => PageFault::Short,

@@ -12,6 +12,7 @@
 //! (invariant 14).
 
 pub mod audit;
+pub mod backfill;
 mod config;
 pub mod deletions;
 mod error;

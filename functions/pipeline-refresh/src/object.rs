@@ -12,6 +12,7 @@ use store::cursors::Progress;
 use store::{ApplyOutcome, AuditCounts, Change, CursorName, Lane, Position, RefreshKind, Tombstone};
 use tracing::warn;
 
+use crate::backfill;
 use crate::deletions;
 use crate::error::Error;
 use crate::fields::notice_changes;
@@ -122,6 +123,11 @@ async fn scan_object(run: &Run<'_>, object: &ObjectName, report: &mut ObjectRepo
             Plan::Busy => return Ok(Outcome::Busy),
         };
         report.is_copy = name == CursorName::backfill(object);
+        if report.is_copy
+            && let Some(outcome) = backfill::copy(run, object, (&stored, &scan), report).await?
+        {
+            return Ok(outcome);
+        }
         let ended = scan_once(run, object, (&name, scan, stored.position(&name)), report).await;
         let is_complete = matches!(ended, Ok(Outcome::Complete));
         report.is_doubtful |= is_complete && has_outlived_the_bin(&name, object, &stored, &scan);
@@ -194,6 +200,9 @@ async fn scan_once(
         let progress = Progress { seen: position, last_row: rows.last().copied(), state: scan.state_after(&step) };
         let moved = run.deps.cursors.advance(run.org(), name, &progress, run.deps.clock.now()).await;
         position = moved?;
+        if report.is_copy {
+            backfill::count_page(run, name, &scan, (rows.len() as u64, step == Step::Complete)).await?;
+        }
         scan = match step {
             Step::Complete => return Ok(Outcome::Complete),
             Step::Next(next) => next,

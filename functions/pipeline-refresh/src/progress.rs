@@ -74,7 +74,9 @@ pub fn plan(task: &RefreshTask, object: &ObjectName, stored: &Stored, now: Times
             // A requested backfill reads everything again, so an older interrupted one is not resumed.
             let running = stored.backfill.as_ref().and_then(running);
             let running = running.filter(|scan| !is_backfill || scan.started_at >= task.requested_at);
-            Plan::Scan(CursorName::backfill(object), running.unwrap_or_else(|| Scan::fresh(None, now)))
+            // Of an object that was not copied yet, all rows are missing; of one that was, also those since its last scan.
+            let since = task.since.and_then(|since| covered.map(|covered| covered.min(since)));
+            Plan::Scan(CursorName::backfill(object), running.unwrap_or_else(|| Scan::fresh(since, now)))
         }
     }
 }
@@ -123,6 +125,7 @@ mod tests {
         Some(Cursor {
             org_id: org(),
             cursor_name: CursorName::backfill(&ACCOUNT),
+            progress: None,
             position: None,
             checkpoint: running.map(|scan| scan.checkpoint()),
             covered_until,
@@ -196,6 +199,18 @@ mod tests {
             Stored { backfill: cursor(Some(at(-60)), Some(half_way(at(-40)))), incremental: cursor(Some(at(5)), None) };
         let plan = plan(&task(RefreshKind::Backfill, at(0)), &ACCOUNT, &stored, at(6));
         assert_eq!(plan, Plan::Scan(CursorName::backfill(&ACCOUNT), Scan::fresh(None, at(6))));
+    }
+
+    #[test]
+    fn a_backfill_since_a_time_leaves_no_gap() {
+        let since = |minute| RefreshTask { since: Some(at(minute)), ..task(RefreshKind::Backfill, at(0)) };
+        let copied = Stored { backfill: cursor(Some(at(-60)), None), incremental: None };
+        for (stored, asked, from) in
+            [(&copied, -90, Some(at(-90))), (&copied, -30, Some(at(-60))), (&Stored::default(), -90, None)]
+        {
+            let plan = plan(&since(asked), &ACCOUNT, stored, at(1));
+            assert_eq!(plan, Plan::Scan(CursorName::backfill(&ACCOUNT), Scan::fresh(from, at(1))));
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use mirroring::FieldCache;
+use pipeline_refresh::backfill::Bulk;
 use pipeline_refresh::{Deps, Event, NightlyAudit, Queues, Reply, handle};
 use salesforce::ObjectName;
 use serde_json::{Value, json};
@@ -84,6 +85,7 @@ impl TestContext {
             },
             refresh_window: Duration::ZERO,
             nightly_audit: NightlyAudit::Off,
+            bulk: Bulk::new(20_000, 3),
             mirrored_objects: ["Account", "Contact", "Lead", "Opportunity"]
                 .map(|name| name.parse().expect("a name"))
                 .into(),

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod audits;
+mod backfills;
 mod failures;
 mod fields;
 mod harness;

@@ -24,8 +24,8 @@ fn a_backfill_copies_every_mirrored_object() {
         assert!(context.count(&ACCOUNT).await.live > 0);
         let budget = context.deps.budgets.load(context.org, context.deps.clock.now()).await.unwrap().unwrap();
         assert_eq!(budget.calls.values().sum::<u64>(), context.calls().values().sum::<usize>() as u64);
-        let objects = 2 * context.deps.mirrored_objects.len() as u64;
-        assert_eq!(budget.calls.get(&Lane::Backfill), Some(&objects), "a describe and a page for each object");
+        let objects = 3 * context.deps.mirrored_objects.len() as u64;
+        assert_eq!(budget.calls.get(&Lane::Backfill), Some(&objects), "a describe, a count and a page for each object");
     });
 }
 

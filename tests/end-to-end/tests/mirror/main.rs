@@ -60,6 +60,7 @@ impl Both {
             },
             refresh_window: std::time::Duration::ZERO,
             nightly_audit: pipeline_refresh::NightlyAudit::Off,
+            bulk: pipeline_refresh::backfill::Bulk::new(20_000, 3),
             mirrored_objects: OBJECTS.to_vec(),
             fields: cache(),
             clock: context.clock.clone(),

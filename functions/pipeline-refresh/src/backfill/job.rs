@@ -1,0 +1,107 @@
+//! The job of a backfill: its creation, its polls, and its end.
+
+use salesforce::bulk::{JobError, JobId, JobState, QueryJob, QueryScope};
+use salesforce::{FieldName, Soql};
+use store::deferral::MAX_DELAY;
+use tracing::warn;
+
+use super::Backfill;
+use super::machine::{BulkScan, Lost};
+use crate::error::Error;
+use crate::object::Outcome;
+
+/// The codes with which Salesforce refuses the Bulk API to an org, or to a user. REST may still read the object.
+const NOT_BY_BULK: [&str; 3] = ["API_DISABLED_FOR_ORG", "FEATURENOTENABLED", "FUNCTIONALITY_NOT_ENABLED"];
+
+impl Backfill<'_> {
+    /// Creates a job for the rows. `None` if the object cannot be read by Bulk.
+    pub(super) async fn create_job(
+        &self,
+        fields: &[FieldName],
+        from: Option<jiff::Timestamp>,
+    ) -> Result<Option<JobId>, Error> {
+        let query = BulkScan::rows(Soql::select(fields).from(self.object), from);
+        match self.run.client.create_query_job(&query, QueryScope::All).await.map_err(JobError::from) {
+            Ok(job) => Ok(Some(job.id)),
+            Err(JobError::Call(error)) if !NOT_BY_BULK.iter().any(|code| error.has_code(code)) => {
+                self.run.deps.fields.invalidate(self.run.org(), self.object);
+                Err(self.rows_error(error))
+            }
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Asks how far the job is: begins to read its pages, or asks again later.
+    pub(super) async fn poll(&self, bulk: &BulkScan) -> Result<Outcome, Error> {
+        if bulk.failed_at.is_some() {
+            return Err(self.exhausted(None));
+        }
+        let now = self.run.deps.clock.now();
+        let Some(job) = self.find_job(bulk.job).await? else { return self.lose(bulk.job, None).await };
+        match job.state {
+            JobState::JobComplete => {
+                self.change(|bulk, _| bulk.begin_reading(job.id)).await?;
+            }
+            JobState::Failed | JobState::Aborted => {
+                return self.lose(job.id, job.failure_code().map(str::to_owned)).await;
+            }
+            JobState::Open | JobState::UploadComplete | JobState::InProgress if bulk.is_overdue(now) => {
+                self.stop_job(job.id).await;
+                return self.lose(job.id, None).await;
+            }
+            JobState::Open | JobState::UploadComplete | JobState::InProgress => {
+                self.send(bulk.started_at, None, bulk.poll_delay(now).min(MAX_DELAY)).await?;
+            }
+        }
+        Ok(Outcome::Busy)
+    }
+
+    /// Fetches the job. `None` if it does not exist any more, which a second answer confirms.
+    pub(super) async fn find_job(&self, job: JobId) -> Result<Option<QueryJob>, Error> {
+        for is_last in [false, true] {
+            match self.run.client.fetch_query_job(&job).await {
+                Ok(job) => return Ok(Some(job)),
+                Err(error) if error.is_not_found() && !is_last => {}
+                Err(error) if error.is_not_found() => break,
+                Err(error) => return Err(self.rows_error(error)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Begins a lost job again, unless too many were lost.
+    pub(super) async fn lose(&self, lost: JobId, code: Option<String>) -> Result<Outcome, Error> {
+        let now = self.run.deps.clock.now();
+        let decided = self.change(|bulk, _| (bulk.job == lost).then(|| (bulk.lose(now), bulk.clone()))).await?;
+        let Some((Some((decided, bulk)), _)) = decided else {
+            // Another worker has replaced it, and polls the new one.
+            return Ok(Outcome::Busy);
+        };
+        warn!(org.id = %self.run.org(), sf.object = %self.object, jobs = bulk.jobs, code, "a query job of a backfill is lost");
+        if decided == Lost::Exhausted {
+            return Err(self.exhausted(code));
+        }
+        // A field that has gone fails the job: the fields are described again.
+        self.run.deps.fields.invalidate(self.run.org(), self.object);
+        let Some(selection) = self.selection().await? else { return Err(self.exhausted(code)) };
+        let Some(job) = self.create_job(selection.fields(), bulk.from).await? else { return Err(self.exhausted(code)) };
+        let replaced = self.change(|bulk, _| bulk.replace_job(lost, job, now)).await?;
+        if replaced.is_some_and(|(is_first, _)| is_first) {
+            self.send(bulk.started_at, None, bulk.poll_delay(bulk.read_at)).await?;
+        } else {
+            self.stop_job(job).await;
+        }
+        Ok(Outcome::Busy)
+    }
+
+    /// Stops a job whose rows nobody reads. Salesforce deletes it after seven days, whether it could be stopped or not.
+    pub(super) async fn stop_job(&self, job: JobId) {
+        if let Err(error) = self.run.client.abort_query_job(&job).await {
+            warn!(org.id = %self.run.org(), sf.object = %self.object, "could not stop a query job: {}", runtime::Chain(&error));
+        }
+    }
+
+    fn exhausted(&self, code: Option<String>) -> Error {
+        Error::Jobs { org: self.run.org(), object: self.object.clone(), code }
+    }
+}
