@@ -5,6 +5,7 @@
 pub mod chaos;
 mod delays;
 pub mod fairness;
+pub mod nights;
 mod odd_answers;
 mod poller;
 mod process;
@@ -23,6 +24,7 @@ use local::workspace::Workspace;
 use org_simulator::{OutboundMessage, PackageInstall, Simulator, User};
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use salesforce::OrgId;
 
 pub use reqwest::Method;
 use serde_json::{Map, Value, json};
@@ -91,7 +93,12 @@ impl Connected {
 
     /// Returns whether the backfill of every mirrored object has ended. From then on, only messages report changes.
     async fn is_copied(&self) -> Result<bool> {
-        let health = self.get(&self.path("/health")).await?;
+        self.is_org_copied(&self.stack.simulator().org_id().parse()?).await
+    }
+
+    /// Returns the same as [`Connected::is_copied`] of another org.
+    async fn is_org_copied(&self, org: &OrgId) -> Result<bool> {
+        let health = self.get(&format!("/v1/orgs/{org}/health")).await?;
         let scans = health["sync"].as_array().context("the health has no scans")?;
         let has_ended = |object: &String| {
             let name = format!("backfill/{object}");
