@@ -138,3 +138,43 @@ fn the_changes_have_the_names_that_the_schema_lists() {
     let removed = serde_json::to_value(changes(Some(&old), Some(&without), &["Won"])).unwrap();
     assert_eq!(removed, serde_json::json!([{ "change": "stage_deactivated", "stage": "Won" }]));
 }
+
+#[test]
+fn every_part_of_the_content_changes_the_fingerprint() {
+    let stage = |api_name: &str| StageContent {
+        api_name: api_name.to_owned(),
+        label: "Won".to_owned(),
+        probability: 100.0,
+        forecast_category: "Closed".to_owned(),
+        is_closed: true,
+        is_won: true,
+        is_default: false,
+        description: None,
+    };
+    let content = PipelineContent {
+        developer_name: "Sales".to_owned(),
+        name: "Sales".to_owned(),
+        is_active: true,
+        business_process: None,
+        stages: vec![stage("Won"), stage("Also won")],
+    };
+    let edits: [fn(&mut PipelineContent); 12] = [
+        |content| content.developer_name.push('x'),
+        |content| content.name.push('x'),
+        |content| content.is_active = false,
+        |content| content.stages.reverse(),
+        |content| content.stages[0].api_name.push('x'),
+        |content| content.stages[0].label.push('x'),
+        |content| content.stages[0].probability = 99.5,
+        |content| content.stages[0].forecast_category.push('x'),
+        |content| content.stages[0].is_closed = false,
+        |content| content.stages[0].is_won = false,
+        |content| content.stages[0].is_default = true,
+        |content| content.stages[0].description = Some("x".to_owned()),
+    ];
+    for (number, edit) in edits.into_iter().enumerate() {
+        let mut edited = content.clone();
+        edit(&mut edited);
+        assert_ne!(edited.fingerprint(), content.fingerprint(), "edit {number}");
+    }
+}
