@@ -191,15 +191,22 @@ mod tests {
 
     use super::*;
 
-    /// Reads the rows of a body that arrives in these pieces.
-    fn rows(announced: Option<u64>, pieces: Vec<Vec<u8>>) -> Result<Vec<Vec<String>>, Error> {
+    fn body(announced: Option<u64>, pieces: Vec<Vec<u8>>) -> CsvBody {
         let mut headers = HeaderMap::new();
         if let Some(number) = announced {
             headers.insert("sforce-numberofrecords", number.into());
         }
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        runtime.block_on(async {
-            let (mut body, mut rows) = (CsvBody::new(Incoming::of(headers, pieces)), Vec::new());
+        CsvBody::new(Incoming::of(headers, pieces))
+    }
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
+    }
+
+    /// Reads the rows of a body that arrives in these pieces.
+    fn rows(announced: Option<u64>, pieces: Vec<Vec<u8>>) -> Result<Vec<Vec<String>>, Error> {
+        let (mut body, mut rows) = (body(announced, pieces), Vec::new());
+        block_on(async {
             while let Some(row) = body.next_row().await? {
                 rows.push(row.values().map(|value| String::from_utf8_lossy(value).into_owned()).collect());
             }
@@ -208,6 +215,20 @@ mod tests {
     }
 
     const CSV: &str = "\"Id\",\"Name\"\n\"1\",\"Ada, née\nLovelace\"\n\"2\",\"\"\n\"3\",\"Grace\"\n";
+
+    #[test]
+    fn rows_come_out_while_the_body_arrives() {
+        let lines: Vec<Vec<u8>> = CSV.split_inclusive('\n').map(|line| line.as_bytes().to_vec()).collect();
+        let mut body = body(Some(3), lines.clone());
+        block_on(async {
+            // The second row has two lines.
+            for arrived in [1, 3, 4, 5] {
+                assert!(body.next_row().await.unwrap().is_some());
+                assert_eq!(body.bytes, lines[..arrived].iter().map(Vec::len).sum::<usize>() as u64);
+            }
+            assert!(body.next_row().await.unwrap().is_none());
+        });
+    }
 
     #[test]
     fn a_body_without_the_announced_rows_is_an_error() {

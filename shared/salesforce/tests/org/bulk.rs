@@ -121,19 +121,6 @@ async fn a_page_that_is_cut_off_is_an_error() {
 }
 
 #[tokio::test]
-async fn rows_come_out_while_the_page_arrives() {
-    let org = org_with(40).await;
-    let client = org.client(ADMIN);
-    let job = complete_job(&client).await;
-    org.fault("jobs/query", 1, Effect::Trickle { chunk_bytes: 64, pause_ms: 1 });
-    let mut page = client.open_query_page(&job.0, None, None, &job.1).await.unwrap();
-    page.next_record().await.unwrap().unwrap().unwrap();
-    let arrived = page.bytes();
-    while page.next_record().await.unwrap().is_some() {}
-    assert!(arrived * 4 < page.bytes(), "{arrived} of {} bytes", page.bytes());
-}
-
-#[tokio::test]
 async fn a_job_waits_fails_and_is_stopped() {
     let org = org_with(1).await;
     let client = org.client(ADMIN);
