@@ -21,7 +21,8 @@
 //! The program `start-up` prints size, start-up time, latency and memory of function binaries, or compares two builds;
 //! `refresh-crowd` prints how long callers wait after their access token expired; `hints-to-mirror` prints how fast
 //! `record-upsert` brings changed records into the mirror ([`Upserts`]); `record-views` prints how long `record-read` takes for a
-//! view over a Salesforce that takes its time ([`Views`]); `record-writes` prints the calls of a write of 200 records ([`Writes`]).
+//! view over a Salesforce that takes its time ([`Views`]); `record-writes` prints the calls of a write of 200 records ([`Writes`]);
+//! `bulk-contacts` prints the speed and the memory of the client with which a Bulk job is read.
 
 mod crowd;
 mod measure;
@@ -37,7 +38,7 @@ pub use crowd::{Crowd, Outcomes};
 pub use measure::{Plan, Summary, measure};
 pub use proxy::{Hold, Proxy, Side};
 pub use report::{comparison, table};
-pub use runtime_api::{InvocationResult, Outcome, RuntimeApi};
+pub use runtime_api::{InvocationResult, Outcome, RuntimeApi, cpu_time, peak_bytes};
 pub use subject::{Subject, executables};
 pub use upserts::{Upsert, Upserts};
 pub use views::{ReadView, Views};

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use process::Process;
+pub use process::{cpu_time, peak_bytes};
 use server::{Invocation, Server};
 
 /// The time after which an invocation is stopped by killing the process, as Lambda does, if the caller names none.

@@ -95,19 +95,32 @@ impl Process {
     }
 
     pub(super) fn peak_bytes(&self) -> Option<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid?)).ok()?;
-        memory(&status, "VmHWM:")
+        peak_bytes(self.pid?)
     }
 
     pub(super) fn cpu_time(&self) -> Option<Duration> {
-        let threads = std::fs::read_dir(format!("/proc/{}/task", self.pid?)).ok()?;
-        // A thread may end between the listing and the reading.
-        let times = threads.filter_map(|thread| {
-            let schedstat = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
-            cpu_time(&schedstat)
-        });
-        Some(times.sum())
+        cpu_time(self.pid?)
     }
+}
+
+/// Returns the highest resident memory of a process since it began. `None` on systems without `/proc`, and when it has ended.
+#[must_use]
+pub fn peak_bytes(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    memory(&status, "VmHWM:")
+}
+
+/// Returns the CPU time that the threads of a process have used so far, without those that have ended. `None` as in
+/// [`peak_bytes`].
+#[must_use]
+pub fn cpu_time(pid: u32) -> Option<Duration> {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+    // A thread may end between the listing and the reading.
+    let times = threads.filter_map(|thread| {
+        let schedstat = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+        time_of_thread(&schedstat)
+    });
+    Some(times.sum())
 }
 
 #[derive(Default)]
@@ -154,7 +167,7 @@ fn memory(status: &str, name: &str) -> Option<u64> {
 }
 
 /// Reads the first number of `/proc/PID/task/TID/schedstat`: the nanoseconds that the thread ran, in user mode and in the kernel.
-fn cpu_time(schedstat: &str) -> Option<Duration> {
+fn time_of_thread(schedstat: &str) -> Option<Duration> {
     let nanoseconds = schedstat.split_whitespace().next()?.parse().ok()?;
     Some(Duration::from_nanos(nanoseconds))
 }
@@ -165,8 +178,8 @@ mod tests {
 
     #[test]
     fn cpu_time_is_read_in_nanoseconds() {
-        assert_eq!(cpu_time("188800980 17516475 390\n"), Some(Duration::from_nanos(188_800_980)));
-        assert_eq!(cpu_time(""), None);
+        assert_eq!(time_of_thread("188800980 17516475 390\n"), Some(Duration::from_nanos(188_800_980)));
+        assert_eq!(time_of_thread(""), None);
     }
 
     #[test]
