@@ -20,7 +20,7 @@ pub struct Config {
     /// `ERASURES_TABLE`: the erasures and their progress.
     pub erasures_table: String,
     /// `RECORDS_TABLE`, `PIPELINES_TABLE`, `CURSORS_TABLE`, `DELIVERIES_TABLE`, `WRITES_TABLE`,
-    /// `WRITE_ORDER_TABLE`, `ORIGINS_TABLE`, `BUDGETS_TABLE`, `AUTHORIZATIONS_TABLE`, `USERS_TABLE`,
+    /// `WRITE_ORDER_TABLE`, `ORIGINS_TABLE`, `BUDGETS_TABLE`, `FRESHNESS_TABLE`, `AUTHORIZATIONS_TABLE`, `USERS_TABLE`,
     /// `ORG_SETTINGS_TABLE`, `AUDITS_TABLE`: the tables to erase.
     pub tables: BTreeMap<OrgTable, String>,
     /// `STAGED_FILES_BUCKET`: the contents of files that were not written to Salesforce yet.
@@ -50,6 +50,7 @@ impl Config {
             (OrgTable::WriteOrder, env.required("WRITE_ORDER_TABLE")?),
             (OrgTable::Origins, env.required("ORIGINS_TABLE")?),
             (OrgTable::Budgets, env.required("BUDGETS_TABLE")?),
+            (OrgTable::Freshness, env.required("FRESHNESS_TABLE")?),
             (OrgTable::Authorizations, env.required("AUTHORIZATIONS_TABLE")?),
             (OrgTable::Users, env.required("USERS_TABLE")?),
             (OrgTable::OrgSettings, env.required("ORG_SETTINGS_TABLE")?),
@@ -127,7 +128,7 @@ impl Deps {
 mod tests {
     use super::*;
 
-    const NAMES: [&str; 18] = [
+    const NAMES: [&str; 19] = [
         "ORGS_TABLE",
         "CONNECTIONS_TABLE",
         "ERASURES_TABLE",
@@ -139,6 +140,7 @@ mod tests {
         "WRITE_ORDER_TABLE",
         "ORIGINS_TABLE",
         "BUDGETS_TABLE",
+        "FRESHNESS_TABLE",
         "AUTHORIZATIONS_TABLE",
         "USERS_TABLE",
         "ORG_SETTINGS_TABLE",

@@ -33,7 +33,7 @@ pub enum Step {
     Connections,
 }
 
-const OF_ORG: [Step; 15] = [
+const OF_ORG: [Step; 16] = [
     // First, so that an org that connects again in the middle is read from the beginning.
     Step::Table(OrgTable::Cursors),
     Step::Table(OrgTable::Records),
@@ -43,6 +43,7 @@ const OF_ORG: [Step; 15] = [
     Step::Table(OrgTable::WriteOrder),
     Step::Table(OrgTable::Origins),
     Step::Table(OrgTable::Budgets),
+    Step::Table(OrgTable::Freshness),
     Step::Table(OrgTable::Authorizations),
     Step::Table(OrgTable::Users),
     Step::Table(OrgTable::OrgSettings),

@@ -43,7 +43,7 @@ pub(crate) async fn handle(deps: &Deps, event: SqsEvent, deadline: Timestamp) ->
             }
         }
     }
-    BatchReport { failed, counts: vec![("rows.deleted", deleted)] }
+    BatchReport { failed, counts: vec![("rows.deleted", deleted)], ..BatchReport::default() }
 }
 
 /// Goes on with an erasure until it is over, or the time is up. At least one page is deleted.

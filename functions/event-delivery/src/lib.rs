@@ -83,7 +83,7 @@ pub async fn handle(deps: &Deps, event: SqsEvent, deadline: Timestamp) -> Result
         failed.extend(id);
         total.add(&counts);
     }
-    Ok(BatchReport { failed, counts: total.of_report() })
+    Ok(BatchReport { failed, counts: total.of_report(), ..BatchReport::default() })
 }
 
 /// The counts of the closing log line.

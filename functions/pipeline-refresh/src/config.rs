@@ -6,7 +6,7 @@ use std::time::Duration;
 use mirroring::{FieldCache, MirroredFields};
 use runtime::{Aws, DEFAULT_MIRRORED_OBJECTS, Days, Env, EnvError, Salesforce, SalesforceConfig};
 use salesforce::{Clock, ObjectName, Timeouts};
-use store::{Audits, Budgets, Connections, Cursors, Orgs, Pipelines, Queue, Records, Writes};
+use store::{Audits, Budgets, Connections, Cursors, Freshness, Objectives, Orgs, Pipelines, Queue, Records, Writes};
 
 use crate::backfill::Bulk;
 use crate::queues::Queues;
@@ -31,6 +31,11 @@ pub struct Config {
     pub pipelines_table: String,
     /// `BUDGETS_TABLE`: the orgs' API calls.
     pub budgets_table: String,
+    /// `FRESHNESS_TABLE`: the latencies of changes.
+    pub freshness_table: String,
+    /// `FRESHNESS_OBJECTIVES`: the share of each object's changes that has to be in the mirror within a time:
+    /// `Account=99%<60s;*=95%<300s`. None by default.
+    pub objectives: Objectives,
     /// `WRITES_TABLE`: of its index `by_next_attempt`, the overdue writes.
     pub writes_table: String,
     /// `AUDITS_TABLE`: the reports of audits.
@@ -81,6 +86,8 @@ impl Config {
             records_table: env.required("RECORDS_TABLE")?,
             pipelines_table: env.required("PIPELINES_TABLE")?,
             budgets_table: env.required("BUDGETS_TABLE")?,
+            freshness_table: env.required("FRESHNESS_TABLE")?,
+            objectives: env.parsed_or("FRESHNESS_OBJECTIVES", Objectives::default())?,
             writes_table: env.required("WRITES_TABLE")?,
             audits_table: env.required("AUDITS_TABLE")?,
             pipeline_refresh_queue_url: env.required("PIPELINE_REFRESH_QUEUE_URL")?,
@@ -140,6 +147,10 @@ pub struct Deps {
     pub pipelines: Pipelines,
     /// The orgs' API calls.
     pub budgets: Budgets,
+    /// The latencies of changes.
+    pub freshness: Freshness,
+    /// The objectives for them.
+    pub objectives: Objectives,
     /// The ledger of writes.
     pub writes: Writes,
     /// The reports of audits.
@@ -176,6 +187,8 @@ impl Deps {
                 .with_tombstone_retention(config.tombstone_retention.duration()),
             pipelines: Pipelines::new(aws.dynamodb(), config.pipelines_table),
             budgets: Budgets::new(aws.dynamodb(), config.budgets_table),
+            freshness: Freshness::new(aws.dynamodb(), config.freshness_table),
+            objectives: config.objectives,
             writes: Writes::new(aws.dynamodb(), config.writes_table),
             audits: Audits::new(aws.dynamodb(), config.audits_table),
             queues: Queues {

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use futures::future::try_join;
 use jiff::{SignedDuration, Timestamp};
 use mirroring::{Excess, Narrowing, ObjectFields, Retrieved};
-use runtime::Chain;
-use salesforce::{FieldName, ObjectName, Record, RecordId, Soql};
+use runtime::{Chain, record_freshness};
+use salesforce::{FieldName, ObjectName, Record, Soql};
 use serde::Serialize;
 use store::cursors::Progress;
-use store::{ApplyOutcome, AuditCounts, Change, CursorName, Lane, Position, RefreshKind, Tombstone};
+use store::{
+    ApplyOutcome, AuditCounts, Change, ChangeLane, CursorName, Lane, Measured, Position, RefreshKind, Tombstone,
+    VisibleIn,
+};
 use tracing::warn;
 
 use crate::backfill;
@@ -51,6 +54,9 @@ pub struct ObjectReport {
     /// The counts of an audit so far; `None` for a scan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audit: Option<AuditCounts>,
+    /// The latencies of the rows that changed the mirror; none of a backfill.
+    #[serde(skip)]
+    pub measured: Measured,
 }
 
 /// The end of an object's scan.
@@ -89,6 +95,7 @@ impl ObjectReport {
             is_copy: false,
             is_doubtful: false,
             audit: None,
+            measured: Measured::default(),
         }
     }
 
@@ -110,6 +117,7 @@ pub(crate) async fn refresh_object(run: &Run<'_>, object: &ObjectName) -> (Objec
         Err(error) => Some(error),
     };
     run.record_calls(report.lane()).await;
+    record_freshness(&run.deps.freshness, VisibleIn::Mirror, &report.measured, &run.deps.clock).await;
     (report, failure)
 }
 
@@ -326,11 +334,20 @@ impl Scanning<'_> {
     ) -> Result<(), Error> {
         let org = self.run.org();
         let patience = self.run.time_left();
-        let ids: Vec<RecordId> = changes.iter().map(Change::record_id).collect();
-        let applied = self.run.deps.records.apply_all_within(org, object, changes, patience).await;
-        for (id, applied) in ids.into_iter().zip(applied) {
+        let saved: Vec<_> = changes.iter().map(|change| (change.record_id(), change.system_modstamp())).collect();
+        // Most rows of a backfill are old, so that neither they nor their events are measured.
+        let records = &self.run.deps.records;
+        let records = if report.is_copy { records.clone() } else { records.in_lane(ChangeLane::Incremental) };
+        let applied = records.apply_all_within(org, object, changes, patience).await;
+        let now = self.run.deps.clock.now();
+        for ((id, saved_at), applied) in saved.into_iter().zip(applied) {
             match applied {
-                Ok(ApplyOutcome::Applied) => report.applied += 1,
+                Ok(ApplyOutcome::Applied) => {
+                    report.applied += 1;
+                    if let Some(saved_at) = saved_at.filter(|_| !report.is_copy) {
+                        report.measured.add(org, object, ChangeLane::Incremental, (saved_at, now));
+                    }
+                }
                 Ok(ApplyOutcome::Unchanged | ApplyOutcome::Stale) => report.unchanged += 1,
                 // No retry makes the row smaller, and it must not stop the rows after it.
                 Err(store::Error::TooLarge { size_bytes, .. }) => {

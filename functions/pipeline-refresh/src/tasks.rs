@@ -8,7 +8,9 @@ use runtime::Chain;
 use runtime::sqs::{Batch, BatchReport, Unreadable};
 use salesforce::{Classify, Retry};
 use store::deferral::MAX_DELAY;
-use store::{ConnectionId, CursorName, Deferrals, NewDeadLetter, OrgState, RefreshKind, RefreshTask, deferral};
+use store::{
+    ConnectionId, CursorName, Deferrals, Measured, NewDeadLetter, OrgState, RefreshKind, RefreshTask, deferral,
+};
 use tracing::{error, info, warn};
 
 use crate::config::NightlyAudit;
@@ -48,7 +50,10 @@ pub(crate) async fn handle(deps: &Deps, event: SqsEvent, deadline: Timestamp) ->
             failed.push(message.id);
         }
     }
-    BatchReport { failed, counts: counts.list(deps.clock.now()) }
+    let measured = counts.measured();
+    let mut listed = counts.list(deps.clock.now());
+    listed.extend(measured.against(&deps.objectives));
+    BatchReport { failed, counts: listed, samples: measured.samples() }
 }
 
 /// Works on one task and queues what follows it. Killed in between, the task is delivered again: it goes on from the
@@ -213,6 +218,13 @@ fn log_failure(task: &RefreshTask, error: &Error) {
 }
 
 impl Counts {
+    fn measured(&self) -> Measured {
+        let mut measured = Measured::default();
+        let objects = self.reports.iter().flat_map(|report| &report.objects);
+        objects.for_each(|object| measured.extend(object.measured.clone()));
+        measured
+    }
+
     fn list(&self, now: Timestamp) -> Vec<(&'static str, u64)> {
         let objects = || self.reports.iter().flat_map(|report| &report.objects);
         let ended = |matches: fn(&Outcome) -> bool| objects().filter(|object| matches(&object.outcome)).count() as u64;

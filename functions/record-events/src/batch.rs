@@ -10,7 +10,9 @@ use salesforce::OrgId;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize, Serializer};
 use store::pipelines::VERSION_ATTRIBUTE;
-use store::{Audit, BusEvent, Connection, MirrorRecord, Org, Pipeline, SeenFields, Tenant, Write};
+use store::{
+    Audit, BusEvent, ChangeLane, Connection, Measured, MirrorRecord, Org, Pipeline, SeenFields, Tenant, Write,
+};
 
 use crate::change::Change;
 use crate::pipeline::ChangedPipeline;
@@ -133,6 +135,19 @@ impl Batch {
         changes.filter(|((_, change), _)| is_of_kind(change)).count() as u64
     }
 
+    /// Returns the latencies of the published changes of records, at the time at which they were published.
+    #[must_use]
+    pub fn measured(&self, published: &[bool], now: Timestamp) -> Measured {
+        let mut measured = Measured::default();
+        for ((_, change), _) in self.events.iter().zip(published).filter(|(_, published)| **published) {
+            let StreamChange::Record(change) = change else { continue };
+            if let Some((lane, saved_at)) = change.measured() {
+                measured.add(change.new.org_id, &change.new.object, lane, (saved_at, now));
+            }
+        }
+        measured
+    }
+
     /// Returns the orgs whose records, pipelines or fields changed, or whose writes or audits ended, each once.
     #[must_use]
     pub fn orgs_of_records(&self) -> BTreeSet<OrgId> {
@@ -190,6 +205,8 @@ pub struct BatchReport {
     pub reauth_required: u64,
     /// The number of published events of connections that wait for a person since.
     pub blocked: u64,
+    /// The latencies of the events of records.
+    pub measured: Measured,
     /// The reason for which the first change was not published, if the caller asked for it.
     pub reason: Option<String>,
 }
@@ -228,6 +245,10 @@ impl Report for BatchReport {
             ("connections.blocked", self.blocked),
         ]
     }
+
+    fn samples(&self) -> Vec<(&'static str, Vec<u64>)> {
+        self.measured.samples()
+    }
 }
 
 fn stream_change(record: EventRecord, tables: &StreamTables) -> Result<Option<StreamChange>, Error> {
@@ -237,8 +258,10 @@ fn stream_change(record: EventRecord, tables: &StreamTables) -> Result<Option<St
     match table {
         StreamTable::Records => {
             // A row without a new image was removed: by its time to live, or by an erasure.
+            let lane = lane(&new);
             let Some(new) = image::<MirrorRecord>(new)?.filter(|new| !new.erased) else { return Ok(None) };
-            Ok(Change::between(image(old)?, new, change_id).map(|change| StreamChange::Record(Box::new(change))))
+            let change = Change::between(image(old)?, new, change_id).map(|change| Change { lane, ..change });
+            Ok(change.map(|change| StreamChange::Record(Box::new(change))))
         }
         StreamTable::Connections => {
             let Some(new) = image::<Connection>(new)? else { return Ok(None) };
@@ -300,6 +323,14 @@ fn log_new_owner(old: Option<&Org>, new: &Org) {
     if let Some((former, owner)) = former.zip(new.tenant.as_ref()).filter(|(former, owner)| former != owner) {
         tracing::warn!(org.id = %org, tenant.former = %former, tenant.new = %owner,
             "org {org} passed from tenant {former} to tenant {owner}");
+    }
+}
+
+/// Returns the lane in which a row of the mirror came, which is no part of the record.
+fn lane(row: &serde_dynamo::Item) -> Option<ChangeLane> {
+    match row.get("lane")? {
+        serde_dynamo::AttributeValue::S(lane) => lane.parse().ok(),
+        _ => None,
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use salesforce::RecordId;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use store::origins::Origin;
 use store::records::rule::{changed_between, changed_fields};
-use store::{BusEvent, DeletionReason, EventKind, MirrorRecord, SavedVersion, Tenant, WriteId};
+use store::{BusEvent, ChangeLane, DeletionReason, EventKind, MirrorRecord, SavedVersion, Tenant, WriteId};
 
 /// The content of an event about a record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -72,6 +73,8 @@ pub struct Change {
     pub change_id: String,
     /// `true` for the state of a record that is published again from the mirror, without a change.
     pub replayed: bool,
+    /// The lane in which the change came into the mirror; `None` where its latency is not measured.
+    pub lane: Option<ChangeLane>,
 }
 
 impl Change {
@@ -89,7 +92,7 @@ impl Change {
             },
         };
         let silent = kind == Kind::Changed && old.is_some() && changed_fields.is_empty();
-        (!silent).then_some(Self { old, new, kind, changed_fields, change_id, replayed: false })
+        (!silent).then_some(Self { old, new, kind, changed_fields, change_id, replayed: false, lane: None })
     }
 
     /// Returns the state of a record as a change; `None` for an erased record.
@@ -108,6 +111,14 @@ impl Change {
     pub fn saved(&self) -> Option<SavedVersion> {
         let by: RecordId = self.new.fields.get("LastModifiedById")?.as_str()?.parse().ok()?;
         (self.kind == Kind::Changed).then_some(SavedVersion { by, at: self.new.system_modstamp })
+    }
+
+    /// Returns the lane and the time of the save of a change whose latency is measured. A change without a new
+    /// `SystemModstamp`, as of a formula field, is as old as its record and says nothing.
+    #[must_use]
+    pub fn measured(&self) -> Option<(ChangeLane, Timestamp)> {
+        let is_saved = self.old.as_ref().is_none_or(|old| old.system_modstamp != self.new.system_modstamp);
+        self.lane.filter(|_| is_saved).map(|lane| (lane, self.new.system_modstamp))
     }
 
     fn created(&self) -> bool {

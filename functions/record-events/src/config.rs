@@ -3,7 +3,7 @@
 use connecting::connect_links::ConnectLinks;
 use runtime::{Aws, Env, EnvError};
 use salesforce::Clock;
-use store::{Authorizations, EventBus, Orgs, Origins};
+use store::{Authorizations, EventBus, Freshness, Orgs, Origins};
 
 use crate::change::EventValues;
 use crate::stream_tables::StreamTables;
@@ -22,6 +22,8 @@ pub struct Config {
     pub public_url: String,
     /// `ORIGINS_TABLE`: read, to find the changes that Ferry's own writes made.
     pub origins_table: String,
+    /// `FRESHNESS_TABLE`: the latencies of events.
+    pub freshness_table: String,
     /// `EVENT_VALUES`: `names` (default) or `values`.
     pub event_values: EventValues,
 }
@@ -46,6 +48,7 @@ impl Config {
             authorizations_table: env.required("AUTHORIZATIONS_TABLE")?,
             public_url: env.required("PUBLIC_URL")?.trim_end_matches('/').to_owned(),
             origins_table: env.required("ORIGINS_TABLE")?,
+            freshness_table: env.required("FRESHNESS_TABLE")?,
             event_values: env.parsed_or("EVENT_VALUES", EventValues::default())?,
         })
     }
@@ -60,6 +63,8 @@ pub struct Deps {
     pub orgs: Orgs,
     /// The changes that Ferry's own writes made.
     pub origins: Origins,
+    /// The latencies of events.
+    pub freshness: Freshness,
     /// The content of events: names of changed fields only, or values too.
     pub values: EventValues,
     /// The streamed tables.
@@ -79,6 +84,7 @@ impl Deps {
             bus: EventBus::new(aws.eventbridge(), config.event_bus_name),
             orgs: Orgs::new(aws.dynamodb(), config.stream_tables.orgs.clone()),
             origins: Origins::new(aws.dynamodb(), config.origins_table),
+            freshness: Freshness::new(aws.dynamodb(), config.freshness_table),
             values: config.event_values,
             stream_tables: config.stream_tables,
             links: ConnectLinks::new(authorizations, config.public_url),

@@ -29,11 +29,11 @@ use std::collections::HashMap;
 use aws_lambda_events::dynamodb::EventRecord;
 use connecting::connect_links::{ConnectLink, EVENT_LINK_TTL, Ticket, expiry};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use runtime::Chain;
+use runtime::{Chain, record_freshness};
 use salesforce::{HostPolicy, LoginHost, OrgId};
 use serde::Deserialize;
 use store::origins::{Origin, may_have_origin};
-use store::{BusEvent, Connection, MirrorRecord, Org, Tenant};
+use store::{BusEvent, Connection, MirrorRecord, Org, Tenant, VisibleIn};
 use tracing::{error, warn};
 
 use crate::batch::{Batch, BatchReport, Owner, StreamChange, resume_at};
@@ -111,12 +111,15 @@ pub async fn handle(deps: &Deps, input: Input) -> Result<BatchReport, Error> {
     if let Some((sequence_number, error)) = &batch.unreadable {
         error!(retry = "never", "the stream stops at record {sequence_number}: {}", Chain(error));
     }
+    let measured = batch.measured(&published, deps.clock.now());
+    record_freshness(&deps.freshness, VisibleIn::Event, &measured, &deps.clock).await;
     Ok(BatchReport {
         resume_at: resume_at(&batch, &published).map(str::to_owned),
         published: published.iter().filter(|published| **published).count() as u64,
         silent: batch.silent,
         reauth_required: batch.connections(connection::Kind::ReauthRequired, &published),
         blocked: batch.connections(connection::Kind::Blocked, &published),
+        measured,
         reason: failure.filter(|_| with_reason),
     })
 }

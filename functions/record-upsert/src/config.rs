@@ -3,7 +3,7 @@
 use mirroring::{FieldCache, MirroredFields};
 use runtime::{Aws, DEFAULT_MIRRORED_OBJECTS, Days, Env, EnvError, Salesforce, SalesforceConfig};
 use salesforce::{Clock, ObjectName};
-use store::{Budgets, ChangeHint, Cursors, Deliveries, Orgs, Queue, Records};
+use store::{Budgets, ChangeHint, Cursors, Deliveries, Freshness, Objectives, Orgs, Queue, Records};
 
 use crate::org_backoff::OrgBackoff;
 
@@ -18,6 +18,11 @@ pub struct Config {
     pub deliveries_table: String,
     /// `BUDGETS_TABLE`: the orgs' API calls.
     pub budgets_table: String,
+    /// `FRESHNESS_TABLE`: the latencies of changes.
+    pub freshness_table: String,
+    /// `FRESHNESS_OBJECTIVES`: the share of each object's changes that has to be in the mirror within a time:
+    /// `Account=99%<60s;*=95%<300s`. None by default.
+    pub objectives: Objectives,
     /// `CURSORS_TABLE`: read, to know which objects the refresh scans.
     pub cursors_table: String,
     /// `MIRRORED_OBJECTS`: the objects that the refresh scans, separated by commas.
@@ -49,6 +54,8 @@ impl Config {
             records_table: env.required("RECORDS_TABLE")?,
             deliveries_table: env.required("DELIVERIES_TABLE")?,
             budgets_table: env.required("BUDGETS_TABLE")?,
+            freshness_table: env.required("FRESHNESS_TABLE")?,
+            objectives: env.parsed_or("FRESHNESS_OBJECTIVES", Objectives::default())?,
             cursors_table: env.required("CURSORS_TABLE")?,
             mirrored_objects: env.list_or("MIRRORED_OBJECTS", DEFAULT_MIRRORED_OBJECTS)?,
             record_upsert_queue_url: env.required("RECORD_UPSERT_QUEUE_URL")?,
@@ -73,6 +80,10 @@ pub struct Deps {
     pub deliveries: Deliveries,
     /// The orgs' API calls.
     pub budgets: Budgets,
+    /// The latencies of changes.
+    pub freshness: Freshness,
+    /// The objectives for them.
+    pub objectives: Objectives,
     /// The scans of each org's objects.
     pub cursors: Cursors,
     /// The objects that the refresh scans.
@@ -104,6 +115,8 @@ impl Deps {
             deliveries: Deliveries::new(aws.dynamodb(), config.deliveries_table)
                 .with_retention(config.delivery_retention.duration()),
             budgets: Budgets::new(aws.dynamodb(), config.budgets_table),
+            freshness: Freshness::new(aws.dynamodb(), config.freshness_table),
+            objectives: config.objectives,
             cursors: Cursors::new(aws.dynamodb(), config.cursors_table),
             mirrored_objects: config.mirrored_objects,
             hints: Queue::new(aws.sqs(), config.record_upsert_queue_url, aws.clock()),

@@ -30,8 +30,9 @@ use aws_lambda_events::sqs::SqsEvent;
 use futures::future::join;
 use futures::stream::{self, StreamExt as _};
 use jiff::Timestamp;
+use runtime::record_freshness;
 use runtime::sqs::{Batch, BatchReport};
-use store::ChangeHint;
+use store::{ChangeHint, Measured, VisibleIn};
 
 pub use config::{Config, Deps};
 pub use error::Error;
@@ -58,10 +59,15 @@ pub async fn handle(deps: &Deps, event: SqsEvent, deadline: Timestamp) -> Result
     let orgs = stream::iter(by_org(hints))
         .map(|(org, work)| Box::pin(org::refresh(deps, hints, org, work, deadlines)))
         .buffer_unordered(ORGS_AT_ONCE)
-        .collect::<Vec<Vec<(usize, Disposition)>>>();
+        .collect::<Vec<(Vec<(usize, Disposition)>, Measured)>>();
     let unparseable = settle::dead_letter_unparseable(deps, unreadable, deadlines);
-    let (dispositions, not_moved) = join(orgs, unparseable).await;
-    let dispositions: Vec<(usize, Disposition)> = dispositions.into_iter().flatten().collect();
+    let (orgs, not_moved) = join(orgs, unparseable).await;
+    let (mut dispositions, mut measured) = (Vec::new(), Measured::default());
+    for (of_org, measured_of_org) in orgs {
+        dispositions.extend(of_org);
+        measured.extend(measured_of_org);
+    }
+    record_freshness(&deps.freshness, VisibleIn::Mirror, &measured, &deps.clock).await;
     let retained = dispositions.iter().filter(|(_, disposition)| matches!(disposition, Disposition::Retained(_)));
     let retained = retained.filter_map(|(index, _)| Some(messages.get(*index)?.id.clone()));
     let failed = retained.chain(not_moved).collect();
@@ -69,5 +75,6 @@ pub async fn handle(deps: &Deps, event: SqsEvent, deadline: Timestamp) -> Result
     let late = dispositions.iter().filter(|(_, disposition)| disposition.is_late());
     let late = late.filter_map(|(index, _)| Some(hints.get(*index)?.deferrals));
     counts.push(store::deferral::oldest(late, deps.clock.now()));
-    Ok(BatchReport { failed, counts })
+    counts.extend(measured.against(&deps.objectives));
+    Ok(BatchReport { failed, counts, samples: measured.samples() })
 }

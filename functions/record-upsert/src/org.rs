@@ -7,7 +7,9 @@ use std::time::Duration;
 use mirroring::ObjectFields;
 use runtime::{Chain, record_api_calls};
 use salesforce::{Classify as _, ObjectName, OrgId, RecordId, Retry};
-use store::{Change, ChangeHint, ConnectionId, DeliveryOutcome, Lane, OrgState};
+use store::{
+    ApplyOutcome, Change, ChangeHint, ChangeLane, ConnectionId, DeliveryOutcome, Lane, Measured, OrgState, Source,
+};
 use tracing::warn;
 
 use crate::allowance::Allowance;
@@ -23,24 +25,27 @@ const MERGES_FOLLOWED: usize = 5;
 
 type Dispositions = BTreeMap<RecordId, Disposition>;
 
-/// Applies one org's records to the mirror and settles its messages. Returns the disposition of each hint, by its index.
+/// Applies one org's records to the mirror and settles its messages. Returns the disposition of each hint, by its index,
+/// and the latencies of the changes.
 pub(crate) async fn refresh(
     deps: &Deps,
     hints: &[&ChangeHint],
     org: OrgId,
     work: OrgWork,
     deadlines: Deadlines,
-) -> Vec<(usize, Disposition)> {
+) -> (Vec<(usize, Disposition)>, Measured) {
     if let Some(disposition) = unless_active(deps, org).await {
         let indexes = work.records.into_values().flat_map(BTreeMap::into_values).flatten().chain(work.without_record);
-        return indexes.map(|index| (index, disposition.clone())).collect();
+        return (indexes.map(|index| (index, disposition.clone())).collect(), Measured::default());
     }
     let deleted = Disposition::Settled(DeliveryOutcome::Deleted);
     let mut dispositions: Vec<_> = work.without_record.iter().map(|index| (*index, deleted.clone())).collect();
+    let mut measured = Measured::default();
     if !work.records.is_empty() {
-        dispositions.extend(refresh_records(deps, org, work, deadlines).await);
+        let written = written(hints, &work);
+        dispositions.extend(refresh_records(deps, org, (work, written), deadlines, &mut measured).await);
     }
-    settle(deps, hints, org, dispositions, deadlines).await
+    (settle(deps, hints, org, dispositions, deadlines).await, measured)
 }
 
 /// Returns the disposition of all hints of an org that is not active, or whose state is unknown. Nothing is recorded of
@@ -56,7 +61,20 @@ async fn unless_active(deps: &Deps, org: OrgId) -> Option<Disposition> {
     }
 }
 
-async fn refresh_records(deps: &Deps, org: OrgId, work: OrgWork, deadlines: Deadlines) -> Vec<(usize, Disposition)> {
+/// Returns the records of which one of Ferry's own writes sent a hint.
+fn written(hints: &[&ChangeHint], work: &OrgWork) -> BTreeSet<RecordId> {
+    let is_write = |index: &usize| hints.get(*index).is_some_and(|hint| hint.source == Source::Write);
+    let records = work.records.values().flatten();
+    records.filter(|(_, indexes)| indexes.iter().any(is_write)).map(|(id, _)| *id).collect()
+}
+
+async fn refresh_records(
+    deps: &Deps,
+    org: OrgId,
+    (work, written): (OrgWork, BTreeSet<RecordId>),
+    deadlines: Deadlines,
+    measured: &mut Measured,
+) -> Vec<(usize, Disposition)> {
     let now = deps.clock.now();
     let paused = deps.org_backoff.paused(org, now);
     let mut all_fail_with = paused.map(|reason| Disposition::Deferred { reason, retry: Retry::After(Duration::ZERO) });
@@ -68,6 +86,7 @@ async fn refresh_records(deps: &Deps, org: OrgId, work: OrgWork, deadlines: Dead
         deps,
         org,
         client: deps.salesforce.client(org, &ConnectionId::team()),
+        written,
         allowance: Allowance { stored },
         until: deadlines.org_until(now),
     };
@@ -78,7 +97,7 @@ async fn refresh_records(deps: &Deps, org: OrgId, work: OrgWork, deadlines: Dead
             Some(disposition) => disposition.clone(),
             None => {
                 let ids: Vec<RecordId> = records.keys().copied().collect();
-                let failure = refresh_object(&reader, &object, &ids, &mut by_record).await;
+                let failure = refresh_object(&reader, &object, &ids, (&mut by_record, measured)).await;
                 // Without an error, a record that is missing from the result was changing while it was read.
                 let failure = failure.err().unwrap_or(Error::Changing);
                 let disposition = Disposition::from_failure(&failure);
@@ -101,12 +120,12 @@ async fn refresh_object(
     reader: &Reader<'_>,
     object: &ObjectName,
     ids: &[RecordId],
-    dispositions: &mut Dispositions,
+    (dispositions, measured): (&mut Dispositions, &mut Measured),
 ) -> Result<(), Error> {
     let mut found = AllFound::new();
     let read = read_all(reader, object, ids, &mut found).await;
     update_backoff(reader, &read);
-    apply(reader, object, found, dispositions).await;
+    apply(reader, object, found, (dispositions, measured)).await;
     read.inspect_err(|error| {
         warn!(org.id = %reader.org, sf.object = %object, records = ids.len(), "{}", Chain(error));
     })
@@ -178,15 +197,19 @@ fn master(found: &Found) -> Option<RecordId> {
     }
 }
 
-async fn apply(reader: &Reader<'_>, object: &ObjectName, found: AllFound, dispositions: &mut Dispositions) {
-    let (deps, org) = (reader.deps, reader.org);
-    let mut known = Vec::new();
-    let mut changes = Vec::new();
+async fn apply(
+    reader: &Reader<'_>,
+    object: &ObjectName,
+    found: AllFound,
+    (dispositions, measured): (&mut Dispositions, &mut Measured),
+) {
+    let mut changes: BTreeMap<ChangeLane, Vec<Change>> = BTreeMap::new();
     for (id, found) in found {
         match found {
             Found::Known(change) => {
-                known.push((id, matches!(change, Change::Tombstone(_))));
-                changes.push(change);
+                let is_written = reader.written.contains(&id);
+                let lane = if is_written { ChangeLane::Write } else { ChangeLane::Webhook };
+                changes.entry(lane).or_default().push(change);
             }
             Found::NotVisible => {
                 dispositions.insert(id, Disposition::Settled(DeliveryOutcome::NotVisible));
@@ -199,15 +222,40 @@ async fn apply(reader: &Reader<'_>, object: &ObjectName, found: AllFound, dispos
             }
         }
     }
-    let applied = deps.records.apply_all(org, object, changes).await;
-    dispositions.extend(known.into_iter().zip(applied).map(|((id, deleted), applied)| match applied {
-        Ok(applied) => (id, Disposition::from_applied(applied, deleted)),
-        Err(source) => {
-            let error = Error::Mirror(source);
-            warn!(org.id = %org, sf.object = %object, record.id = %id, "{}", Chain(&error));
-            (id, Disposition::from_failure(&error))
-        }
-    }));
+    for (lane, changes) in changes {
+        apply_lane(reader, object, (lane, changes), (dispositions, measured)).await;
+    }
+}
+
+/// Applies the changes of one lane, and measures how old those are that changed the mirror.
+async fn apply_lane(
+    Reader { deps, org, .. }: &Reader<'_>,
+    object: &ObjectName,
+    (lane, changes): (ChangeLane, Vec<Change>),
+    (dispositions, measured): (&mut Dispositions, &mut Measured),
+) {
+    let known = changes
+        .iter()
+        .map(|change| (change.record_id(), change.system_modstamp(), matches!(change, Change::Tombstone(_))));
+    let known: Vec<_> = known.collect();
+    let applied = deps.records.in_lane(lane).apply_all(*org, object, changes).await;
+    let now = deps.clock.now();
+    for ((id, saved_at, deleted), applied) in known.into_iter().zip(applied) {
+        let disposition = match applied {
+            Ok(applied) => {
+                if let (ApplyOutcome::Applied, Some(saved_at)) = (applied, saved_at) {
+                    measured.add(*org, object, lane, (saved_at, now));
+                }
+                Disposition::from_applied(applied, deleted)
+            }
+            Err(source) => {
+                let error = Error::Mirror(source);
+                warn!(org.id = %org, sf.object = %object, record.id = %id, "{}", Chain(&error));
+                Disposition::from_failure(&error)
+            }
+        };
+        dispositions.insert(id, disposition);
+    }
 }
 
 /// Loads the org's budget. Where it cannot be loaded, Salesforce's first response brings the usage.

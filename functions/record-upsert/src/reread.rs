@@ -1,6 +1,6 @@
 //! Reads changed records: one call for up to 2,000 records of an object, and one more for those that it does not find.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -22,6 +22,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) deps: &'a Deps,
     pub(crate) org: OrgId,
     pub(crate) client: Client,
+    /// The records of which one of Ferry's own writes sent a hint.
+    pub(crate) written: BTreeSet<RecordId>,
     pub(crate) allowance: Allowance,
     /// The time at which the calls must end.
     pub(crate) until: Timestamp,

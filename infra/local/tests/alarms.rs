@@ -224,6 +224,22 @@ fn faults_of_the_deployment_raise_an_alarm() {
     assert_watched("Ferry", "writes.refused", ["RecordWrite"]);
 }
 
+/// A count of zero is no metric, so the expression needs a number that is missing only if all is well: that of the late changes.
+#[test]
+fn missed_freshness_raises_an_alarm() {
+    for metric in ["objective.changes", "objective.late", "objective.required_permille"] {
+        assert_watched("Ferry", metric, ["PipelineRefresh", "RecordUpsert"]);
+    }
+    let template = template();
+    let (_, alarm) =
+        template.resources("AWS::CloudWatch::Alarm").find(|(name, _)| *name == "MissedFreshnessAlarm").unwrap();
+    assert_eq!(
+        (alarm["ComparisonOperator"].as_str(), &alarm["Metrics"][0]["Expression"], alarm["Threshold"].as_u64()),
+        (Some("LessThanThreshold"), &"IF(changes >= 20, 1000 * (changes - late) / required, 1)".into(), Some(1))
+    );
+    assert_eq!(alarm["TreatMissingData"], "notBreaching");
+}
+
 /// It is a new message each time it is tried again, so that the age of no queue shows it.
 #[test]
 fn work_that_waits_for_a_person_raises_an_alarm() {

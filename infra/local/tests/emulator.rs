@@ -26,6 +26,7 @@ async fn create_tables_creates_the_tables_of_the_template() {
         "erasures",
         "event_deliveries",
         "event_endpoints",
+        "freshness",
         "org_settings",
         "orgs",
         "origins",

@@ -414,7 +414,7 @@ fn tables_have_backups_and_are_kept_when_the_stack_is_deleted() {
     let of = |kind: &str| resources.iter().filter(move |(_, resource)| resource["Type"] == kind).collect::<Vec<_>>();
     let (tables, secrets) = (of("AWS::DynamoDB::Table"), of("AWS::SecretsManager::Secret"));
 
-    assert_eq!(tables.len(), 15);
+    assert_eq!(tables.len(), 18);
     for (name, table) in &tables {
         let recovery = &table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"];
         assert_eq!(recovery, true, "{name}");
@@ -454,6 +454,7 @@ fn rows_with_a_retention_expire() {
         "DeliveriesTable",
         "OriginsTable",
         "BudgetsTable",
+        "FreshnessTable",
         "AuthorizationsTable",
     ] {
         assert!(expiring.contains(&table), "{table}");

@@ -3,7 +3,7 @@
 //! The line is in CloudWatch's embedded metric format, so that CloudWatch makes metrics of it. Those are in the namespace
 //! `Ferry`, with the deployed function's name as the one dimension: `outcome.ok`, `outcome.partial`, `outcome.refused` or
 //! `outcome.failed`, `duration_ms`, and the counts that are not zero. A name with the suffix `_s` is an age in seconds. Each
-//! name is a metric of its own on the bill.
+//! name is a metric of its own on the bill. A metric of which the percentiles count has its numbers as an array.
 //!
 //! The format needs its members at the top of the JSON, so the line does not pass through `tracing`, and `LOG_LEVEL` does not
 //! suppress it.
@@ -39,7 +39,7 @@ impl Invocation {
     pub(crate) fn end(&self, outcome: Outcome, counts: Vec<(&'static str, u64)>) -> ClosingLine {
         let ended_at = self.clock.now();
         let duration_ms = u64::try_from(ended_at.duration_since(self.started).as_millis()).unwrap_or_default();
-        ClosingLine { outcome, duration_ms, counts, ended_at, http_status: None }
+        ClosingLine { outcome, duration_ms, counts, ended_at, http_status: None, samples: Vec::new() }
     }
 }
 
@@ -52,6 +52,8 @@ pub(crate) struct ClosingLine {
     pub(crate) ended_at: Timestamp,
     /// The status of the response to an HTTP request. It is logged, and no metric: the sum of statuses means nothing.
     pub(crate) http_status: Option<u64>,
+    /// The numbers of metrics that are percentiles. Of more than [`MAX_SAMPLES`], so many stand for all.
+    pub(crate) samples: Vec<(&'static str, Vec<u64>)>,
 }
 
 impl ClosingLine {
@@ -73,10 +75,12 @@ impl ClosingLine {
     pub(crate) fn to_json(&self, function: &str) -> Value {
         let outcome = self.outcome.as_str();
         let counted = self.counts.iter().filter(|(_, count)| *count > 0).map(|(name, _)| metric(name, unit(name)));
+        let sampled = self.samples.iter().map(|(name, _)| metric(name, unit(name)));
         let metrics: Vec<Value> =
             [metric(&format!("outcome.{outcome}"), "Count"), metric("duration_ms", "Milliseconds")]
                 .into_iter()
                 .chain(counted)
+                .chain(sampled)
                 .collect();
         let directive = json!({ "Namespace": NAMESPACE, "Dimensions": [[DIMENSION]], "Metrics": metrics });
         let mut line = Map::new();
@@ -89,10 +93,25 @@ impl ClosingLine {
         line.insert("duration_ms".to_owned(), json!(self.duration_ms));
         line.extend(self.http_status.map(|status| ("http.status".to_owned(), json!(status))));
         line.extend(self.counts.iter().map(|(name, count)| ((*name).to_owned(), json!(count))));
+        line.extend(self.samples.iter().map(|(name, numbers)| ((*name).to_owned(), json!(representative(numbers)))));
         let timestamp = self.ended_at.as_millisecond();
         line.insert("_aws".to_owned(), json!({ "Timestamp": timestamp, "CloudWatchMetrics": [directive] }));
         Value::Object(line)
     }
+}
+
+/// The numbers that a metric can have in one line (Amazon CloudWatch User Guide, "Specification: Embedded metric format").
+const MAX_SAMPLES: usize = 100;
+
+/// Returns all numbers if a line can hold them, or else as many, from the smallest to the greatest at even distances.
+fn representative(numbers: &[u64]) -> Vec<u64> {
+    if numbers.len() <= MAX_SAMPLES {
+        return numbers.to_vec();
+    }
+    let mut sorted = numbers.to_vec();
+    sorted.sort_unstable();
+    let last = sorted.len() - 1;
+    (0..MAX_SAMPLES).filter_map(|n| sorted.get(n * last / (MAX_SAMPLES - 1)).copied()).collect()
 }
 
 fn unit(name: &str) -> &'static str {
@@ -136,7 +155,8 @@ mod tests {
 
     fn line(outcome: Outcome, counts: Vec<(&'static str, u64)>) -> Value {
         let ended_at = "2026-11-22T10:15:30.250Z".parse().unwrap();
-        ClosingLine { outcome, duration_ms: 120, counts, ended_at, http_status: None }.to_json("ferry-record-upsert")
+        ClosingLine { outcome, duration_ms: 120, counts, ended_at, http_status: None, samples: Vec::new() }
+            .to_json("ferry-record-upsert")
     }
 
     /// Returns the names of the metrics, after checking that each names a number at the top of the line.
@@ -170,6 +190,25 @@ mod tests {
         let metrics = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
         let units: Vec<_> = metrics.iter().map(|metric| metric["Unit"].as_str().unwrap()).collect();
         assert_eq!(units, ["Count", "Milliseconds", "Seconds", "Count"]);
+    }
+
+    #[test]
+    fn many_samples_are_represented_by_a_hundred() {
+        let line = ClosingLine {
+            outcome: Outcome::Ok,
+            duration_ms: 120,
+            counts: Vec::new(),
+            ended_at: "2026-11-22T10:15:30.250Z".parse().unwrap(),
+            http_status: None,
+            samples: vec![("freshness.webhook_s", (0..1_000).rev().collect()), ("freshness.write_s", vec![3, 1])],
+        };
+        let line = line.to_json("ferry-record-upsert");
+
+        let numbers: Vec<u64> = serde_json::from_value(line["freshness.webhook_s"].clone()).unwrap();
+        assert_eq!((numbers.len(), numbers[0], numbers[50], numbers[99]), (MAX_SAMPLES, 0, 504, 999));
+        assert_eq!(line["freshness.write_s"], json!([3, 1]));
+        let metrics = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
+        assert_eq!(metrics[2], json!({ "Name": "freshness.webhook_s", "Unit": "Seconds" }));
     }
 
     #[test]

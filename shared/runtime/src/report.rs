@@ -35,4 +35,9 @@ pub trait Report {
 
     /// Returns the counts, for example `("records.applied", 3)`.
     fn counts(&self) -> Vec<(&'static str, u64)>;
+
+    /// Returns the numbers of which the metrics are percentiles, by the metric's name: none by default.
+    fn samples(&self) -> Vec<(&'static str, Vec<u64>)> {
+        Vec::new()
+    }
 }

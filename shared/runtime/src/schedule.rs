@@ -48,4 +48,11 @@ impl<Scheduled: Report> Report for Reply<Scheduled> {
             Self::Schedule(scheduled) => scheduled.counts(),
         }
     }
+
+    fn samples(&self) -> Vec<(&'static str, Vec<u64>)> {
+        match self {
+            Self::Tasks(report) => report.samples(),
+            Self::Schedule(scheduled) => scheduled.samples(),
+        }
+    }
 }

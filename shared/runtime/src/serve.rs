@@ -198,7 +198,10 @@ where
             let error = Diagnostic { error_type: "Transient".to_owned(), error_message: out_of_time.to_string() };
             (Err(error), invocation.end(Outcome::Failed, vec![(TIMED_OUT, 1)]))
         }
-        Ok(Ok(report)) => (to_raw(&report), invocation.end(report.outcome(), report.counts())),
+        Ok(Ok(report)) => {
+            let line = invocation.end(report.outcome(), report.counts());
+            (to_raw(&report), ClosingLine { samples: report.samples(), ..line })
+        }
         Ok(Err(error)) => {
             log_failure(&error);
             (Err(diagnostic(&error)), invocation.end(Outcome::Failed, Vec::new()))

@@ -65,6 +65,8 @@ pub struct BatchReport {
     pub failed: Vec<String>,
     /// The counts for the closing log line.
     pub counts: Vec<(&'static str, u64)>,
+    /// The numbers of the metrics that are percentiles.
+    pub samples: Vec<(&'static str, Vec<u64>)>,
 }
 
 impl Serialize for BatchReport {
@@ -84,6 +86,10 @@ impl Report for BatchReport {
         let mut counts = self.counts.clone();
         counts.push(("messages.failed", self.failed.len() as u64));
         counts
+    }
+
+    fn samples(&self) -> Vec<(&'static str, Vec<u64>)> {
+        self.samples.clone()
     }
 }
 
@@ -115,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_report_serializes_as_the_failed_messages() {
-        let report = BatchReport { failed: vec!["a".to_owned()], counts: Vec::new() };
+        let report = BatchReport { failed: vec!["a".to_owned()], ..BatchReport::default() };
 
         assert_eq!(serde_json::to_value(report).unwrap(), json!({ "batchItemFailures": [{ "itemIdentifier": "a" }] }));
     }

@@ -144,7 +144,7 @@ fn counting(lane: Lane, calls: u64, now: Timestamp) -> Update {
     let expires_at = now.saturating_add(RETENTION).unwrap_or(now).as_second();
     Update {
         set_once: vec![("expires_at", number(expires_at))],
-        add: vec![(lane.attribute(), calls)],
+        add: vec![(lane.attribute().into(), calls)],
         ..Update::default()
     }
 }

@@ -286,7 +286,7 @@ impl Connections {
                 ("lease_owner", text(&request.owner)),
                 ("lease_deadline", text(time::format(request.deadline()))),
             ],
-            add: vec![("lease_fence", 1)],
+            add: vec![("lease_fence".into(), 1)],
             when: lease::IS_FREE,
             values: vec![(":now", text(time::format(request.now)))],
             ..Update::default()

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use salesforce::{OrgId, RecordId};
@@ -11,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::hints::{RecordRef, Source};
 use crate::ids::DeliveryId;
-use crate::table::{Expression, Item, Place, Rows, Table, from_item, key, number, put_request, text, to_item};
+use crate::table::{
+    Expression, Item, Place, Rows, Table, from_item, from_items, key, number, put_request, text, to_item,
+};
 use crate::time;
 
 /// The outcome of a delivery.
@@ -145,8 +148,7 @@ impl Deliveries {
     }
 
     async fn put_if_unsettled(&self, operation: &'static str, delivery: &Delivery) -> Result<(), Error> {
-        let values =
-            [":put_off", ":deferred", ":failed", ":left_to_refresh"].into_iter().zip(UNSETTLED.map(text)).collect();
+        let values = UNSETTLED_NAMES.into_iter().zip(UNSETTLED.map(text)).collect();
         let unsettled = Expression { text: IS_UNSETTLED, values };
         self.table.put(operation, self.item(operation, delivery)?, unsettled).await.map(drop)
     }
@@ -162,21 +164,41 @@ impl Deliveries {
     /// arrivals may be missing, because the index lags behind.
     pub fn stream_since(&self, org: OrgId, since: Timestamp) -> impl Stream<Item = Result<Delivery, Error>> {
         let operation = "read the deliveries";
-        let items = self
-            .table
-            .query_partition(("org_id", org.as_str()))
-            .index_name("by_received_at")
-            .key_condition_expression("#partition = :partition AND #received_at >= :since")
-            .expression_attribute_names("#received_at", "received_at")
-            .expression_attribute_values(":since", text(time::format(since)))
-            .into_paginator()
-            .items()
-            .send();
+        let items = self.arrived_since(org, since).into_paginator().items().send();
         stream::unfold(items, move |mut items| async move {
             let item = items.next().await?;
             let delivery = item.map_err(Error::aws(operation)).and_then(|item| from_item(operation, item));
             Some((delivery, items))
         })
+    }
+
+    /// Returns those of the org's deliveries since a time that are not settled, the latest first, and whether there may be
+    /// more: one request compares a megabyte, which are about 3,000 deliveries. The latest arrivals may be missing, because the
+    /// index lags behind.
+    ///
+    /// # Errors
+    /// Only those of the table.
+    pub async fn unsettled(&self, org: OrgId, since: Timestamp) -> Result<(Vec<Delivery>, bool), Error> {
+        let operation = "list the unsettled deliveries";
+        let mut query = self
+            .arrived_since(org, since)
+            .scan_index_forward(false)
+            .filter_expression(IS_UNSETTLED_NOW)
+            .expression_attribute_names("#outcome", "outcome");
+        for (name, outcome) in UNSETTLED_NAMES.into_iter().zip(UNSETTLED) {
+            query = query.expression_attribute_values(name, text(outcome));
+        }
+        let page = query.send().await.map_err(Error::aws(operation))?;
+        Ok((from_items(operation, page.items.unwrap_or_default())?, page.last_evaluated_key.is_some()))
+    }
+
+    fn arrived_since(&self, org: OrgId, since: Timestamp) -> QueryFluentBuilder {
+        self.table
+            .query_partition(("org_id", org.as_str()))
+            .index_name("by_received_at")
+            .key_condition_expression("#partition = :partition AND #received_at >= :since")
+            .expression_attribute_names("#received_at", "received_at")
+            .expression_attribute_values(":since", text(time::format(since)))
     }
 
     /// Returns the delivery, or `None` if it is unknown or expired.
@@ -205,6 +227,9 @@ const KEYS: [&str; 2] = ["org_id", "delivery_id"];
 
 /// The stored names of the unsettled outcomes, that of version 0.1.0 included.
 const UNSETTLED: [&str; 4] = ["put_off", "deferred", "failed", "left_to_refresh"];
+/// The value placeholders for [`UNSETTLED`] in expressions.
+const UNSETTLED_NAMES: [&str; 4] = [":put_off", ":deferred", ":failed", ":left_to_refresh"];
+const IS_UNSETTLED_NOW: &str = "#outcome IN (:put_off, :deferred, :failed, :left_to_refresh)";
 const IS_UNSETTLED: &str =
     "attribute_not_exists(#org_id) OR #outcome IN (:put_off, :deferred, :failed, :left_to_refresh)";
 const PARALLEL_WRITES: usize = 32;

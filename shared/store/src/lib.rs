@@ -5,7 +5,7 @@
 //! Salesforce. The types are concrete and use the AWS SDK: there are no repository traits and no in-memory stand-ins. Every write is idempotent by its key or guarded by a condition. The
 //! decisions behind the conditions are pure functions with property tests: [`records::rule`], [`cursors::rule`],
 //! [`orgs::rule`], [`orgs::change_detection`], [`connections::reservation`], [`origins::is_made_by`], [`writes::rule`], [`writes::order`],
-//! [`budgets::lanes`].
+//! [`budgets::lanes`], [`freshness::Histogram`].
 //!
 //! ```no_run
 //! use salesforce::{Clock, ObjectName, OrgId, Record};
@@ -41,6 +41,7 @@ mod error_texts;
 pub mod event_deliveries;
 pub mod event_endpoints;
 pub mod events;
+pub mod freshness;
 pub mod hints;
 pub mod ids;
 mod json_text;
@@ -80,6 +81,7 @@ pub use event_deliveries::{EndedEvent, EventDeliveries, EventDeliveryTask, Waiti
 pub use event_endpoints::{EndpointId, EventEndpoint, EventEndpoints, SigningSecret};
 pub use events::kind::EventKind;
 pub use events::{BusEvent, EventBus};
+pub use freshness::{ChangeLane, Freshness, HourlyFreshness, Measured, Objectives, VisibleIn};
 pub use hints::{ChangeHint, RecordRef, Source};
 pub use ids::{
     ConnectionId, DeliveryId, ErasureId, IdempotencyKey, InvalidText, PlatformUser, Tenant, TokenVersion, WriteId,

@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 use crate::ids::WriteId;
 use crate::table::{Rows, Table, from_item};
 use crate::{
-    Error, PageKey, audits, authorizations, budgets, cursors, deliveries, org_settings, origins, pipelines, records,
-    user_mappings, writes,
+    Error, PageKey, audits, authorizations, budgets, cursors, deliveries, freshness, org_settings, origins, pipelines,
+    records, user_mappings, writes,
 };
 
 /// A table with rows of orgs. The tables `orgs` and `connections`, which need more than a deletion, are not among them.
@@ -35,6 +35,8 @@ pub enum OrgTable {
     Origins,
     /// The API calls.
     Budgets,
+    /// The latencies of changes.
+    Freshness,
     /// The connect links and consents that name the org.
     Authorizations,
     /// The mappings of the platform's users.
@@ -47,7 +49,7 @@ pub enum OrgTable {
 
 impl OrgTable {
     /// Every table, the largest first.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Records,
         Self::Pipelines,
         Self::Cursors,
@@ -56,6 +58,7 @@ impl OrgTable {
         Self::WriteOrder,
         Self::Origins,
         Self::Budgets,
+        Self::Freshness,
         Self::Authorizations,
         Self::Users,
         Self::OrgSettings,
@@ -74,6 +77,7 @@ impl OrgTable {
             Self::WriteOrder => "write_order",
             Self::Origins => "origins",
             Self::Budgets => "budgets",
+            Self::Freshness => "freshness",
             Self::Authorizations => "authorizations",
             Self::Users => "users",
             Self::OrgSettings => "org_settings",
@@ -91,6 +95,7 @@ impl OrgTable {
             Self::WriteOrder => writes::order::rows_of_org(org),
             Self::Origins => origins::rows_of_org(org),
             Self::Budgets => budgets::rows_of_org(org),
+            Self::Freshness => freshness::rows_of_org(org),
             Self::Authorizations => authorizations::rows_of_org(org),
             Self::Users => user_mappings::rows_of_org(org),
             Self::OrgSettings => org_settings::rows_of_org(org),
@@ -166,6 +171,7 @@ impl OrgData {
             write_order,
             origins,
             budgets,
+            freshness,
             authorizations,
             users,
             org_settings,
@@ -180,6 +186,7 @@ impl OrgData {
             OrgTable::WriteOrder => write_order,
             OrgTable::Origins => origins,
             OrgTable::Budgets => budgets,
+            OrgTable::Freshness => freshness,
             OrgTable::Authorizations => authorizations,
             OrgTable::Users => users,
             OrgTable::OrgSettings => org_settings,

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::Error;
 use crate::error::ITEM_LIMIT;
+use crate::freshness::ChangeLane;
 use crate::table::{Item, MAX_ITEM_BYTES, Table, from_item, item_bytes, key, number, text, to_item};
 use crate::time;
 
@@ -137,6 +138,7 @@ pub struct Records {
     clock: Clock,
     /// The writes that were throttled so far.
     throttles: Arc<AtomicU64>,
+    lane: Option<ChangeLane>,
 }
 
 /// The time for which a tombstone is stored, unless the deployment sets another.
@@ -151,7 +153,7 @@ impl Records {
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         let table = Table::new(client, table);
         let throttles = Arc::default();
-        Self { table, tombstone_retention: TOMBSTONE_RETENTION, clock: Clock::system(), throttles }
+        Self { table, tombstone_retention: TOMBSTONE_RETENTION, clock: Clock::system(), throttles, lane: None }
     }
 
     /// Returns the number of writes that DynamoDB has throttled since this client was created, so that a caller whose writes take
@@ -173,10 +175,17 @@ impl Records {
         Self { tombstone_retention, ..self }
     }
 
+    /// Marks what is applied with the lane that it came in, for the latency of its event. The mark is no part of the record.
+    #[must_use]
+    pub fn in_lane(&self, lane: ChangeLane) -> Self {
+        Self { lane: Some(lane), ..self.clone() }
+    }
+
     /// Returns the item of a row, with its place in the indexes. A tombstone expires, an erased row does not.
     fn item(&self, row: &MirrorRecord, changed_at: Timestamp) -> Result<Item, Error> {
         let mut item = row.to_item()?;
         item.extend(index::attributes(row, changed_at));
+        item.extend(self.lane.map(|lane| ("lane".to_owned(), text(lane.as_str()))));
         if row.deleted && !row.erased {
             let expires_at = row.read_at.saturating_add(self.tombstone_retention).unwrap_or(row.read_at);
             item.insert("expires_at".to_owned(), number(expires_at.as_second()));
@@ -264,6 +273,15 @@ impl Change {
         match Tombstone::from_row(&row, read_at) {
             Some(tombstone) => Self::Tombstone(tombstone),
             None => Self::Upsert { record: row, read_at },
+        }
+    }
+
+    /// Returns the `SystemModstamp` of this version; `None` if the record has none.
+    #[must_use]
+    pub fn system_modstamp(&self) -> Option<Timestamp> {
+        match self {
+            Self::Upsert { record, .. } => record.system_modstamp(),
+            Self::Tombstone(tombstone) => Some(tombstone.system_modstamp),
         }
     }
 

@@ -3,6 +3,7 @@
 //! Expressions write every attribute as `#attribute`, so that reserved words cause no conflict. The name placeholders
 //! are filled in here.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -74,7 +75,7 @@ pub(crate) struct Update {
     /// Attributes to set if they are missing.
     pub(crate) set_once: Vec<(&'static str, AttributeValue)>,
     /// Numbers to add.
-    pub(crate) add: Vec<(&'static str, u64)>,
+    pub(crate) add: Vec<(Cow<'static, str>, u64)>,
     /// Texts to add to a set of texts. The set exists as long as it has members.
     pub(crate) join: Option<(&'static str, Vec<String>)>,
     /// Texts to remove from a set of texts.
@@ -103,7 +104,7 @@ impl Update {
         let mut add = Vec::new();
         for (name, by) in self.add {
             add.push(format!("#{name} :set_{name}"));
-            value(name, number(by));
+            value(&name, number(by));
         }
         if let Some((name, members)) = self.join {
             add.push(format!("#{name} :set_{name}"));
@@ -373,7 +374,7 @@ mod tests {
         let update = Update {
             set: vec![("state", text("active")), ("tenant", text("acme"))],
             set_once: vec![("created_at", text("now"))],
-            add: vec![("lease_fence", 1)],
+            add: vec![("lease_fence".into(), 1)],
             remove: vec!["reason"],
             join: Some(("waiting", vec!["a".to_owned()])),
             leave: Some(("gone", vec!["b".to_owned()])),

@@ -102,7 +102,7 @@ impl Writes {
                 ("deadline", text(time::format(deadline(now, claim_ttl)))),
                 ("updated_at", text(time::format(now))),
             ],
-            add: vec![("attempt", 1)],
+            add: vec![("attempt".into(), 1)],
             ..if_current_attempt(&stored)
         };
         match stored.accepted_at() {

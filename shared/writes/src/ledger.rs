@@ -74,7 +74,7 @@ pub(crate) async fn begin<O: WriteOperation>(
 pub async fn handle<O: WriteOperation>(deps: &O::Deps, event: SqsEvent) -> Result<BatchReport, Error> {
     let batch = Batch::<WriteTask>::parse(event);
     let failed = batch.unreadable.into_iter().map(|message| message.id).collect();
-    let mut report = BatchReport { failed, counts: Vec::new() };
+    let mut report = BatchReport { failed, ..BatchReport::default() };
     let mut counts = Counts::default();
     for message in batch.messages {
         let task = message.body;

@@ -18,7 +18,7 @@ pub struct Subject {
 }
 
 /// Every variable that a function of Ferry requires, with addresses that nothing listens on.
-const ENVIRONMENT: [(&str, &str); 37] = [
+const ENVIRONMENT: [(&str, &str); 39] = [
     ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
     ("LOG_LEVEL", "info"),
     ("ORGS_TABLE", "bench-orgs"),
@@ -33,7 +33,9 @@ const ENVIRONMENT: [(&str, &str); 37] = [
     ("AUDITS_TABLE", "bench-audits"),
     ("WRITE_ORDER_TABLE", "bench-write-order"),
     ("BUDGETS_TABLE", "bench-budgets"),
+    ("FRESHNESS_TABLE", "bench-freshness"),
     ("ORIGINS_TABLE", "bench-origins"),
+    ("ORG_SETTINGS_TABLE", "bench-org-settings"),
     ("RECORD_UPSERT_QUEUE_URL", "http://127.0.0.1:9/bench/record-upsert"),
     ("DEAD_LETTERS_QUEUE_URL", "http://127.0.0.1:9/bench/dead-letters"),
     ("PIPELINE_REFRESH_QUEUE_URL", "http://127.0.0.1:9/bench/pipeline-refresh"),

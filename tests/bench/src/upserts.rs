@@ -71,6 +71,7 @@ impl Upserts {
             ("RECORDS_TABLE", mirror.clone()),
             ("DELIVERIES_TABLE", state.tables.name("deliveries")),
             ("BUDGETS_TABLE", state.tables.name("budgets")),
+            ("FRESHNESS_TABLE", state.tables.name("freshness")),
             ("CURSORS_TABLE", state.tables.name("cursors")),
             ("RECORD_UPSERT_QUEUE_URL", state.physical("RecordUpsertQueue")?.to_owned()),
             ("DEAD_LETTERS_QUEUE_URL", state.physical("RecordUpsertDeadLetters")?.to_owned()),

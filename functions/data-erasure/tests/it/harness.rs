@@ -13,11 +13,13 @@ use runtime::token_broker::Response;
 use salesforce::{BoxFuture, ObjectName, OrgId, Record, RecordId};
 use serde_json::{Value, json};
 use store::erasures::LONGEST_INVOCATION;
+use store::org_settings::Author;
 use store::{
     Audit, AuditCounts, AuditState, Audits, Authorization, AuthorizationId, Authorizations, Budgets, Change,
-    Connections, CursorName, Cursors, DeadLetters, Deliveries, Delivery, DeliveryOutcome, ErasureTask, Erasures, Lane,
-    NewWrite, Observation, OrgData, OrgTable, Origins, Pipeline, Pipelines, Place, Purpose, Queue, RecordKey,
-    RecordRef, Records, RowsHash, Source, StagedFiles, UserMapping, UserMappings, Write, WriteKind, WriteOrder, Writes,
+    ChangeLane, Connections, CursorName, Cursors, DeadLetters, Deliveries, Delivery, DeliveryOutcome, ErasureTask,
+    Erasures, Freshness, Lane, Measured, NewWrite, Observation, OrgData, OrgSettings, OrgSettingsTable, OrgTable,
+    Origins, Pipeline, Pipelines, Place, Purpose, Queue, RecordKey, RecordRef, Records, RowsHash, SettingsChange,
+    Source, StagedFiles, UserMapping, UserMappings, VisibleIn, Write, WriteKind, WriteOrder, Writes,
 };
 
 pub(crate) use harness::run;
@@ -250,6 +252,12 @@ impl TestContext {
         cursors.finish(org, &CursorName::incremental(&CONTACTS), now).await.unwrap();
         let observed = Observation { used: 1, max: 100, lane: Lane::Webhook, calls: 1 };
         Budgets::new(self.dynamodb(), self.table("budgets")).observe(org, observed, now).await.unwrap();
+        let mut measured = Measured::default();
+        measured.add(org, &CONTACTS, ChangeLane::Webhook, (now, now));
+        let freshness = Freshness::new(self.dynamodb(), self.table("freshness"));
+        freshness.add(VisibleIn::Mirror, &measured, now).await.unwrap();
+        let settings = SettingsChange { seen: 0, settings: OrgSettings::default(), author: Author::Operator };
+        OrgSettingsTable::new(self.dynamodb(), self.table("org_settings")).store(org, settings, now).await.unwrap();
         let pipeline: Pipeline = serde_json::from_value(json!({
             "record_type_id": "012000000000001AAA", "developer_name": "Sales", "name": "Sales", "is_active": true,
             "is_default": true, "stages": [],

@@ -72,6 +72,8 @@ impl TestContext {
             records: Records::new(context.dynamodb(), context.table("records")).with_clock(context.clock.clone()),
             pipelines: Pipelines::new(context.dynamodb(), context.table("pipelines")),
             budgets: Budgets::new(context.dynamodb(), context.table("budgets")),
+            freshness: store::Freshness::new(context.dynamodb(), context.table("freshness")),
+            objectives: store::Objectives::default(),
             writes: Writes::new(context.dynamodb(), context.table("writes")),
             audits: Audits::new(context.dynamodb(), context.table("audits")),
             queues: Queues {

@@ -6,6 +6,7 @@ mod audits;
 mod backfills;
 mod failures;
 mod fields;
+mod freshness;
 mod harness;
 mod overdue;
 mod pipelines;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod catalogue;
+mod freshness;
 
 use aws_sdk_eventbridge::types::Target;
 use connecting::connect_links::{ConnectLinks, Ticket};
@@ -68,6 +69,7 @@ impl TestContext {
             bus: EventBus::new(aws_sdk_eventbridge::Client::new(self.emulator.sdk_config()), "bus"),
             orgs: Orgs::new(self.dynamodb(), self.tables.name("orgs")),
             origins: Origins::new(self.dynamodb(), self.tables.name("origins")),
+            freshness: store::Freshness::new(self.dynamodb(), self.tables.name("freshness")),
             values: EventValues::Names,
             stream_tables: StreamTables {
                 records: RECORDS.to_owned(),

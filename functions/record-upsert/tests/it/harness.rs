@@ -56,6 +56,8 @@ impl TestContext {
             deliveries: Deliveries::new(context.dynamodb(), context.table("deliveries")),
             budgets: Budgets::new(context.dynamodb(), context.table("budgets")),
             cursors: Cursors::new(context.dynamodb(), context.table("cursors")),
+            freshness: store::Freshness::new(context.dynamodb(), context.table("freshness")),
+            objectives: store::Objectives::default(),
             mirrored_objects: vec![account()],
             hints: queue(HINTS),
             dead_letters: queue(DEAD_LETTERS),

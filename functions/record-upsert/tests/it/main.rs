@@ -5,6 +5,7 @@
 mod batches;
 mod budget;
 mod failures;
+mod freshness;
 mod harness;
 mod kills;
 mod orgs;

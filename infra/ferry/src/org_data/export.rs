@@ -40,7 +40,7 @@ pub(crate) struct ExportArgs {
 }
 
 /// The exported tables. Links are not exported, because a link is a secret.
-const TABLES: [OrgTable; 10] = [
+const TABLES: [OrgTable; 11] = [
     OrgTable::Records,
     OrgTable::Pipelines,
     OrgTable::Cursors,
@@ -48,6 +48,7 @@ const TABLES: [OrgTable; 10] = [
     OrgTable::Writes,
     OrgTable::Origins,
     OrgTable::Budgets,
+    OrgTable::Freshness,
     OrgTable::Users,
     OrgTable::OrgSettings,
     OrgTable::Audits,

@@ -23,7 +23,7 @@ impl Connections {
         let displaced = ConnectionState::ReauthRequired { reason: grants::DISPLACED.to_owned() };
         let mut update = update::state_change(&displaced, now);
         // A new fencing token voids the lease of a refresh in progress, whose tokens belong to the ended grant.
-        update.add = vec![("lease_fence", 1)];
+        update.add = vec![("lease_fence".into(), 1)];
         update.remove.extend(["lease_owner", "lease_deadline"]);
         update.when = grants::IS_IN_USE_AS_SEEN;
         update.values = vec![

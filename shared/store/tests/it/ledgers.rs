@@ -48,6 +48,28 @@ fn deliveries_are_found_by_id_and_by_time() {
 }
 
 #[test]
+fn unsettled_deliveries_are_found_the_latest_first() {
+    run(async {
+        let (client, tables) = tables().await;
+        let deliveries = Deliveries::new(client, tables.name("deliveries"));
+        let reason = || "over_budget".to_owned();
+        let all = [
+            delivery(1, DeliveryOutcome::Deferred { reason: reason() }),
+            delivery(2, DeliveryOutcome::Failed { reason: reason() }),
+            delivery(3, DeliveryOutcome::Applied),
+            delivery(4, DeliveryOutcome::LeftToRefresh { reason: reason() }),
+            delivery(5, DeliveryOutcome::Deferred { reason: reason() }),
+        ];
+        deliveries.record(&all).await.unwrap();
+
+        let (unsettled, more) = deliveries.unsettled(org(), at(2)).await.unwrap();
+
+        assert_eq!((unsettled.as_slice(), more), (&[all[4].clone(), all[3].clone(), all[1].clone()][..], false));
+        assert_eq!(deliveries.unsettled(other_org(), at(0)).await.unwrap(), (Vec::new(), false));
+    });
+}
+
+#[test]
 fn of_two_outcomes_in_a_batch_the_newest_is_stored() {
     run(async {
         let (client, tables) = tables().await;

@@ -12,6 +12,7 @@ mod authorizations;
 mod client_keys;
 mod connections;
 mod cursors;
+mod freshness;
 #[cfg(test)]
 mod harness;
 mod leases;

@@ -47,6 +47,8 @@ impl Both {
             records: records.clone(),
             pipelines: Pipelines::new(context.dynamodb(), context.table("pipelines")),
             budgets: budgets.clone(),
+            freshness: store::Freshness::new(context.dynamodb(), context.table("freshness")),
+            objectives: store::Objectives::default(),
             writes: Writes::new(context.dynamodb(), context.table("writes")),
             audits: Audits::new(context.dynamodb(), context.table("audits")),
             queues: pipeline_refresh::Queues {
@@ -72,6 +74,8 @@ impl Both {
             deliveries: Deliveries::new(context.dynamodb(), context.table("deliveries")),
             budgets,
             cursors: refresh.cursors.clone(),
+            freshness: store::Freshness::new(context.dynamodb(), context.table("freshness")),
+            objectives: store::Objectives::default(),
             mirrored_objects: OBJECTS.to_vec(),
             hints: hints("RecordUpsertQueue"),
             dead_letters: hints("RecordUpsertDeadLetters"),

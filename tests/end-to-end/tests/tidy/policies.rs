@@ -21,12 +21,13 @@ const ENCRYPTING: [&str; 5] = [
 ];
 
 /// The variables of the tables of `OrgData`.
-const ORG_DATA: [&str; 12] = [
+const ORG_DATA: [&str; 13] = [
     "AUDITS_TABLE",
     "AUTHORIZATIONS_TABLE",
     "BUDGETS_TABLE",
     "CURSORS_TABLE",
     "DELIVERIES_TABLE",
+    "FRESHNESS_TABLE",
     "ORG_SETTINGS_TABLE",
     "ORIGINS_TABLE",
     "PIPELINES_TABLE",

@@ -45,7 +45,7 @@ const ACTIONS: [(&str, &str); 27] = [
 ];
 
 /// The types of the store that are clients of a resource. The tables of `OrgData` are those that hold an org's data.
-const CLIENTS: [&str; 25] = [
+const CLIENTS: [&str; 26] = [
     "Apps",
     "Audits",
     "Authorizations",
@@ -59,6 +59,7 @@ const CLIENTS: [&str; 25] = [
     "EventBus",
     "EventDeliveries",
     "EventEndpoints",
+    "Freshness",
     "OrgData",
     "OrgSettingsTable",
     "Orgs",
