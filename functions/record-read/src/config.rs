@@ -9,7 +9,10 @@ use runtime::{
     AppList, Aws, DEFAULT_MIRRORED_OBJECTS, Days, Env, EnvError, Salesforce, SalesforceConfig, Schemas, Users,
 };
 use salesforce::{Clock, ObjectName};
-use store::{Audits, Budgets, Connections, Cursors, Orgs, Pipelines, Records, UserMappings};
+use store::{
+    Audits, Budgets, Connections, Cursors, Deliveries, Freshness, Objectives, Orgs, Pipelines, Records, UserMappings,
+    Writes,
+};
 
 use crate::changes::PollInterval;
 
@@ -32,6 +35,14 @@ pub struct Config {
     pub users_table: String,
     /// `BUDGETS_TABLE`: the orgs' API calls.
     pub budgets_table: String,
+    /// `FRESHNESS_TABLE`: the latencies of changes.
+    pub freshness_table: String,
+    /// `FRESHNESS_OBJECTIVES`: the objectives for them. None by default.
+    pub objectives: Objectives,
+    /// `DELIVERIES_TABLE`: the messages that could not be applied.
+    pub deliveries_table: String,
+    /// `WRITES_TABLE`: the writes that wait or failed.
+    pub writes_table: String,
     /// `MIRRORED_OBJECTS`: the mirrored objects, separated by commas. [`DEFAULT_MIRRORED_OBJECTS`] by default.
     pub mirrored_objects: Vec<ObjectName>,
     /// `MIRRORED_FIELDS`: the mirrored fields, by object. All fields by default.
@@ -61,6 +72,10 @@ impl Config {
             audits_table: env.required("AUDITS_TABLE")?,
             users_table: env.required("USERS_TABLE")?,
             budgets_table: env.required("BUDGETS_TABLE")?,
+            freshness_table: env.required("FRESHNESS_TABLE")?,
+            objectives: env.parsed_or("FRESHNESS_OBJECTIVES", Objectives::default())?,
+            deliveries_table: env.required("DELIVERIES_TABLE")?,
+            writes_table: env.required("WRITES_TABLE")?,
             mirrored_objects: env.list_or("MIRRORED_OBJECTS", DEFAULT_MIRRORED_OBJECTS)?,
             mirrored_fields: env.parsed_or("MIRRORED_FIELDS", MirroredFields::default())?,
             poll_interval: env.parsed_or("POLL_SCHEDULE", PollInterval::default())?,
@@ -114,6 +129,14 @@ pub struct Deps {
     pub users: Users,
     /// The orgs' API calls.
     pub budgets: Budgets,
+    /// The latencies of changes.
+    pub freshness: Freshness,
+    /// The objectives for them.
+    pub objectives: Objectives,
+    /// The messages that could not be applied.
+    pub deliveries: Deliveries,
+    /// The writes that wait or failed.
+    pub writes: Writes,
     /// The mirrored objects.
     pub mirrored_objects: Vec<ObjectName>,
     /// The mirrored fields.
@@ -153,6 +176,10 @@ impl Deps {
             user_mappings: UserMappings::new(aws.dynamodb(), config.users_table),
             users: Users::new(aws.clock()),
             budgets: Budgets::new(aws.dynamodb(), config.budgets_table),
+            freshness: Freshness::new(aws.dynamodb(), config.freshness_table),
+            objectives: config.objectives,
+            deliveries: Deliveries::new(aws.dynamodb(), config.deliveries_table),
+            writes: Writes::new(aws.dynamodb(), config.writes_table),
             mirrored_objects: config.mirrored_objects,
             mirrored_fields: config.mirrored_fields,
             poll_interval: config.poll_interval,
@@ -170,7 +197,7 @@ impl Deps {
 mod tests {
     use super::*;
 
-    const NAMES: [&str; 9] = [
+    const NAMES: [&str; 12] = [
         "ORGS_TABLE",
         "CONNECTIONS_TABLE",
         "CURSORS_TABLE",
@@ -179,6 +206,9 @@ mod tests {
         "AUDITS_TABLE",
         "USERS_TABLE",
         "BUDGETS_TABLE",
+        "FRESHNESS_TABLE",
+        "DELIVERIES_TABLE",
+        "WRITES_TABLE",
         "TOKEN_BROKER_FUNCTION",
     ];
 

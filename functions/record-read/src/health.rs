@@ -3,16 +3,18 @@
 //! A new field of the response goes here, into `HealthView` (`views.rs`), and into the schema `Health` of
 //! `infra/openapi.yaml`, with which every response of a test is compared.
 
+use futures::future::join;
 use jiff::Timestamp;
-use runtime::{AuditView, BudgetView};
+use runtime::{AuditView, BudgetView, Chain};
 use salesforce::OrgId;
 use store::{Cursor, CursorName, Org, Pipeline, PlatformUser};
 
 use crate::changes::ChangesView;
+use crate::failing::Known;
 use crate::views::{CopyView, HealthView, LeftOutView, LicenseView, PipelinesHealth, SyncView};
-use crate::{Deps, Error, connections};
+use crate::{Deps, Error, connections, failing, freshness};
 
-/// Builds the health view from five reads of Ferry's own tables and the app registrations, without a call to Salesforce. Of the
+/// Builds the health view from reads of Ferry's own tables and the app registrations, without a call to Salesforce. Of the
 /// connections, `only` limits it to that of one user.
 pub(crate) async fn health(deps: &Deps, org: Org, only: Option<&PlatformUser>) -> Result<HealthView, Error> {
     let org_id = org.org_id;
@@ -24,6 +26,10 @@ pub(crate) async fn health(deps: &Deps, org: Org, only: Option<&PlatformUser>) -
     let changes = ChangesView::new(&org, last_poll, deps.poll_interval, deps.clock.now());
     let audits = deps.audits.last(org_id).await?;
     let budget = deps.budgets.load(org_id, deps.clock.now()).await?;
+    let left_out = deps.cursors.left_out(org_id, None).await?;
+    let known = Known { cursors: &cursors, left_out: &left_out, connections: &connections };
+    let (freshness, failing) = join(freshness::load(deps, org_id), failing::load(deps, org_id, only, &known)).await;
+    let (failing, backlog) = shown(failing).unzip();
     Ok(HealthView {
         org_id,
         state: org.state,
@@ -35,8 +41,16 @@ pub(crate) async fn health(deps: &Deps, org: Org, only: Option<&PlatformUser>) -
         audits: audits.into_iter().map(AuditView::from).collect(),
         sync: cursors.into_iter().filter(is_scan).map(SyncView::from).collect(),
         budget: budget.map(BudgetView::from),
-        left_out: LeftOutView::of(deps.cursors.left_out(org_id, None).await?),
+        left_out: LeftOutView::of(left_out),
+        freshness: shown(freshness),
+        failing,
+        backlog,
     })
+}
+
+/// Returns a part of the health, or logs why it could not be read: the rest is shown without it.
+fn shown<T>(part: Result<T, store::Error>) -> Option<T> {
+    part.inspect_err(|error| tracing::warn!(error = %Chain(error), "could not read a part of the health")).ok()
 }
 
 /// Returns the time of the last refresh of the org's pipelines.

@@ -18,8 +18,10 @@ mod connections;
 mod error;
 #[cfg(test)]
 mod error_texts;
+mod failing;
 mod feed;
 mod forms;
+mod freshness;
 mod health;
 mod http;
 mod lists;

@@ -15,10 +15,10 @@ pub(crate) use left_out::LeftOutView;
 pub(crate) use org::{CopyView, LicenseView, OrgView};
 pub(crate) use record::{Freshness, OwnerView, RecordView, Source};
 
-fn millis<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn millis<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     store::time::millis::serialize(at, serializer)
 }
 
-fn millis_option<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn millis_option<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
     store::time::millis_option::serialize(at, serializer)
 }

@@ -1,8 +1,11 @@
 //! Connections.
 
 use jiff::Timestamp;
+use runtime::ProblemCode;
 use salesforce::{Condition, ObjectName, RecordId, ResolvedBy};
 use serde::Serialize;
+use store::connections::USER_INACTIVE;
+use store::connections::reservation::NOT_CONNECTED_YET;
 use store::{ConditionState, Connection, ConnectionId, ConnectionKind, ConnectionState, PlatformUser, UserRights};
 
 use super::{millis, millis_option};
@@ -60,6 +63,24 @@ impl From<ConditionState> for ConditionView {
 }
 
 impl ConnectionView {
+    /// Returns whether the connection is a user's own.
+    pub(crate) fn is_personal(&self) -> bool {
+        self.platform_user.is_some()
+    }
+
+    /// Returns the code of the reason for which the connection cannot be used, and since when, if that is known; `None` for one
+    /// that can be used, was disconnected, or was never completed.
+    pub(crate) fn unusable(&self) -> Option<(&'static str, Option<Timestamp>)> {
+        match (self.state, &self.condition, &self.reason) {
+            ("blocked", Some(condition), _) => Some((condition.code.code(), Some(condition.since))),
+            (_, _, Some(reason)) if reason == USER_INACTIVE => Some((ProblemCode::UserInactive.as_str(), None)),
+            (_, _, Some(reason)) if reason != NOT_CONNECTED_YET => {
+                Some((ProblemCode::ReconnectRequired.as_str(), None))
+            }
+            _ => None,
+        }
+    }
+
     /// Builds the view. `newest_app` is the name of the app that new consents use, if it is known.
     pub(crate) fn new(connection: Connection, newest_app: Option<&str>) -> Self {
         let (state, condition) = (connection.shown_state(), connection.shown_condition().map(ConditionView::from));

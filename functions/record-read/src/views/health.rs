@@ -8,6 +8,8 @@ use store::{Cursor, CursorName, OrgState};
 
 use super::{ConnectionView, CopyView, LeftOutView, LicenseView, millis_option};
 use crate::changes::ChangesView;
+use crate::failing::{BacklogView, FailingView};
+use crate::freshness::FreshnessView;
 
 /// The position of one of the org's scans.
 #[derive(Debug, Serialize)]
@@ -58,6 +60,10 @@ pub(crate) struct HealthView {
     pub(crate) budget: Option<BudgetView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) left_out: Option<LeftOutView>,
+    /// `None` if it could not be read, as the next two.
+    pub(crate) freshness: Option<FreshnessView>,
+    pub(crate) failing: Option<FailingView>,
+    pub(crate) backlog: Option<BacklogView>,
 }
 
 impl From<Cursor> for SyncView {

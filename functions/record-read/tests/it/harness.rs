@@ -9,7 +9,9 @@ use runtime::Schemas;
 use runtime::Users;
 use salesforce::{ObjectName, Record};
 use serde_json::{Value, json};
-use store::{Audits, Budgets, Change, Cursors, Pipelines, Records, UserMappings};
+use store::{
+    Audits, Budgets, Change, Cursors, Deliveries, Freshness, Objectives, Pipelines, Records, UserMappings, Writes,
+};
 
 pub(crate) use harness::{REP, run};
 
@@ -41,6 +43,10 @@ impl TestContext {
             user_mappings: UserMappings::new(context.dynamodb(), context.table("users")),
             users: Users::new(context.clock.clone()),
             budgets: Budgets::new(context.dynamodb(), context.table("budgets")),
+            freshness: Freshness::new(context.dynamodb(), context.table("freshness")),
+            objectives: Objectives::default(),
+            deliveries: Deliveries::new(context.dynamodb(), context.table("deliveries")),
+            writes: Writes::new(context.dynamodb(), context.table("writes")),
             mirrored_objects: ["Account", "Contact", "Opportunity", "Invoice__c"].map(ObjectName::from_static).to_vec(),
             mirrored_fields: mirroring::MirroredFields::default(),
             poll_interval: PollInterval::default(),

@@ -6,6 +6,7 @@ mod callers;
 mod feed;
 mod finding;
 mod forms;
+mod freshness;
 mod harness;
 mod lists;
 mod orgs;
