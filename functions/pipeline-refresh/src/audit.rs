@@ -238,6 +238,9 @@ impl Auditing<'_> {
         if !self.repairs.fields.deletion_fields.is_empty() {
             query = query.where_(soql::eq(&FieldName::from_static("IsDeleted"), false));
         }
+        if let Some(filter) = run.settings.filter(object) {
+            query = query.where_(filter.condition());
+        }
         // With queryAll, because only it returns archived activities.
         let page = run.client.query_all(&progress.next_records(query, PAGE_RECORDS)).await;
         let page = page.map_err(|error| self.repairs.error(error))?;

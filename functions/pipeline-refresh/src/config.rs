@@ -6,7 +6,10 @@ use std::time::Duration;
 use mirroring::{FieldCache, MirroredFields};
 use runtime::{Aws, DEFAULT_MIRRORED_OBJECTS, Days, Env, EnvError, Salesforce, SalesforceConfig};
 use salesforce::{Clock, ObjectName, Timeouts};
-use store::{Audits, Budgets, Connections, Cursors, Freshness, Objectives, Orgs, Pipelines, Queue, Records, Writes};
+use store::{
+    Audits, Budgets, Connections, Cursors, Freshness, Objectives, OrgSettingsTable, Orgs, Pipelines, Queue, Records,
+    SettingsCache, Writes,
+};
 
 use crate::backfill::Bulk;
 use crate::queues::Queues;
@@ -36,6 +39,8 @@ pub struct Config {
     /// `FRESHNESS_OBJECTIVES`: the share of each object's changes that has to be in the mirror within a time:
     /// `Account=99%<60s;*=95%<300s`. None by default.
     pub objectives: Objectives,
+    /// `ORG_SETTINGS_TABLE`: the settings of orgs.
+    pub org_settings_table: String,
     /// `WRITES_TABLE`: of its index `by_next_attempt`, the overdue writes.
     pub writes_table: String,
     /// `AUDITS_TABLE`: the reports of audits.
@@ -88,6 +93,7 @@ impl Config {
             budgets_table: env.required("BUDGETS_TABLE")?,
             freshness_table: env.required("FRESHNESS_TABLE")?,
             objectives: env.parsed_or("FRESHNESS_OBJECTIVES", Objectives::default())?,
+            org_settings_table: env.required("ORG_SETTINGS_TABLE")?,
             writes_table: env.required("WRITES_TABLE")?,
             audits_table: env.required("AUDITS_TABLE")?,
             pipeline_refresh_queue_url: env.required("PIPELINE_REFRESH_QUEUE_URL")?,
@@ -151,6 +157,8 @@ pub struct Deps {
     pub freshness: Freshness,
     /// The objectives for them.
     pub objectives: Objectives,
+    /// The settings of orgs, cached by this execution environment.
+    pub settings: SettingsCache,
     /// The ledger of writes.
     pub writes: Writes,
     /// The reports of audits.
@@ -163,7 +171,7 @@ pub struct Deps {
     pub nightly_audit: NightlyAudit,
     /// The settings of backfills by Bulk API 2.0.
     pub bulk: Bulk,
-    /// The objects to mirror.
+    /// The objects to mirror in an org without settings of its own.
     pub mirrored_objects: Vec<ObjectName>,
     /// The fields of each object, cached by this execution environment.
     pub fields: FieldCache,
@@ -189,6 +197,7 @@ impl Deps {
             budgets: Budgets::new(aws.dynamodb(), config.budgets_table),
             freshness: Freshness::new(aws.dynamodb(), config.freshness_table),
             objectives: config.objectives,
+            settings: SettingsCache::new(OrgSettingsTable::new(aws.dynamodb(), config.org_settings_table)),
             writes: Writes::new(aws.dynamodb(), config.writes_table),
             audits: Audits::new(aws.dynamodb(), config.audits_table),
             queues: Queues {

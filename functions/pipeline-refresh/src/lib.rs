@@ -13,6 +13,7 @@
 
 pub mod audit;
 pub mod backfill;
+mod budget_warnings;
 mod config;
 pub mod deletions;
 mod error;
@@ -23,6 +24,7 @@ mod left_out;
 pub mod next;
 mod object;
 mod org;
+pub mod org_schedule;
 mod overdue;
 pub mod pipelines;
 pub mod progress;

@@ -25,6 +25,8 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// The result of an attempt at a task.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Happened {
+    /// The reason for which nothing of the task was begun.
+    pub stopped: Option<Stop>,
     /// The failure of what is not about one object: pipelines, connections, the org's own row.
     pub org: Option<Failure>,
     /// The objects that are not finished.
@@ -73,12 +75,17 @@ pub struct Next {
 #[must_use]
 pub fn next(task: &RefreshTask, happened: Happened, now: Timestamp) -> Next {
     let mut next = Next::default();
-    let age = now.duration_since(task.requested_at);
+    let age = now.duration_since(task.not_before.unwrap_or(task.requested_at));
     let is_audit = matches!(task.kind, RefreshKind::Audit | RefreshKind::ConfirmedAudit);
     let is_over = (is_audit || task.kind == RefreshKind::Nightly) && age >= NIGHT;
     // The next poll, or the next hour, repeats what fails or is not allowed now, so that they do not pile up.
     let is_poll = task.kind == RefreshKind::Poll;
     let is_repeated = is_poll || task.kind == RefreshKind::Connections && age >= HOUR;
+    if happened.stopped.is_some() {
+        let again = (!is_poll && !is_over).then(|| (task.clone(), BUDGET_PAUSE));
+        next.tasks.extend(again);
+        return next;
+    }
     if let Some(failure) = happened.org.filter(|_| !is_repeated) {
         let before = next.tasks.len();
         next.fail(&after(task, happened.progress), &failure, is_over, now);
@@ -231,6 +238,17 @@ mod tests {
     }
 
     #[test]
+    fn a_task_that_may_not_begin_waits_as_a_whole() {
+        let stopped = || Happened { stopped: Some(Stop::OverBudget), ..Happened::default() };
+        let night = task(RefreshKind::Nightly);
+        assert_eq!(next(&night, stopped(), start()).tasks, [(night.clone(), BUDGET_PAUSE)]);
+        assert_eq!(next(&night, stopped(), start() + NIGHT), Next::default());
+        assert_eq!(next(&task(RefreshKind::Poll), stopped(), start()), Next::default());
+        let late = RefreshTask { not_before: Some(start() + NIGHT), ..night };
+        assert_eq!(next(&late, stopped(), start() + NIGHT).tasks.len(), 1, "its day begins with its window");
+    }
+
+    #[test]
     fn a_night_over_budget_leaves_the_rest_to_the_next_one() {
         let stopped = |stop| Happened { objects: vec![(ACCOUNT, Unfinished::Stopped(stop))], ..Happened::default() };
         let (night, later) = (task(RefreshKind::Nightly), start() + NIGHT);
@@ -259,7 +277,7 @@ mod tests {
             let name = |n: usize| format!("Object_{n}__c").parse::<ObjectName>().unwrap();
             let objects: Vec<_> = objects.into_iter().enumerate().map(|(n, end)| (name(n), end)).collect();
             let org = org_failed.then(|| failure(Retry::Never));
-            let happened = Happened { org, objects: objects.clone(), progress: false };
+            let happened = Happened { org, objects: objects.clone(), ..Happened::default() };
 
             let next = next(&task, happened, start());
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use futures::future::try_join;
 use jiff::{SignedDuration, Timestamp};
-use mirroring::{Excess, Narrowing, ObjectFields, Retrieved};
+use mirroring::{Excess, Filtered, Narrowing, ObjectFields, Retrieved};
 use runtime::{Chain, record_freshness};
-use salesforce::{FieldName, ObjectName, Record, Soql};
+use salesforce::{FieldName, ObjectName, Record, RecordId, Soql};
 use serde::Serialize;
 use store::cursors::Progress;
 use store::{
@@ -333,6 +333,7 @@ impl Scanning<'_> {
         report: &mut ObjectReport,
     ) -> Result<(), Error> {
         let org = self.run.org();
+        let changes = self.filter(object, changes).await?;
         let patience = self.run.time_left();
         let saved: Vec<_> = changes.iter().map(|change| (change.record_id(), change.system_modstamp())).collect();
         // Most rows of a backfill are old, so that neither they nor their events are measured.
@@ -362,6 +363,16 @@ impl Scanning<'_> {
             self.take_in(id).await?;
         }
         Ok(())
+    }
+
+    /// Leaves out the records that the filter of the org's settings excludes. Those that the mirror has become tombstones.
+    async fn filter(&self, object: &ObjectName, changes: Vec<Change>) -> Result<Vec<Change>, Error> {
+        let filter = self.run.settings.filter(object);
+        let filtered = mirroring::filter(&self.run.client, object, filter, changes).await;
+        let Filtered { mut kept, excluded } = filtered.map_err(|error| self.rows_error(error))?;
+        let excluded = self.run.deps.records.live_among(self.run.org(), object, excluded).await?;
+        kept.extend(excluded.into_iter().map(Change::Tombstone));
+        Ok(kept)
     }
 
     /// Drops the cached fields of the object, which may be the cause: the next attempt describes it again.

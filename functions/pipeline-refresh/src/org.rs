@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::object::{self, ObjectReport, Outcome, refresh_object};
 use crate::pipelines::reconcile;
 use crate::reading::read_pipelines;
-use crate::run::Run;
+use crate::run::{Run, Stop};
 use crate::upkeep::Upkeep;
 
 /// The result of a task.
@@ -22,6 +22,8 @@ pub(crate) struct OrgReport {
     pub(crate) objects: Vec<ObjectReport>,
     /// The failures of objects. One object's failure does not stop the others.
     pub(crate) failures: Vec<(ObjectName, Error)>,
+    /// The reason for which nothing of the task was begun.
+    pub(crate) stopped: Option<Stop>,
     /// The failure of what is not about one object.
     pub(crate) org_failure: Option<Error>,
     /// The result of the upkeep of connections.
@@ -60,7 +62,7 @@ impl OrgReport {
     /// Returns whether nothing of the task remains, for this or another task.
     pub(crate) fn is_complete(&self) -> bool {
         let remains = |object: &ObjectReport| matches!(object.outcome, Outcome::Busy | Outcome::Stopped(_));
-        self.errors().next().is_none() && !self.objects.iter().any(remains)
+        self.errors().next().is_none() && self.stopped.is_none() && !self.objects.iter().any(remains)
     }
 
     /// Returns all failures.

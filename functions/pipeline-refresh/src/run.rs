@@ -1,12 +1,13 @@
 //! The run of one task: its client, its time, and the org's API budget.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use runtime::{Chain, record_api_calls};
-use salesforce::{ApiUsage, Client, OrgId};
+use salesforce::{Client, ObjectName, OrgId};
 use serde::Serialize;
-use store::{CursorName, Lane, RefreshKind, RefreshTask};
+use store::{Allowance, ConnectionId, CursorName, Lane, Made, OrgSettings, RefreshKind, RefreshTask};
 use tracing::warn;
 
 use crate::Deps;
@@ -31,12 +32,13 @@ fn stop_at(now: Timestamp, deadline: Timestamp) -> Timestamp {
     deadline.saturating_sub(reserve).unwrap_or(now)
 }
 
-/// Returns the reason for which a run in this lane has to stop now.
-fn stop(now: Timestamp, stop_at: Timestamp, lane: Lane, usage: Option<ApiUsage>) -> Option<Stop> {
-    if usage.is_some_and(|usage| !lane.may_call(usage.used, usage.max, 1)) {
+/// Returns the reason for which a run in this lane has to stop now. A run without a call goes on whatever the time and the
+/// org's usage are, so that each invocation makes progress; but not without a call left of the allocation.
+fn stop(now: Timestamp, stop_at: Timestamp, lane: Lane, allowance: &Allowance, made: Made) -> Option<Stop> {
+    if !allowance.has_allocation(lane, made) || made.calls > 0 && !allowance.may_call(lane, made, now) {
         Some(Stop::OverBudget)
     } else {
-        (now >= stop_at).then_some(Stop::OutOfTime)
+        (made.calls > 0 && now >= stop_at).then_some(Stop::OutOfTime)
     }
 }
 
@@ -45,13 +47,23 @@ pub(crate) struct Run<'a> {
     pub(crate) deps: &'a Deps,
     pub(crate) task: &'a RefreshTask,
     pub(crate) client: Client,
+    /// The settings of the org.
+    pub(crate) settings: Arc<OrgSettings>,
+    allowance: Allowance,
     stop_at: Timestamp,
 }
 
 impl<'a> Run<'a> {
-    pub(crate) fn new(deps: &'a Deps, task: &'a RefreshTask, client: Client, deadline: Timestamp) -> Self {
-        let stop_at = stop_at(deps.clock.now(), deadline);
-        Self { deps, task, client, stop_at }
+    pub(crate) fn new(
+        deps: &'a Deps,
+        task: &'a RefreshTask,
+        settings: Arc<OrgSettings>,
+        allowance: Allowance,
+        deadline: Timestamp,
+    ) -> Self {
+        let client = deps.salesforce.client(task.org_id, &ConnectionId::team());
+        deps.fields.configure(task.org_id, &settings.fields);
+        Self { deps, task, client, settings, allowance, stop_at: stop_at(deps.clock.now(), deadline) }
     }
 
     /// Returns whether the task is an audit.
@@ -63,13 +75,27 @@ impl<'a> Run<'a> {
         self.task.org_id
     }
 
-    /// Returns the reason for which the run has to stop now. A run without a call goes on whatever the time, so that each
-    /// invocation makes progress.
+    /// Returns the mirrored objects of the org.
+    pub(crate) fn mirrored_objects(&self) -> &[ObjectName] {
+        self.settings.mirrored_objects(&self.deps.mirrored_objects)
+    }
+
+    /// Returns the reason for which the run has to stop now.
     pub(crate) fn stop(&self, lane: Lane) -> Option<Stop> {
-        if self.client.api_calls() == 0 {
-            return None;
-        }
-        stop(self.deps.clock.now(), self.stop_at, lane, self.client.api_usage())
+        let made = Made { reported: self.client.api_usage(), calls: self.client.api_calls() };
+        stop(self.deps.clock.now(), self.stop_at, lane, &self.allowance, made)
+    }
+
+    /// Returns the reason for which a whole task has to wait: nothing is left of the allocation for the lane of its calls. The
+    /// rest of a task, which is about one object, says so in the state of the object.
+    pub(crate) fn stopped_whole(&self) -> Option<Stop> {
+        let lane = match self.task.kind {
+            RefreshKind::Connections => return None,
+            RefreshKind::Backfill => Lane::Backfill,
+            RefreshKind::Audit | RefreshKind::ConfirmedAudit => Lane::Audit,
+            RefreshKind::Nightly | RefreshKind::Incremental | RefreshKind::Poll => Lane::Incremental,
+        };
+        self.stop(lane).filter(|stop| self.task.object.is_none() && *stop == Stop::OverBudget)
     }
 
     /// Returns the time until the run has to stop.
@@ -93,6 +119,9 @@ impl<'a> Run<'a> {
 
 #[cfg(test)]
 mod tests {
+    use salesforce::ApiUsage;
+    use store::{Allocation, Budget};
+
     use super::*;
     use crate::config::TIMEOUTS;
 
@@ -100,15 +129,38 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn used(used: u64) -> Option<ApiUsage> {
-        Some(ApiUsage { used, max: 1_000 })
+    fn used(used: u64) -> Made {
+        Made { reported: Some(ApiUsage { used, max: 1_000 }), calls: 1 }
+    }
+
+    fn stopped(now: i64, lane: Lane, made: Made) -> Option<Stop> {
+        stop(at(now), at(750), lane, &Allowance::default(), made)
     }
 
     #[test]
     fn a_run_stops_in_time_to_store_its_checkpoint() {
         assert_eq!(stop_at(at(0), at(900)), at(750));
-        assert_eq!(stop(at(749), at(750), Lane::Incremental, used(1)), None);
-        assert_eq!(stop(at(750), at(750), Lane::Incremental, used(1)), Some(Stop::OutOfTime));
+        assert_eq!(stopped(749, Lane::Incremental, used(1)), None);
+        assert_eq!(stopped(750, Lane::Incremental, used(1)), Some(Stop::OutOfTime));
+    }
+
+    #[test]
+    fn a_run_without_a_call_makes_one_unless_none_is_allocated() {
+        let none_made = Made { reported: None, calls: 0 };
+        assert_eq!(stopped(800, Lane::Incremental, none_made), None);
+        let stored = Budget {
+            org_id: "00D5e000000KQ2eEAG".parse().unwrap(),
+            day: "1970-01-01".to_owned(),
+            used: 1_000,
+            max: 1_000,
+            observed_at: at(0),
+            calls: [(Lane::Incremental, 300)].into(),
+        };
+        let allowance = |allocation| Allowance { stored: Some(stored.clone()), allocation };
+        let stop = |allocation| stop(at(0), at(750), Lane::Incremental, &allowance(allocation), none_made);
+        assert_eq!(stop(None), None);
+        assert_eq!(stop(Some(Allocation::Calls(400))), None);
+        assert_eq!(stop(Some(Allocation::Calls(300))), Some(Stop::OverBudget));
     }
 
     #[test]
@@ -127,13 +179,13 @@ mod tests {
     #[test]
     fn each_lane_stops_at_its_share_of_the_calls() {
         for (lane, share) in [(Lane::Incremental, 800), (Lane::Backfill, 600)] {
-            assert_eq!(stop(at(0), at(900), lane, used(share - 1)), None);
-            assert_eq!(stop(at(0), at(900), lane, used(share)), Some(Stop::OverBudget));
+            assert_eq!(stopped(0, lane, used(share - 1)), None);
+            assert_eq!(stopped(0, lane, used(share)), Some(Stop::OverBudget));
         }
     }
 
     #[test]
     fn an_unknown_usage_does_not_stop_a_run() {
-        assert_eq!(stop(at(0), at(900), Lane::Backfill, None), None);
+        assert_eq!(stopped(0, Lane::Backfill, Made { reported: None, calls: 1 }), None);
     }
 }

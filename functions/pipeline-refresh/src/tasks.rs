@@ -1,15 +1,17 @@
 //! Handles tasks from the queues, and queues what follows them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsEvent;
 use jiff::{SignedDuration, Timestamp};
 use runtime::Chain;
 use runtime::sqs::{Batch, BatchReport, Unreadable};
-use salesforce::{Classify, Retry};
+use salesforce::{Classify, OrgId, Retry};
 use store::deferral::MAX_DELAY;
 use store::{
-    ConnectionId, CursorName, Deferrals, Measured, NewDeadLetter, OrgState, RefreshKind, RefreshTask, deferral,
+    Allowance, Budget, ConnectionId, CursorName, Deferrals, Measured, NewDeadLetter, OrgSettings, OrgState,
+    RefreshKind, RefreshTask, deferral,
 };
 use tracing::{error, info, warn};
 
@@ -19,7 +21,7 @@ use crate::next::{Failure, Happened, Next, Unfinished, next};
 use crate::object::{ObjectReport, Outcome};
 use crate::org::{OrgReport, refresh_org};
 use crate::run::Run;
-use crate::{Deps, overdue, upkeep};
+use crate::{Deps, budget_warnings, org_schedule, overdue, upkeep};
 
 /// The reason of a dead letter whose body is not a task.
 const UNREADABLE: &str = "unreadable";
@@ -59,15 +61,21 @@ pub(crate) async fn handle(deps: &Deps, event: SqsEvent, deadline: Timestamp) ->
 /// Works on one task and queues what follows it. Killed in between, the task is delivered again: it goes on from the
 /// cursors, and what is queued twice finds its work done.
 async fn handle_task(deps: &Deps, task: &RefreshTask, deadline: Timestamp, counts: &mut Counts) -> Result<(), Error> {
-    if let Some(delay) = wait(task, deps.clock.now()) {
+    let now = deps.clock.now();
+    let settings = deps.settings.load(task.org_id, now).await;
+    let begins_at = settings.as_ref().ok().and_then(|settings| org_schedule::begins_at(task, settings));
+    let not_before = begins_at.or(task.not_before);
+    if let Some(delay) = wait(not_before, now) {
         counts.waiting += 1;
-        return Ok(deps.queues.send(task, false, delay).await?);
+        let waiting = RefreshTask { not_before, ..task.clone() };
+        return Ok(deps.queues.send(&waiting, false, delay).await?);
     }
     let mut report = OrgReport::default();
-    match is_closed(deps, task).await {
-        Ok(true) => return Ok(()),
-        Ok(false) => work_on(deps, task, deadline, &mut report).await,
-        Err(error) => report.org_failure = Some(error),
+    match (is_closed(deps, task).await, settings) {
+        (Ok(true), _) => return Ok(()),
+        (Ok(false), Ok(settings)) => work_on(deps, task, settings, deadline, &mut report).await,
+        (Err(error), _) => report.org_failure = Some(error),
+        (_, Err(error)) => report.org_failure = Some(error.into()),
     }
     let now = deps.clock.now();
     let next = next(task, happened(&report), now);
@@ -83,8 +91,8 @@ async fn handle_task(deps: &Deps, task: &RefreshTask, deadline: Timestamp, count
 }
 
 /// Returns the delay of a task that is not begun yet.
-fn wait(task: &RefreshTask, now: Timestamp) -> Option<Duration> {
-    let left = task.not_before?.duration_since(now);
+fn wait(not_before: Option<Timestamp>, now: Timestamp) -> Option<Duration> {
+    let left = not_before?.duration_since(now);
     Duration::try_from(left).ok().filter(|left| !left.is_zero()).map(|left| left.min(MAX_DELAY))
 }
 
@@ -98,8 +106,25 @@ async fn is_closed(deps: &Deps, task: &RefreshTask) -> Result<bool, Error> {
     Ok(closed)
 }
 
-async fn work_on(deps: &Deps, task: &RefreshTask, deadline: Timestamp, report: &mut OrgReport) {
+async fn work_on(
+    deps: &Deps,
+    task: &RefreshTask,
+    settings: Arc<OrgSettings>,
+    deadline: Timestamp,
+    report: &mut OrgReport,
+) {
     let (began_at, is_poll) = (deps.clock.now(), task.kind == RefreshKind::Poll);
+    match org_schedule::is_early(deps, task, &settings).await {
+        Ok(true) => return,
+        Ok(false) => {}
+        Err(error) => warn!(org.id = %task.org_id, "could not load the time of the last poll: {}", Chain(&error)),
+    }
+    let allowance = Allowance { stored: stored_budget(deps, task.org_id).await, allocation: settings.api_allocation };
+    let run = Run::new(deps, task, settings, allowance, deadline);
+    report.stopped = run.stopped_whole();
+    if report.stopped.is_some() {
+        return;
+    }
     let is_audit = matches!(task.kind, RefreshKind::Audit | RefreshKind::ConfirmedAudit);
     // The rest of a task is about one object, its connections were handled before; a poll and an audit have none.
     if task.object.is_none() && !is_poll && !is_audit {
@@ -115,15 +140,23 @@ async fn work_on(deps: &Deps, task: &RefreshTask, deadline: Timestamp, report: &
         }
     }
     if task.kind != RefreshKind::Connections {
-        let client = deps.salesforce.client(task.org_id, &ConnectionId::team());
-        let run = Run::new(deps, task, client, deadline);
-        refresh_org(&run, &deps.mirrored_objects, report).await;
+        refresh_org(&run, run.mirrored_objects(), report).await;
     }
     if is_poll && report.is_complete() {
         let recorded = deps.cursors.finish(task.org_id, &CursorName::poll(), began_at).await;
         report.org_failure = recorded.err().map(Error::from);
     }
+    budget_warnings::store(deps, task.org_id, run.settings.api_allocation).await;
     log(task, report);
+}
+
+/// Loads the org's budget. Where it cannot be loaded, Salesforce's first response brings the usage.
+async fn stored_budget(deps: &Deps, org: OrgId) -> Option<Budget> {
+    let stored = deps.budgets.load(org, deps.clock.now()).await;
+    stored
+        .inspect_err(|error| warn!(org.id = %org, "could not load the org's API budget: {}", Chain(error)))
+        .ok()
+        .flatten()
 }
 
 fn happened(report: &OrgReport) -> Happened {
@@ -137,6 +170,7 @@ fn happened(report: &OrgReport) -> Happened {
         (object.clone(), Unfinished::Failed { failure: failure(error), progress })
     });
     Happened {
+        stopped: report.stopped,
         org: report.org_failure.as_ref().map(failure),
         progress: report.objects.iter().any(|object| object.pages > 0),
         objects: stopped.chain(failed).collect(),
@@ -272,12 +306,8 @@ mod tests {
     #[test]
     fn a_task_waits_for_its_time_in_steps_that_sqs_allows() {
         let now: Timestamp = "2026-11-22T02:15:00Z".parse().unwrap();
-        let task = RefreshTask::new("00D5e000000KQ2eEAG".parse().unwrap(), RefreshKind::Nightly, now);
-        let waits = |minutes| {
-            let not_before = Some(now + SignedDuration::from_mins(minutes));
-            wait(&RefreshTask { not_before, ..task.clone() }, now)
-        };
-        assert_eq!(wait(&task, now), None);
+        let waits = |minutes| wait(Some(now + SignedDuration::from_mins(minutes)), now);
+        assert_eq!(wait(None, now), None);
         assert_eq!([-1, 0, 4, 90].map(waits), [None, None, Some(Duration::from_mins(4)), Some(MAX_DELAY)]);
     }
 }

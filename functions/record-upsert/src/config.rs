@@ -3,7 +3,10 @@
 use mirroring::{FieldCache, MirroredFields};
 use runtime::{Aws, DEFAULT_MIRRORED_OBJECTS, Days, Env, EnvError, Salesforce, SalesforceConfig};
 use salesforce::{Clock, ObjectName};
-use store::{Budgets, ChangeHint, Cursors, Deliveries, Freshness, Objectives, Orgs, Queue, Records};
+use store::{
+    Budgets, ChangeHint, Cursors, Deliveries, Freshness, Objectives, OrgSettingsTable, Orgs, Queue, Records,
+    SettingsCache,
+};
 
 use crate::org_backoff::OrgBackoff;
 
@@ -23,6 +26,8 @@ pub struct Config {
     /// `FRESHNESS_OBJECTIVES`: the share of each object's changes that has to be in the mirror within a time:
     /// `Account=99%<60s;*=95%<300s`. None by default.
     pub objectives: Objectives,
+    /// `ORG_SETTINGS_TABLE`: the settings of orgs.
+    pub org_settings_table: String,
     /// `CURSORS_TABLE`: read, to know which objects the refresh scans.
     pub cursors_table: String,
     /// `MIRRORED_OBJECTS`: the objects that the refresh scans, separated by commas.
@@ -56,6 +61,7 @@ impl Config {
             budgets_table: env.required("BUDGETS_TABLE")?,
             freshness_table: env.required("FRESHNESS_TABLE")?,
             objectives: env.parsed_or("FRESHNESS_OBJECTIVES", Objectives::default())?,
+            org_settings_table: env.required("ORG_SETTINGS_TABLE")?,
             cursors_table: env.required("CURSORS_TABLE")?,
             mirrored_objects: env.list_or("MIRRORED_OBJECTS", DEFAULT_MIRRORED_OBJECTS)?,
             record_upsert_queue_url: env.required("RECORD_UPSERT_QUEUE_URL")?,
@@ -84,9 +90,11 @@ pub struct Deps {
     pub freshness: Freshness,
     /// The objectives for them.
     pub objectives: Objectives,
+    /// The settings of orgs, cached by this execution environment.
+    pub settings: SettingsCache,
     /// The scans of each org's objects.
     pub cursors: Cursors,
-    /// The objects that the refresh scans.
+    /// The objects that the refresh scans in an org without settings of its own.
     pub mirrored_objects: Vec<ObjectName>,
     /// The queue of hints.
     pub hints: Queue<ChangeHint>,
@@ -117,6 +125,7 @@ impl Deps {
             budgets: Budgets::new(aws.dynamodb(), config.budgets_table),
             freshness: Freshness::new(aws.dynamodb(), config.freshness_table),
             objectives: config.objectives,
+            settings: SettingsCache::new(OrgSettingsTable::new(aws.dynamodb(), config.org_settings_table)),
             cursors: Cursors::new(aws.dynamodb(), config.cursors_table),
             mirrored_objects: config.mirrored_objects,
             hints: Queue::new(aws.sqs(), config.record_upsert_queue_url, aws.clock()),

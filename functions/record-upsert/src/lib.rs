@@ -12,7 +12,6 @@
 //! own time and budget. If the function is killed at any point, SQS delivers its messages again, and applying a record
 //! twice changes nothing.
 
-mod allowance;
 mod config;
 pub mod deadlines;
 pub mod disposition;

@@ -8,11 +8,11 @@ use mirroring::ObjectFields;
 use runtime::{Chain, record_api_calls};
 use salesforce::{Classify as _, ObjectName, OrgId, RecordId, Retry};
 use store::{
-    ApplyOutcome, Change, ChangeHint, ChangeLane, ConnectionId, DeliveryOutcome, Lane, Measured, OrgState, Source,
+    Allowance, ApplyOutcome, Change, ChangeHint, ChangeLane, ConnectionId, DeliveryOutcome, Lane, Measured,
+    OrgSettings, OrgState, Source,
 };
 use tracing::warn;
 
-use crate::allowance::Allowance;
 use crate::deadlines::Deadlines;
 use crate::disposition::{Disposition, Found};
 use crate::reread::{AllFound, Reader};
@@ -43,7 +43,14 @@ pub(crate) async fn refresh(
     let mut measured = Measured::default();
     if !work.records.is_empty() {
         let written = written(hints, &work);
-        dispositions.extend(refresh_records(deps, org, (work, written), deadlines, &mut measured).await);
+        dispositions.extend(match deps.settings.load(org, deps.clock.now()).await {
+            Ok(settings) => refresh_records(deps, org, (work, written), settings, deadlines, &mut measured).await,
+            Err(error) => {
+                warn!(org.id = %org, "could not load the settings of the org: {}", Chain(&error));
+                let indexes = work.records.into_values().flat_map(BTreeMap::into_values).flatten();
+                indexes.map(|index| (index, Disposition::Retained("org_settings_unavailable"))).collect()
+            }
+        });
     }
     (settle(deps, hints, org, dispositions, deadlines).await, measured)
 }
@@ -72,6 +79,7 @@ async fn refresh_records(
     deps: &Deps,
     org: OrgId,
     (work, written): (OrgWork, BTreeSet<RecordId>),
+    settings: Arc<OrgSettings>,
     deadlines: Deadlines,
     measured: &mut Measured,
 ) -> Vec<(usize, Disposition)> {
@@ -82,12 +90,14 @@ async fn refresh_records(
         all_fail_with = Some(Disposition::from_failure(&Error::OutOfTime));
     }
     let stored = if all_fail_with.is_none() { stored_budget(deps, org).await } else { None };
+    deps.fields.configure(org, &settings.fields);
     let reader = Reader {
         deps,
         org,
         client: deps.salesforce.client(org, &ConnectionId::team()),
         written,
-        allowance: Allowance { stored },
+        allowance: Allowance { stored, allocation: settings.api_allocation },
+        settings,
         until: deadlines.org_until(now),
     };
     let mut dispositions = Vec::new();

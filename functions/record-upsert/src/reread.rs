@@ -1,16 +1,16 @@
 //! Reads changed records: one call for up to 2,000 records of an object, and one more for those that it does not find.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mirroring::{ObjectFields, Retrieved};
+use mirroring::{Filtered, ObjectFields, Retrieved};
 use runtime::Chain;
 use salesforce::{Client, FieldName, MAX_RETRIEVE_IDS, ObjectDescribe, ObjectName, OrgId, RecordId, Soql, soql};
-use store::Change;
+use store::{Allowance, Change, Lane, Made, OrgSettings};
 use tracing::warn;
 
-use crate::allowance::Allowance;
 use crate::disposition::{self, Found};
 use crate::{Deps, Error};
 
@@ -25,6 +25,8 @@ pub(crate) struct Reader<'a> {
     /// The records of which one of Ferry's own writes sent a hint.
     pub(crate) written: BTreeSet<RecordId>,
     pub(crate) allowance: Allowance,
+    /// The settings of the org.
+    pub(crate) settings: Arc<OrgSettings>,
     /// The time at which the calls must end.
     pub(crate) until: Timestamp,
 }
@@ -41,7 +43,7 @@ impl Reader<'_> {
         ids: &[RecordId],
         found: &mut AllFound,
     ) -> Result<(), Error> {
-        let mut missing = Vec::new();
+        let (mut missing, mut records) = (Vec::new(), Vec::new());
         for ids in ids.chunks(MAX_RETRIEVE_IDS) {
             let read_at = self.deps.clock.now();
             let cache = &self.deps.fields;
@@ -53,7 +55,7 @@ impl Reader<'_> {
             })?;
             for (id, retrieved) in ids.iter().zip(retrieved) {
                 match retrieved {
-                    Retrieved::Record(record) => found.push((*id, Found::Known(Change::Upsert { record, read_at }))),
+                    Retrieved::Record(record) => records.push(Change::Upsert { record, read_at }),
                     Retrieved::Missing => missing.push(*id),
                     Retrieved::Changing => found.push((*id, Found::Changing)),
                     Retrieved::Unreadable(error) => {
@@ -62,8 +64,25 @@ impl Reader<'_> {
                     }
                 }
             }
+            self.filter(object, std::mem::take(&mut records), found).await?;
         }
         self.query_missing(object, fields, &missing, found).await
+    }
+
+    /// Adds the records to `found`. Of those that the filter of the org's settings excludes, the mirror's rows become tombstones.
+    async fn filter(&self, object: &ObjectName, records: Vec<Change>, found: &mut AllFound) -> Result<(), Error> {
+        let filter = self.settings.filter(object);
+        let filtered = match filter {
+            None => Filtered { kept: records, excluded: Vec::new() },
+            filter => self.call(mirroring::filter(&self.client, object, filter, records)).await?,
+        };
+        let ids: Vec<RecordId> = filtered.excluded.iter().map(|tombstone| tombstone.record_id).collect();
+        let live = self.deps.records.live_among(self.org, object, filtered.excluded).await.map_err(Error::Mirror)?;
+        let of_others = ids.into_iter().filter(|id| !live.iter().any(|tombstone| tombstone.record_id == *id));
+        found.extend(of_others.map(|id| (id, Found::NotVisible)));
+        let known = filtered.kept.into_iter().chain(live.into_iter().map(Change::Tombstone));
+        found.extend(known.map(|change| (change.record_id(), Found::Known(change))));
+        Ok(())
     }
 
     /// Queries the records that were not found, deleted ones included: only `queryAll` proves a deletion.
@@ -105,7 +124,8 @@ impl Reader<'_> {
     /// Makes the call if budget and time allow it.
     async fn call<T>(&self, call: impl Future<Output = Result<T, salesforce::Error>>) -> Result<T, Error> {
         let now = self.deps.clock.now();
-        if !self.allowance.may_call(self.client.api_usage(), now) {
+        let made = Made { reported: self.client.api_usage(), calls: self.client.api_calls() };
+        if !self.allowance.may_call(Lane::Webhook, made, now) {
             return Err(Error::OverBudget);
         }
         let left = Duration::try_from(self.until.duration_since(now)).unwrap_or_default();

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use futures::future::try_join;
 use jiff::Timestamp;
 use runtime::Chain;
 use runtime::sqs::Unreadable;
@@ -74,10 +75,12 @@ async fn scanned(
     if !dispositions.iter().any(is_due) {
         return BTreeSet::new();
     }
-    match deps.cursors.list(org).await {
-        Ok(cursors) => left_to_refresh::scanned(&deps.mirrored_objects, &cursors),
+    match try_join(deps.cursors.list(org), deps.settings.load(org, now)).await {
+        Ok((cursors, settings)) => {
+            left_to_refresh::scanned(settings.mirrored_objects(&deps.mirrored_objects), &cursors)
+        }
         Err(error) => {
-            warn!(org.id = %org, "could not load the org's cursors: {}", Chain(&error));
+            warn!(org.id = %org, "could not load the org's cursors and settings: {}", Chain(&error));
             BTreeSet::new()
         }
     }

@@ -1,6 +1,6 @@
 //! A cache of the fields of each object, held by an execution environment.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -16,6 +16,8 @@ pub(super) const MAX_AGE: SignedDuration = SignedDuration::from_mins(15);
 #[derive(Debug, Default)]
 pub struct FieldCache {
     configured: MirroredFields,
+    /// The fields of orgs with settings of their own.
+    of_orgs: Mutex<HashMap<OrgId, MirroredFields>>,
     entries: Mutex<HashMap<(OrgId, ObjectName), Entry>>,
     /// The extents that are smaller than the largest.
     extents: Mutex<HashMap<(OrgId, ObjectName), Extent>>,
@@ -33,6 +35,20 @@ impl FieldCache {
     #[must_use]
     pub fn new(configured: MirroredFields) -> Self {
         Self { configured, ..Self::default() }
+    }
+
+    /// Sets the mirrored fields of an org's own settings, by object: they replace those of the deployment. If they have changed,
+    /// the org's entries are invalidated.
+    pub fn configure(&self, org: OrgId, fields: &BTreeMap<ObjectName, Vec<FieldName>>) {
+        let configured = self.configured.replaced_by(fields);
+        let mut of_orgs = self.of_orgs.lock().unwrap_or_else(PoisonError::into_inner);
+        if *of_orgs.get(&org).unwrap_or(&self.configured) == configured {
+            return;
+        }
+        of_orgs.insert(org, configured);
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_org = entries.iter_mut().filter(|((owner, _), _)| *owner == org);
+        of_org.for_each(|(_, entry)| entry.described_at = None);
     }
 
     /// Returns the fields of the object, if there is an entry that is valid and younger than 15 minutes.
@@ -53,7 +69,10 @@ impl FieldCache {
         describe: &ObjectDescribe,
         now: Timestamp,
     ) -> Arc<ObjectFields> {
-        let fields = Arc::new(ObjectFields::from_describe(describe, &self.configured));
+        let of_orgs = self.of_orgs.lock().unwrap_or_else(PoisonError::into_inner);
+        let configured = of_orgs.get(&org).unwrap_or(&self.configured);
+        let fields = Arc::new(ObjectFields::from_describe(describe, configured));
+        drop(of_orgs);
         let entry = Entry { described_at: Some(now), fields: Arc::clone(&fields) };
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let before = entries.insert((org, object.clone()), entry);

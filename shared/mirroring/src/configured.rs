@@ -35,6 +35,16 @@ impl MirroredFields {
     pub fn for_object(&self, object: &ObjectName) -> Option<&[FieldName]> {
         self.objects.get(&object.as_str().to_ascii_lowercase()).map(Vec::as_slice)
     }
+
+    /// Returns these lists, with the given ones in place of those of the same objects.
+    #[must_use]
+    pub fn replaced_by(&self, fields: &BTreeMap<ObjectName, Vec<FieldName>>) -> Self {
+        let mut objects = self.objects.clone();
+        let lower =
+            |(object, fields): (&ObjectName, &Vec<FieldName>)| (object.as_str().to_ascii_lowercase(), fields.clone());
+        objects.extend(fields.iter().map(lower));
+        Self { objects }
+    }
 }
 
 impl FromStr for MirroredFields {

@@ -8,11 +8,13 @@ mod configured;
 #[cfg(test)]
 mod error_texts;
 mod extent;
+mod filtered;
 mod retrieve;
 
 pub use cache::FieldCache;
 pub use configured::{InvalidFieldList, MirroredFields};
 pub use extent::{Excess, Extent, MAX_ROWS};
+pub use filtered::{Filtered, filter};
 pub use retrieve::{Narrowing, Retrieved};
 
 use std::collections::BTreeMap;

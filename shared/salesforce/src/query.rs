@@ -75,9 +75,22 @@ impl Client {
     ///
     /// Those of a whole request.
     pub async fn query_several(&self, queries: &[Soql]) -> Result<Vec<Result<Page, Error>>, Error> {
+        self.several("query", queries).await
+    }
+
+    /// Does the same as [`Client::query_several`] for queries that include deleted and archived records.
+    ///
+    /// # Errors
+    ///
+    /// Those of a whole request.
+    pub async fn query_all_several(&self, queries: &[Soql]) -> Result<Vec<Result<Page, Error>>, Error> {
+        self.several("queryAll", queries).await
+    }
+
+    async fn several(&self, resource: &str, queries: &[Soql]) -> Result<Vec<Result<Page, Error>>, Error> {
         let mut pages = Vec::with_capacity(queries.len());
         for queries in queries.chunks(MAX_QUERIES) {
-            let requests = queries.iter().enumerate().map(query_subrequest).collect();
+            let requests = queries.iter().enumerate().map(|query| query_subrequest(resource, query)).collect();
             let responses = self.send_composite(&CompositeRequest { all_or_none: false, requests }).await?;
             pages.extend(responses.into_iter().map(Page::from_subresponse));
         }
@@ -107,7 +120,9 @@ impl Client {
             reference_id: "record".to_owned(),
             body: None,
         };
-        let requests = std::iter::once(record).chain(queries.iter().enumerate().map(query_subrequest)).collect();
+        let requests = std::iter::once(record)
+            .chain(queries.iter().enumerate().map(|query| query_subrequest("query", query)))
+            .collect();
         let responses = self.send_composite(&CompositeRequest { all_or_none: false, requests }).await?;
         let mut responses = responses.into_iter();
         let invalid = |what| Error::InvalidResponse { operation: READ, what };
@@ -174,11 +189,11 @@ impl Client {
     }
 }
 
-fn query_subrequest((position, soql): (usize, &Soql)) -> Subrequest {
+fn query_subrequest(resource: &str, (position, soql): (usize, &Soql)) -> Subrequest {
     Subrequest {
         method: "GET",
         // Encoded in full: a value such as `@{query0.id}` must not become a reference to another subrequest.
-        url: format!("query?q={}", byte_serialize(soql.to_string().as_bytes()).collect::<String>()),
+        url: format!("{resource}?q={}", byte_serialize(soql.to_string().as_bytes()).collect::<String>()),
         reference_id: format!("query{position}"),
         body: None,
     }

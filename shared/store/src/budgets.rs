@@ -10,12 +10,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Error;
-use crate::table::{Conditional, Item, Place, Rows, Table, Update, key, number, text};
-use crate::time;
+use crate::table::{Conditional, Expression, Item, Place, Rows, Table, Update, key, number, text, to_item};
+use crate::{Allocation, time};
 
+mod allowance;
 pub mod lanes;
+mod warning;
 
+pub use allowance::{Allowance, Made, Outlook};
 pub use lanes::Lane;
+pub use warning::{BudgetWarning, Limit};
 
 /// The API usage of an org on one day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,6 +106,29 @@ impl Budgets {
         self.table.update(UPDATE, row_key(org, &day_of(now)), counting(lane, calls, now)).await.map(drop)
     }
 
+    /// Stores the warnings that the org's budget has reached, each once for the day. Returns those that are new.
+    ///
+    /// # Errors
+    /// Only those of the table.
+    pub async fn warn(
+        &self,
+        org: OrgId,
+        allocation: Option<Allocation>,
+        now: Timestamp,
+    ) -> Result<Vec<BudgetWarning>, Error> {
+        let Some(budget) = self.load(org, now).await? else { return Ok(Vec::new()) };
+        let mut stored = Vec::new();
+        for warning in budget.warnings(allocation, now) {
+            let when = Expression { text: "attribute_not_exists(#org_id)", values: Vec::new() };
+            let mut item = to_item(WARN, &warning)?;
+            item.insert("expires_at".to_owned(), number(expires_at(now)));
+            if let Conditional::Done(()) = self.table.put(WARN, item, when).await? {
+                stored.push(warning);
+            }
+        }
+        Ok(stored)
+    }
+
     /// Returns the org's budget for the day, or `None` before Salesforce reported its usage.
     ///
     /// # Errors
@@ -138,15 +165,19 @@ impl Row {
 }
 
 const UPDATE: &str = "update the budget";
+const WARN: &str = "store the warning of the budget";
 
 /// Returns the update that adds calls to a day.
 fn counting(lane: Lane, calls: u64, now: Timestamp) -> Update {
-    let expires_at = now.saturating_add(RETENTION).unwrap_or(now).as_second();
     Update {
-        set_once: vec![("expires_at", number(expires_at))],
+        set_once: vec![("expires_at", number(expires_at(now)))],
         add: vec![(lane.attribute().into(), calls)],
         ..Update::default()
     }
+}
+
+fn expires_at(now: Timestamp) -> i64 {
+    now.saturating_add(RETENTION).unwrap_or(now).as_second()
 }
 
 /// The age at which a usage report is ignored.

@@ -95,6 +95,8 @@ pub enum DeletionReason {
     /// Salesforce does not return the record any more, not even among the deleted ones: it was purged, or the connection may
     /// not see it any more.
     PurgedOrHidden,
+    /// The record exists, and does not meet the filter of the org's settings.
+    Excluded,
 }
 
 /// The deletion of a record.
@@ -263,6 +265,16 @@ impl Tombstone {
         let master_record_id = row.text("MasterRecordId").and_then(|id| id.parse().ok());
         let reason = if master_record_id.is_some() { DeletionReason::Merged } else { DeletionReason::Deleted };
         Some(Self { record_id: row.id, system_modstamp, read_at, master_record_id, reason: Some(reason) })
+    }
+
+    /// Returns the tombstone of a record that exists, and that the org's settings exclude from the mirror. `None` for a
+    /// deletion, and for a record without `SystemModstamp`.
+    #[must_use]
+    pub fn of_excluded(change: &Change) -> Option<Self> {
+        let Change::Upsert { record, read_at } = change else { return None };
+        let system_modstamp = record.system_modstamp()?;
+        let reason = Some(DeletionReason::Excluded);
+        Some(Self { record_id: record.id, system_modstamp, read_at: *read_at, master_record_id: None, reason })
     }
 }
 

@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
-use mirroring::{ObjectFields, Retrieved};
+use mirroring::{Filtered, ObjectFields, Retrieved};
 use runtime::Chain;
-use salesforce::{FieldName, MAX_RETRIEVE_IDS, ObjectName, RecordId, Soql, soql};
+use salesforce::{FieldName, MAX_RETRIEVE_IDS, ObjectName, Record, RecordId, Soql, soql};
 use store::{ApplyOutcome, AuditCounts, Change, DeletionReason, RowState, Tombstone};
 use tracing::warn;
 
@@ -66,6 +66,20 @@ impl Repairs<'_> {
         Ok((found, repaired))
     }
 
+    /// Returns the tombstones of those records that the filter of the org's settings excludes.
+    async fn excluded(
+        &self,
+        found: &HashMap<RecordId, Record>,
+        read_at: Timestamp,
+    ) -> Result<HashMap<RecordId, Tombstone>, Error> {
+        let filter = self.run.settings.filter(self.object);
+        let records =
+            found.values().filter(|_| filter.is_some()).cloned().map(|record| Change::from_row(record, read_at));
+        let filtered = mirroring::filter(&self.run.client, self.object, filter, records.collect()).await;
+        let Filtered { excluded, .. } = filtered.map_err(|error| self.error(error))?;
+        Ok(excluded.into_iter().map(|tombstone| (tombstone.record_id, tombstone)).collect())
+    }
+
     /// Looks up the records of the bucket's unseen rows. Deletions that Salesforce tells are applied; the ids of records that
     /// it does not return at all are added to `vanished`.
     pub(crate) async fn look_up(
@@ -91,6 +105,7 @@ impl Repairs<'_> {
             let found: HashMap<RecordId, _> = page.records.into_iter().map(|record| (record.id, record)).collect();
             let mut deletions = Vec::new();
             let (mut recent, mut deleted) = (0, 0);
+            let excluded = self.excluded(&found, read_at).await?;
             for row in rows {
                 let Some(record) = found.get(&row.0) else {
                     vanished.push(row.0);
@@ -107,6 +122,11 @@ impl Repairs<'_> {
                             deleted += 1;
                         }
                         deletions.push(Change::Tombstone(tombstone));
+                    }
+                    (None, Some(_)) if excluded.contains_key(&row.0) => {
+                        bucket.add_surplus(*row);
+                        deleted += 1;
+                        deletions.extend(excluded.get(&row.0).copied().map(Change::Tombstone));
                     }
                     (None, Some(version)) => bucket.compare_found(*row, version),
                     (None, None) => {}

@@ -11,8 +11,8 @@ use salesforce::ObjectName;
 use serde_json::{Value, json};
 use store::records::RecordCount;
 use store::{
-    Audits, Budgets, Cursor, CursorName, Cursors, Pipelines, Queue, Records, RefreshKind, RefreshTask, WriteTask,
-    Writes,
+    Audits, Budgets, Cursor, CursorName, Cursors, OrgSettingsTable, Pipelines, Queue, Records, RefreshKind,
+    RefreshTask, SettingsCache, WriteTask, Writes,
 };
 
 pub(crate) use harness::{DISCONNECTED, run};
@@ -74,6 +74,7 @@ impl TestContext {
             budgets: Budgets::new(context.dynamodb(), context.table("budgets")),
             freshness: store::Freshness::new(context.dynamodb(), context.table("freshness")),
             objectives: store::Objectives::default(),
+            settings: SettingsCache::new(OrgSettingsTable::new(context.dynamodb(), context.table("org_settings"))),
             writes: Writes::new(context.dynamodb(), context.table("writes")),
             audits: Audits::new(context.dynamodb(), context.table("audits")),
             queues: Queues {

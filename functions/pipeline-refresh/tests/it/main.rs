@@ -13,3 +13,4 @@ mod pipelines;
 mod polls;
 mod scans;
 mod schedule;
+mod settings;

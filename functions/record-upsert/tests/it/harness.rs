@@ -12,7 +12,8 @@ use record_upsert::{Deps, handle};
 use salesforce::{ObjectName, OrgId, RecordId};
 use serde_json::{Value, json};
 use store::{
-    Budgets, ChangeHint, Cursors, Deliveries, DeliveryOutcome, MirrorRecord, Queue, RecordRef, Records, Source,
+    Budgets, ChangeHint, Cursors, Deliveries, DeliveryOutcome, MirrorRecord, OrgSettingsTable, Queue, RecordRef,
+    Records, SettingsCache, Source,
 };
 
 pub(crate) use harness::{DISCONNECTED, run};
@@ -55,6 +56,7 @@ impl TestContext {
             records: Records::new(context.dynamodb(), context.table("records")),
             deliveries: Deliveries::new(context.dynamodb(), context.table("deliveries")),
             budgets: Budgets::new(context.dynamodb(), context.table("budgets")),
+            settings: SettingsCache::new(OrgSettingsTable::new(context.dynamodb(), context.table("org_settings"))),
             cursors: Cursors::new(context.dynamodb(), context.table("cursors")),
             freshness: store::Freshness::new(context.dynamodb(), context.table("freshness")),
             objectives: store::Objectives::default(),

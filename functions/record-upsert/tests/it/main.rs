@@ -10,3 +10,4 @@ mod harness;
 mod kills;
 mod orgs;
 mod readings;
+mod settings;

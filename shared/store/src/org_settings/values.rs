@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::SignedDuration;
-use jiff::civil::Time;
+use jiff::civil::{Date, Time};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use salesforce::soql::Filter;
 use salesforce::{FieldName, ObjectName};
 use serde::{Deserialize, Serialize};
@@ -29,7 +30,7 @@ pub struct OrgSettings {
     /// The time in which the nightly refresh begins; `None` for that of the deployment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nightly_window: Option<NightlyWindow>,
-    /// The API calls of 24 hours that Ferry may make; `None` for those that the lanes allow.
+    /// The API calls of a day that Ferry may make; `None` for those that the lanes allow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_allocation: Option<Allocation>,
 }
@@ -103,6 +104,22 @@ impl NightlyWindow {
     pub fn length(self) -> SignedDuration {
         SignedDuration::from_mins(i64::from(self.minutes))
     }
+
+    /// Returns the time at which a night begins that was requested at `requested_at`: in the window that is open then, or else in
+    /// the next one. `place`, from 0 to 1, is the org's place in the window.
+    #[must_use]
+    pub fn begins_at(self, requested_at: Timestamp, place: f64) -> Timestamp {
+        let requested = requested_at.to_zoned(TimeZone::UTC);
+        let opens = |date: Date| date.to_datetime(self.start).to_zoned(TimeZone::UTC).map(|opens| opens.timestamp());
+        let after = SignedDuration::from_secs_f64(self.length().as_secs_f64() * place);
+        let today = requested.date();
+        // A window that opened yesterday may be open still.
+        let dates = [today.yesterday(), Ok(today), today.tomorrow()];
+        let opens = dates.into_iter().flatten().flat_map(opens);
+        let open = opens.filter_map(|opens| opens.checked_add(self.length()).ok().map(|closes| (opens, closes)));
+        let next = open.filter(|(_, closes)| *closes >= requested_at).map(|(opens, _)| opens).next();
+        next.and_then(|opens| opens.checked_add(after).ok()).unwrap_or(requested_at).max(requested_at)
+    }
 }
 
 impl TryFrom<WindowJson> for NightlyWindow {
@@ -125,7 +142,10 @@ impl From<NightlyWindow> for WindowJson {
     }
 }
 
-/// The API calls of 24 hours that Ferry may make in an org.
+/// The fewest calls of an allocation, so that every lane has some.
+const MIN_CALLS: u64 = 100;
+
+/// The API calls of a day in UTC that Ferry may make in an org.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", try_from = "AllocationJson", into = "AllocationJson")]
 pub enum Allocation {
@@ -162,7 +182,7 @@ impl TryFrom<AllocationJson> for Allocation {
 
     fn try_from(json: AllocationJson) -> Result<Self, Self::Error> {
         match json {
-            AllocationJson::Calls(0) => Err("the calls must be at least 1"),
+            AllocationJson::Calls(..MIN_CALLS) => Err("the calls must be at least 100"),
             AllocationJson::Calls(calls) => Ok(Self::Calls(calls)),
             AllocationJson::Percent(percent @ 1..=100) => Ok(Self::Percent(percent)),
             AllocationJson::Percent(_) => Err("the percent must be from 1 to 100"),
@@ -190,9 +210,30 @@ impl fmt::Display for Allocation {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::{Value, json};
 
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_night_begins_in_the_window_within_a_day(
+            second in 0..400_000_i64, minute in 0..1_440_u32, length in 0..=720_u16, place in 0.0..=1.0_f64,
+        ) {
+            let start = format!("{:02}:{:02}", minute / 60, minute % 60);
+            let window = NightlyWindow::try_from(WindowJson { start, minutes: length }).unwrap();
+            let requested_at = Timestamp::from_second(1_790_000_000 + second).unwrap();
+
+            let begins_at = window.begins_at(requested_at, place);
+
+            prop_assert!(begins_at >= requested_at);
+            let since = begins_at.duration_since(requested_at);
+            prop_assert!(since <= SignedDuration::from_hours(24) + window.length(), "{since:?}");
+            let minute_of_day = begins_at.as_second().rem_euclid(86_400) / 60;
+            let after_start = (minute_of_day - i64::from(minute)).rem_euclid(1_440);
+            prop_assert!(after_start <= i64::from(length), "{begins_at}");
+        }
+    }
 
     fn parse(settings: Value) -> Result<OrgSettings, String> {
         serde_json::from_value(settings).map_err(|error| error.to_string())
@@ -224,7 +265,7 @@ mod tests {
             (json!({ "nightly_window": { "start": "02:30", "minutes": 721 } }), "from 0 to 720"),
             (json!({ "api_allocation": { "percent": 0 } }), "from 1 to 100"),
             (json!({ "api_allocation": { "percent": 101 } }), "from 1 to 100"),
-            (json!({ "api_allocation": { "calls": 0 } }), "at least 1"),
+            (json!({ "api_allocation": { "calls": 99 } }), "at least 100"),
             (json!({ "object": ["Account"] }), "unknown field `object`"),
         ] {
             let refused = parse(settings.clone()).unwrap_err();

@@ -18,7 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 use salesforce::{ObjectName, OrgId, RecordId};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{MirrorRecord, Records, partition, row_key, rule};
+use super::{MirrorRecord, Records, Tombstone, partition, row_key, rule};
 use crate::table::{IndexPart, Item, SortKeys, from_item, from_items, text};
 use crate::{Error, time};
 
@@ -270,6 +270,22 @@ impl Records {
         let keys = ids.iter().map(|id| row_key(org, object, *id)).collect();
         let stored = from_items::<Stored>(LIST, self.table.get_many(LIST, keys).await?)?;
         Ok(stored.into_iter().map(|stored| (stored.row.record_id, (stored.row, stored.changed))).collect())
+    }
+
+    /// Returns the tombstones of the records that the mirror has, which are not tombstones there already.
+    ///
+    /// # Errors
+    /// Only those of the table.
+    pub async fn live_among(
+        &self,
+        org: OrgId,
+        object: &ObjectName,
+        tombstones: Vec<Tombstone>,
+    ) -> Result<Vec<Tombstone>, Error> {
+        let ids: Vec<RecordId> = tombstones.iter().map(|tombstone| tombstone.record_id).collect();
+        let known = self.load_many(org, object, &ids).await?;
+        let is_live = |tombstone: &Tombstone| known.get(&tombstone.record_id).is_some_and(|(row, _)| !row.deleted);
+        Ok(tombstones.into_iter().filter(is_live).collect())
     }
 
     /// Reads the rows that an index found. Leaves out rows that have disappeared meanwhile.

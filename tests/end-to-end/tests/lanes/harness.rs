@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use store::owner_policy::OwnerPolicy;
 use store::{
     Authorizations, Budgets, ChangeHint, ClientKeys, Cursors, Deliveries, DeliveryOutcome, EventBus, MirrorRecord,
-    Origins, Pipelines, Queue, Records,
+    OrgSettingsTable, Origins, Pipelines, Queue, Records, SettingsCache,
 };
 
 /// The external id field that the package adds.
@@ -205,6 +205,7 @@ fn mirroring(context: &harness::TestContext) -> record_upsert::Deps {
         records: Records::new(context.dynamodb(), context.table("records")),
         deliveries: Deliveries::new(context.dynamodb(), context.table("deliveries")),
         budgets: Budgets::new(context.dynamodb(), context.table("budgets")),
+        settings: SettingsCache::new(OrgSettingsTable::new(context.dynamodb(), context.table("org_settings"))),
         cursors: Cursors::new(context.dynamodb(), context.table("cursors")),
         freshness: store::Freshness::new(context.dynamodb(), context.table("freshness")),
         objectives: store::Objectives::default(),

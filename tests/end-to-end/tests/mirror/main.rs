@@ -14,8 +14,8 @@ use salesforce::{ObjectName, RecordId};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use store::{
-    Audits, Budgets, ChangeHint, ConnectionId, ConnectionKind, Cursors, Deliveries, DeliveryOutcome, Pipelines, Queue,
-    RecordRef, Records, RefreshKind, RefreshTask, Source, Writes,
+    Audits, Budgets, ChangeHint, ConnectionId, ConnectionKind, Cursors, Deliveries, DeliveryOutcome, OrgSettingsTable,
+    Pipelines, Queue, RecordRef, Records, RefreshKind, RefreshTask, SettingsCache, Source, Writes,
 };
 
 const OBJECTS: [ObjectName; 3] =
@@ -49,6 +49,7 @@ impl Both {
             budgets: budgets.clone(),
             freshness: store::Freshness::new(context.dynamodb(), context.table("freshness")),
             objectives: store::Objectives::default(),
+            settings: SettingsCache::new(OrgSettingsTable::new(context.dynamodb(), context.table("org_settings"))),
             writes: Writes::new(context.dynamodb(), context.table("writes")),
             audits: Audits::new(context.dynamodb(), context.table("audits")),
             queues: pipeline_refresh::Queues {
@@ -73,6 +74,7 @@ impl Both {
             records,
             deliveries: Deliveries::new(context.dynamodb(), context.table("deliveries")),
             budgets,
+            settings: refresh.settings.clone(),
             cursors: refresh.cursors.clone(),
             freshness: store::Freshness::new(context.dynamodb(), context.table("freshness")),
             objectives: store::Objectives::default(),
