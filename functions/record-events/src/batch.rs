@@ -11,7 +11,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize, Serializer};
 use store::pipelines::VERSION_ATTRIBUTE;
 use store::{
-    Audit, BusEvent, ChangeLane, Connection, Measured, MirrorRecord, Org, Pipeline, SeenFields, Tenant, Write,
+    Audit, BudgetWarning, BusEvent, ChangeLane, Connection, Measured, MirrorRecord, Org, Pipeline, SeenFields, Tenant,
+    Write,
 };
 
 use crate::change::Change;
@@ -46,6 +47,13 @@ pub enum StreamChange {
     Fields {
         /// The fields as they are now.
         fields: Box<SeenFields>,
+        /// The id of the change.
+        change_id: String,
+    },
+    /// A share of an org's API calls that is used.
+    Budget {
+        /// The warning.
+        warning: Box<BudgetWarning>,
         /// The id of the change.
         change_id: String,
     },
@@ -157,6 +165,7 @@ impl Batch {
             StreamChange::Audit { audit, .. } => Some(audit.org_id),
             StreamChange::Pipeline(changed) => Some(changed.org_id),
             StreamChange::Fields { fields, .. } => Some(fields.org_id),
+            StreamChange::Budget { warning, .. } => Some(warning.org_id),
             StreamChange::Org(_) | StreamChange::Connection { .. } => None,
         });
         orgs.collect()
@@ -176,6 +185,7 @@ impl Batch {
             StreamChange::Audit { audit, .. } => is_of_owner(&audit.org_id, audit.started_at),
             StreamChange::Pipeline(changed) => is_of_owner(&changed.org_id, changed.at),
             StreamChange::Fields { fields, .. } => is_of_owner(&fields.org_id, fields.updated_at),
+            StreamChange::Budget { warning, .. } => is_of_owner(&warning.org_id, warning.warned_at),
             StreamChange::Org(_) | StreamChange::Connection { .. } => true,
         });
         self.silent += (all - self.events.len()) as u64;
@@ -290,6 +300,12 @@ fn stream_change(record: EventRecord, tables: &StreamTables) -> Result<Option<St
             let Some(new) = image::<SeenFields>(new)? else { return Ok(None) };
             let is_told = object_fields::is_told(image(old)?.as_ref(), &new);
             Ok(is_told.then(|| StreamChange::Fields { fields: Box::new(new), change_id }))
+        }
+        // A day beside the warnings is no event, and neither is a warning that has expired.
+        StreamTable::Budgets if !new.contains_key("warned_at") => Ok(None),
+        StreamTable::Budgets => {
+            let warning = image::<BudgetWarning>(new)?.filter(|_| old.is_empty());
+            Ok(warning.map(|warning| StreamChange::Budget { warning: Box::new(warning), change_id }))
         }
         StreamTable::Orgs if new.contains_key(LICENSE_MANAGEMENT_ORG) => Ok(None),
         StreamTable::Orgs => {

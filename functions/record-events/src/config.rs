@@ -14,7 +14,7 @@ pub struct Config {
     /// `EVENT_BUS_NAME`: the bus that the platform subscribes to.
     pub event_bus_name: String,
     /// `RECORDS_TABLE`, `CONNECTIONS_TABLE`, `ORGS_TABLE`, `WRITES_TABLE`, `AUDITS_TABLE`, `PIPELINES_TABLE`,
-    /// `CURSORS_TABLE`: the streamed tables. `ORGS_TABLE` is also read, for an org's environment and tenant.
+    /// `CURSORS_TABLE`, `BUDGETS_TABLE`: the streamed tables. `ORGS_TABLE` is also read, for an org's environment and tenant.
     pub stream_tables: StreamTables,
     /// `AUTHORIZATIONS_TABLE`: the connect links of events.
     pub authorizations_table: String,
@@ -44,6 +44,7 @@ impl Config {
                 audits: env.required("AUDITS_TABLE")?,
                 pipelines: env.required("PIPELINES_TABLE")?,
                 cursors: env.required("CURSORS_TABLE")?,
+                budgets: env.required("BUDGETS_TABLE")?,
             },
             authorizations_table: env.required("AUTHORIZATIONS_TABLE")?,
             public_url: env.required("PUBLIC_URL")?.trim_end_matches('/').to_owned(),

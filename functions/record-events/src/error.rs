@@ -20,7 +20,7 @@ pub enum Error {
     ///
     /// # Troubleshooting
     /// An event source mapping of the function reads the stream of a table that is not in `RECORDS_TABLE`,
-    /// `CONNECTIONS_TABLE`, `ORGS_TABLE`, `WRITES_TABLE`, `AUDITS_TABLE`, `PIPELINES_TABLE` or `CURSORS_TABLE`. Its records end in the bucket of failed events, as one that cannot be parsed.
+    /// `CONNECTIONS_TABLE`, `ORGS_TABLE`, `WRITES_TABLE`, `AUDITS_TABLE`, `PIPELINES_TABLE`, `CURSORS_TABLE` or `BUDGETS_TABLE`. Its records end in the bucket of failed events, as one that cannot be parsed.
     #[error("could not parse a stream record: its table is unknown ({event_source_arn})")]
     UnknownTable {
         /// The ARN of the stream.

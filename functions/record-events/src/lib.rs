@@ -2,9 +2,9 @@
 //!
 //! | | |
 //! |---|---|
-//! | trigger | the streams of the tables `records`, `connections`, `orgs`, `writes`, `audits`, `pipelines` and `cursors`, in batches, in order per row; `cargo ferry replay-events` |
+//! | trigger | the streams of the tables `records`, `connections`, `orgs`, `writes`, `audits`, `pipelines`, `cursors` and `budgets`, in batches, in order per row; `cargo ferry replay-events` |
 //! | input | rows before and after; rows of the mirror whose state is published again |
-//! | output | `record.changed`, `record.deleted`, `record.merged`, `record.restored`; `connection.connected`, `connection.reauth_required` and `connection.upgrade_required` with a ready link, `connection.disconnected`; `org.claimed`, `org.active`, `org.uninstalled`, `org.disconnected`, `org.license_changed`, `org.copy_detected`, `org.erased`; `write.succeeded`, `write.failed` of writes that were answered 202; `audit.completed`; `pipeline.changed`; `object.fields_changed`: on the bus, as CloudEvents |
+//! | output | `record.changed`, `record.deleted`, `record.merged`, `record.restored`; `connection.connected`, `connection.reauth_required` and `connection.upgrade_required` with a ready link, `connection.disconnected`; `org.claimed`, `org.active`, `org.uninstalled`, `org.disconnected`, `org.license_changed`, `org.copy_detected`, `org.erased`; `write.succeeded`, `write.failed` of writes that were answered 202; `audit.completed`; `pipeline.changed`; `object.fields_changed`; `budget.warning`: on the bus, as CloudEvents |
 //! | failures | the sequence number of the first change that was not published is returned; Lambda retries from there, and finally stores the batch in the bucket of failed events |
 //!
 //! The events come from the tables' streams and not from the writers, so a write whose writer is killed right after it is
@@ -12,6 +12,7 @@
 
 pub mod audit;
 pub mod batch;
+pub mod budget;
 pub mod change;
 mod config;
 pub mod connection;
@@ -176,6 +177,9 @@ async fn build_event(
         StreamChange::Pipeline(changed) => Ok(pipeline::event(changed, tenant(tenants, changed.org_id)?)),
         StreamChange::Fields { fields, change_id } => {
             Ok(object_fields::event(fields, tenant(tenants, fields.org_id)?, change_id))
+        }
+        StreamChange::Budget { warning, change_id } => {
+            Ok(budget::event(warning, tenant(tenants, warning.org_id)?, change_id))
         }
         StreamChange::Org(event) => Ok(BusEvent::clone(event)),
         StreamChange::Connection { connection, kind, change_id } => {

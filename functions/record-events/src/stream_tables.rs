@@ -17,6 +17,8 @@ pub struct StreamTables {
     pub pipelines: String,
     /// The `cursors` table, of which the rows of objects' fields are published.
     pub cursors: String,
+    /// The API calls of orgs, and the warnings of them.
+    pub budgets: String,
 }
 
 /// A streamed table.
@@ -29,6 +31,7 @@ pub(crate) enum StreamTable {
     Audits,
     Pipelines,
     Cursors,
+    Budgets,
 }
 
 impl StreamTables {
@@ -47,6 +50,7 @@ impl StreamTables {
             (&self.audits, StreamTable::Audits),
             (&self.pipelines, StreamTable::Pipelines),
             (&self.cursors, StreamTable::Cursors),
+            (&self.budgets, StreamTable::Budgets),
         ];
         tables.into_iter().find(|(table, _)| *table == name).map(|(_, table)| table)
     }
@@ -67,6 +71,7 @@ mod tests {
             audits: name("audits"),
             pipelines: name("pipelines"),
             cursors: name("cursors"),
+            budgets: name("budgets"),
         };
         let find = |table: &str| {
             tables.find(&format!(
@@ -80,6 +85,7 @@ mod tests {
         assert_eq!(find("ferry-audits"), Some(StreamTable::Audits));
         assert_eq!(find("ferry-pipelines"), Some(StreamTable::Pipelines));
         assert_eq!(find("ferry-cursors"), Some(StreamTable::Cursors));
+        assert_eq!(find("ferry-budgets"), Some(StreamTable::Budgets));
         assert_eq!(find("ferry-orgs-2"), None);
         assert_eq!(tables.find("arn:aws:dynamodb:eu-central-1:123456789012:table/ferry-orgs"), None);
         assert_eq!(tables.find(""), None);

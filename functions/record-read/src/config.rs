@@ -10,8 +10,8 @@ use runtime::{
 };
 use salesforce::{Clock, ObjectName};
 use store::{
-    Audits, Budgets, Connections, Cursors, Deliveries, Freshness, Objectives, Orgs, Pipelines, Records, UserMappings,
-    Writes,
+    Audits, Budgets, Connections, Cursors, Deliveries, Freshness, Objectives, OrgSettingsTable, Orgs, Pipelines,
+    Records, SettingsCache, UserMappings, Writes,
 };
 
 use crate::changes::PollInterval;
@@ -33,6 +33,8 @@ pub struct Config {
     pub audits_table: String,
     /// `USERS_TABLE`: the Salesforce users to whom the platform's users are mapped.
     pub users_table: String,
+    /// `ORG_SETTINGS_TABLE`: the settings of orgs.
+    pub org_settings_table: String,
     /// `BUDGETS_TABLE`: the orgs' API calls.
     pub budgets_table: String,
     /// `FRESHNESS_TABLE`: the latencies of changes.
@@ -71,6 +73,7 @@ impl Config {
             pipelines_table: env.required("PIPELINES_TABLE")?,
             audits_table: env.required("AUDITS_TABLE")?,
             users_table: env.required("USERS_TABLE")?,
+            org_settings_table: env.required("ORG_SETTINGS_TABLE")?,
             budgets_table: env.required("BUDGETS_TABLE")?,
             freshness_table: env.required("FRESHNESS_TABLE")?,
             objectives: env.parsed_or("FRESHNESS_OBJECTIVES", Objectives::default())?,
@@ -137,6 +140,8 @@ pub struct Deps {
     pub deliveries: Deliveries,
     /// The writes that wait or failed.
     pub writes: Writes,
+    /// The settings of orgs, cached by this execution environment.
+    pub settings: SettingsCache,
     /// The mirrored objects.
     pub mirrored_objects: Vec<ObjectName>,
     /// The mirrored fields.
@@ -180,6 +185,7 @@ impl Deps {
             objectives: config.objectives,
             deliveries: Deliveries::new(aws.dynamodb(), config.deliveries_table),
             writes: Writes::new(aws.dynamodb(), config.writes_table),
+            settings: SettingsCache::new(OrgSettingsTable::new(aws.dynamodb(), config.org_settings_table)),
             mirrored_objects: config.mirrored_objects,
             mirrored_fields: config.mirrored_fields,
             poll_interval: config.poll_interval,
@@ -197,7 +203,7 @@ impl Deps {
 mod tests {
     use super::*;
 
-    const NAMES: [&str; 12] = [
+    const NAMES: [&str; 13] = [
         "ORGS_TABLE",
         "CONNECTIONS_TABLE",
         "CURSORS_TABLE",
@@ -209,6 +215,7 @@ mod tests {
         "FRESHNESS_TABLE",
         "DELIVERIES_TABLE",
         "WRITES_TABLE",
+        "ORG_SETTINGS_TABLE",
         "TOKEN_BROKER_FUNCTION",
     ];
 

@@ -3,15 +3,15 @@
 //! A new field of the response goes here, into `HealthView` (`views.rs`), and into the schema `Health` of
 //! `infra/openapi.yaml`, with which every response of a test is compared.
 
-use futures::future::join;
+use futures::future::{join, try_join};
 use jiff::Timestamp;
-use runtime::{AuditView, BudgetView, Chain};
+use runtime::{AuditView, Chain};
 use salesforce::OrgId;
 use store::{Cursor, CursorName, Org, Pipeline, PlatformUser};
 
 use crate::changes::ChangesView;
 use crate::failing::Known;
-use crate::views::{CopyView, HealthView, LeftOutView, LicenseView, PipelinesHealth, SyncView};
+use crate::views::{BudgetHealth, CopyView, HealthView, LeftOutView, LicenseView, PipelinesHealth, SyncView};
 use crate::{Deps, Error, connections, failing, freshness};
 
 /// Builds the health view from reads of Ferry's own tables and the app registrations, without a call to Salesforce. Of the
@@ -25,7 +25,8 @@ pub(crate) async fn health(deps: &Deps, org: Org, only: Option<&PlatformUser>) -
     let last_poll = covered_until(&cursors, &CursorName::poll());
     let changes = ChangesView::new(&org, last_poll, deps.poll_interval, deps.clock.now());
     let audits = deps.audits.last(org_id).await?;
-    let budget = deps.budgets.load(org_id, deps.clock.now()).await?;
+    let now = deps.clock.now();
+    let (budget, settings) = try_join(deps.budgets.load(org_id, now), deps.settings.load(org_id, now)).await?;
     let left_out = deps.cursors.left_out(org_id, None).await?;
     let known = Known { cursors: &cursors, left_out: &left_out, connections: &connections };
     let (freshness, failing) = join(freshness::load(deps, org_id), failing::load(deps, org_id, only, &known)).await;
@@ -40,7 +41,7 @@ pub(crate) async fn health(deps: &Deps, org: Org, only: Option<&PlatformUser>) -
         pipelines,
         audits: audits.into_iter().map(AuditView::from).collect(),
         sync: cursors.into_iter().filter(is_scan).map(SyncView::from).collect(),
-        budget: budget.map(BudgetView::from),
+        budget: budget.map(|budget| BudgetHealth::new(budget, settings.api_allocation, now)),
         left_out: LeftOutView::of(left_out),
         freshness: shown(freshness),
         failing,

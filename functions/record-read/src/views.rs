@@ -1,5 +1,6 @@
 //! The JSON views of Ferry's state. No view has a token, its version or a secret's hash.
 
+mod budget;
 mod connection;
 mod health;
 mod left_out;
@@ -9,6 +10,7 @@ mod record;
 use jiff::Timestamp;
 use serde::Serializer;
 
+pub(crate) use budget::BudgetHealth;
 pub(crate) use connection::ConnectionView;
 pub(crate) use health::{HealthView, PipelinesHealth, SyncView};
 pub(crate) use left_out::LeftOutView;

@@ -34,6 +34,7 @@ fn tables() -> StreamTables {
         audits: name("audits"),
         pipelines: name("pipelines"),
         cursors: name("cursors"),
+        budgets: name("budgets"),
     }
 }
 
@@ -69,7 +70,8 @@ fn a_batch_makes_the_events_of_its_changes_in_order() {
         StreamChange::Connection { change_id, .. }
         | StreamChange::Write { change_id, .. }
         | StreamChange::Audit { change_id, .. }
-        | StreamChange::Fields { change_id, .. } => change_id.clone(),
+        | StreamChange::Fields { change_id, .. }
+        | StreamChange::Budget { change_id, .. } => change_id.clone(),
     };
     let events: Vec<_> = batch.events.iter().map(|(number, change)| (number.clone(), id(change))).collect();
     assert_eq!(events, [("1", "event-1"), ("3", "event-3")].map(|(number, id)| (number.to_owned(), id.to_owned())));

@@ -6,13 +6,13 @@ use connecting::connect_links::ConnectLink;
 use local::EventCatalogue;
 use record_events::change::{Change, EventValues};
 use record_events::pipeline::ChangedPipeline;
-use record_events::{audit, change, connection, object_fields, org, pipeline, write};
+use record_events::{audit, budget, change, connection, object_fields, org, pipeline, write};
 use salesforce::Condition;
 use serde_json::{Value, json};
 use store::origins::Origin;
 use store::{
-    Audit, BusEvent, Connection, EventKind, License, MirrorRecord, Org, OrgState, Pipeline, SeenFields, Tenant, Write,
-    WriteKind,
+    Audit, BudgetWarning, BusEvent, Connection, EventKind, License, MirrorRecord, Org, OrgState, Pipeline, SeenFields,
+    Tenant, Write, WriteKind,
 };
 
 use crate::{ORG, REP};
@@ -218,6 +218,15 @@ fn events_of_fields() -> Vec<BusEvent> {
     [other, shown].iter().map(|fields| object_fields::event(fields, &acme(), "change")).collect()
 }
 
+fn events_of_budgets() -> Vec<BusEvent> {
+    let base = json!({
+        "org_id": ORG, "day": "warning#2026-11-22#70", "percent": 70, "limit": "allocation", "used": 70, "max": 100,
+        "forecast": 140, "window_ends_at": "2026-11-23T00:00:00.000Z", "warned_at": "2026-11-22T12:00:00.000Z",
+    });
+    let warned = |members: Value| budget::event(&row::<BudgetWarning>(base.clone(), &members), &acme(), "change");
+    vec![warned(json!({})), warned(json!({ "percent": 90, "limit": "org" }))]
+}
+
 #[test]
 fn every_event_matches_its_schema() {
     let catalogue = EventCatalogue::get().unwrap();
@@ -230,6 +239,7 @@ fn every_event_matches_its_schema() {
         events_of_audits(),
         events_of_pipelines(),
         events_of_fields(),
+        events_of_budgets(),
     ] {
         for event in events {
             catalogue.check(&serde_json::to_value(&event).unwrap()).unwrap();

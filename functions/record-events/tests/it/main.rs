@@ -27,6 +27,7 @@ const WRITES: &str = "writes";
 const AUDITS: &str = "audits";
 const PIPELINES: &str = "pipelines";
 const CURSORS: &str = "cursors";
+const BUDGETS: &str = "budgets";
 
 /// An event bus, and the platform's queue on it.
 struct TestContext {
@@ -79,6 +80,7 @@ impl TestContext {
                 audits: AUDITS.to_owned(),
                 pipelines: PIPELINES.to_owned(),
                 cursors: CURSORS.to_owned(),
+                budgets: BUDGETS.to_owned(),
             },
             links: ConnectLinks::new(self.authorizations(), "https://ferry.example.com"),
             clock: Clock::system(),

@@ -1,12 +1,12 @@
 //! The health of an org.
 
 use jiff::Timestamp;
-use runtime::{AuditView, BudgetView};
+use runtime::AuditView;
 use salesforce::OrgId;
 use serde::Serialize;
 use store::{Cursor, CursorName, OrgState};
 
-use super::{ConnectionView, CopyView, LeftOutView, LicenseView, millis_option};
+use super::{BudgetHealth, ConnectionView, CopyView, LeftOutView, LicenseView, millis_option};
 use crate::changes::ChangesView;
 use crate::failing::{BacklogView, FailingView};
 use crate::freshness::FreshnessView;
@@ -57,7 +57,7 @@ pub(crate) struct HealthView {
     pub(crate) pipelines: PipelinesHealth,
     /// The last audit of each object.
     pub(crate) audits: Vec<AuditView>,
-    pub(crate) budget: Option<BudgetView>,
+    pub(crate) budget: Option<BudgetHealth>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) left_out: Option<LeftOutView>,
     /// `None` if it could not be read, as the next two.

@@ -10,7 +10,8 @@ use runtime::Users;
 use salesforce::{ObjectName, Record};
 use serde_json::{Value, json};
 use store::{
-    Audits, Budgets, Change, Cursors, Deliveries, Freshness, Objectives, Pipelines, Records, UserMappings, Writes,
+    Audits, Budgets, Change, Cursors, Deliveries, Freshness, Objectives, OrgSettingsTable, Pipelines, Records,
+    SettingsCache, UserMappings, Writes,
 };
 
 pub(crate) use harness::{REP, run};
@@ -47,6 +48,7 @@ impl TestContext {
             objectives: Objectives::default(),
             deliveries: Deliveries::new(context.dynamodb(), context.table("deliveries")),
             writes: Writes::new(context.dynamodb(), context.table("writes")),
+            settings: SettingsCache::new(OrgSettingsTable::new(context.dynamodb(), context.table("org_settings"))),
             mirrored_objects: ["Account", "Contact", "Opportunity", "Invoice__c"].map(ObjectName::from_static).to_vec(),
             mirrored_fields: mirroring::MirroredFields::default(),
             poll_interval: PollInterval::default(),

@@ -74,6 +74,8 @@ event_kinds! {
     AuditCompleted = "audit.completed";
     /// Fields of a mirrored object are new, hidden, visible again, or of another type.
     ObjectFieldsChanged = "object.fields_changed";
+    /// A share of the org's API calls is used.
+    BudgetWarning = "budget.warning";
     /// A webhook endpoint of the platform was paused.
     WebhookEndpointPaused = "webhook_endpoint.paused";
     /// The platform asked for a test of a webhook endpoint; sent to that endpoint only.

@@ -242,6 +242,7 @@ fn publishing(context: &harness::TestContext) -> record_events::Deps {
             audits: context.table("audits"),
             pipelines: context.table("pipelines"),
             cursors: context.table("cursors"),
+            budgets: context.table("budgets"),
         },
         freshness: store::Freshness::new(context.dynamodb(), context.table("freshness")),
         values: EventValues::Names,
