@@ -1,7 +1,10 @@
 //! Errors of the administration of an org.
 
+use std::time::Duration;
+
 use runtime::problem::Defect;
 use runtime::{Problem, ProblemCode};
+use salesforce::{Classify, Retry};
 use store::OrgState;
 
 /// A failure of a request.
@@ -33,6 +36,19 @@ impl From<store::Error> for Error {
         match error {
             store::Error::Conflict { .. } => Self::Changed,
             error => Self::State(error),
+        }
+    }
+}
+
+impl Classify for Error {
+    fn retry(&self) -> Retry {
+        match self {
+            Self::Invalid(_) | Self::Refused(_) => Retry::Never,
+            // Another author was faster, and the settings are loaded again.
+            Self::Changed => Retry::After(Duration::ZERO),
+            Self::OrgNotActive(_) => Retry::NeedsHuman,
+            Self::Salesforce(error) => error.retry(),
+            Self::State(error) => error.retry(),
         }
     }
 }

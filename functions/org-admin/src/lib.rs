@@ -2,7 +2,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | trigger | HTTP API: `GET` and `PUT /v1/orgs/{org}/settings`, `GET /v1/orgs/{org}/settings/history`, `GET` and `POST /v1/orgs/{org}/audits` |
+//! | trigger | HTTP API: `GET` and `PUT /v1/orgs/{org}/settings`, `GET /v1/orgs/{org}/settings/history`, `GET` and `POST /v1/orgs/{org}/audits`; direct invocation by `cargo ferry settings import` |
 //! | input | the settings of an org, and the version that the caller has seen; an object to audit |
 //! | output | the settings, with their version, their author and what they changed; the reports of audits, and audits in the queue `pipeline-refresh` |
 //! | failures | an RFC 9457 problem that lists every defect of the settings |
@@ -17,9 +17,11 @@ mod error;
 #[cfg(test)]
 mod error_texts;
 mod http;
+mod import;
 mod settings;
 mod views;
 
 pub use config::{Config, Deps};
 pub use error::Error;
 pub use http::router;
+pub use import::{Import, Imported, import};

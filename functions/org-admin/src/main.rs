@@ -1,6 +1,6 @@
 //! Lambda entry point: builds the dependencies and serves [`org_admin::router`].
 
-use org_admin::{Config, Deps, router};
+use org_admin::{Config, Deps, import, router};
 use runtime::{BoxError, CallerRules, Env, Guard};
 
 #[tokio::main(flavor = "current_thread")]
@@ -8,5 +8,6 @@ async fn main() -> Result<(), BoxError> {
     let aws = runtime::start("org-admin").await?;
     let deps = Deps::new(&aws, Config::from_env(&Env::process())?)?;
     let guard = Guard::new(deps.orgs.clone(), CallerRules::from_env(&Env::process())?);
-    runtime::serve_http(aws.clock(), guard.protect(router(deps))).await
+    let work = |event| Box::pin(import(&deps, event));
+    runtime::serve_both(aws.clock(), guard.protect(router(deps.clone())), work).await
 }

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::failure::Failure;
-use crate::org_data::{audit, erase, export};
+use crate::org_data::{audit, erase, export, settings};
 use crate::stack::Stack;
 use crate::{
     dead_letters, deliveries, disconnect, outbound_message, polling, replay, replay_events, transfer, upgrade, webhooks,
@@ -39,6 +39,8 @@ enum Command {
     Audit(audit::AuditArgs),
     Polling(polling::PollingArgs),
     #[command(subcommand)]
+    Settings(settings::Command),
+    #[command(subcommand)]
     Upgrade(upgrade::Command),
     Disconnect(disconnect::DisconnectArgs),
     Transfer(transfer::TransferArgs),
@@ -60,6 +62,7 @@ pub(crate) async fn run(cli: Cli) -> Result<String, Failure> {
         Command::DeadLetters(command) => dead_letters::run(&stack().await, command).await,
         Command::Audit(args) => audit::audit(&stack().await, args).await,
         Command::Polling(args) => polling::set(&stack().await, args).await,
+        Command::Settings(command) => settings::run(&stack().await, command).await,
         Command::Upgrade(command) => upgrade::run(&stack().await, command).await,
         Command::Disconnect(args) => disconnect::disconnect(&stack().await, args).await,
         Command::Transfer(args) => transfer::transfer(&stack().await, args).await,

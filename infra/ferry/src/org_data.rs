@@ -3,3 +3,4 @@
 pub(crate) mod audit;
 pub(crate) mod erase;
 pub(crate) mod export;
+pub(crate) mod settings;

@@ -11,8 +11,8 @@ use runtime::{Aws, ConnectionManager};
 use salesforce::{Clock, OrgId};
 use store::dead_letters::max_receive_count;
 use store::{
-    Apps, Audits, ChangeHint, Connections, Cursors, DeadLetters, Deliveries, ErasureTask, Erasures, Org, OrgData, Orgs,
-    Queue, RefreshTask,
+    Apps, Audits, ChangeHint, Connections, Cursors, DeadLetters, Deliveries, ErasureTask, Erasures, Org, OrgData,
+    OrgSettingsTable, Orgs, Queue, RefreshTask,
 };
 
 use crate::failure::Failure;
@@ -126,6 +126,16 @@ impl Stack {
 
     pub(crate) fn onboarding(&self) -> Onboarding {
         Onboarding::new(LambdaFunction::new(self.aws.lambda(), format!("{}-onboarding", self.name)))
+    }
+
+    /// The settings of orgs.
+    pub(crate) fn settings(&self) -> OrgSettingsTable {
+        OrgSettingsTable::new(self.aws.dynamodb(), self.table("org_settings"))
+    }
+
+    /// The function that checks and stores settings.
+    pub(crate) fn org_admin(&self) -> LambdaFunction {
+        LambdaFunction::new(self.aws.lambda(), format!("{}-org-admin", self.name))
     }
 
     /// The function that publishes events.

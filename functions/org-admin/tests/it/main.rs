@@ -4,4 +4,5 @@
 
 mod audits;
 mod harness;
+mod import;
 mod settings;
