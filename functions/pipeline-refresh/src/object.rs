@@ -6,7 +6,7 @@ use futures::future::try_join;
 use jiff::{SignedDuration, Timestamp};
 use mirroring::{Excess, Filtered, Narrowing, ObjectFields, Retrieved};
 use runtime::{Chain, record_freshness};
-use salesforce::{FieldName, ObjectName, Record, RecordId, Soql};
+use salesforce::{FieldName, ObjectName, Record, Soql};
 use serde::Serialize;
 use store::cursors::Progress;
 use store::{

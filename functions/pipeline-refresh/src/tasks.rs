@@ -10,8 +10,8 @@ use runtime::sqs::{Batch, BatchReport, Unreadable};
 use salesforce::{Classify, OrgId, Retry};
 use store::deferral::MAX_DELAY;
 use store::{
-    Allowance, Budget, ConnectionId, CursorName, Deferrals, Measured, NewDeadLetter, OrgSettings, OrgState,
-    RefreshKind, RefreshTask, deferral,
+    Allowance, Budget, CursorName, Deferrals, Measured, NewDeadLetter, OrgSettings, OrgState, RefreshKind, RefreshTask,
+    deferral,
 };
 use tracing::{error, info, warn};
 
