@@ -115,7 +115,7 @@ impl Backfill<'_> {
         if goes_on.is_none() && checkpoint.and_then(Scan::resume).as_ref() == Some(scan) {
             return Ok(None);
         }
-        if let Some(stop) = self.stop().await? {
+        if let Some(stop) = self.run.stop_before_any_call(Lane::Backfill) {
             return Ok(Some(Outcome::Stopped(stop)));
         }
         match goes_on {
@@ -127,18 +127,6 @@ impl Backfill<'_> {
                 None => self.send_pages().await.map(Some),
             },
         }
-    }
-
-    /// Returns the reason for which no call may be made now. The budget that other invocations have seen counts as well, because
-    /// most invocations make a single call.
-    async fn stop(&self) -> Result<Option<Stop>, Error> {
-        let (deps, lane) = (self.run.deps, Lane::Backfill);
-        if self.run.client.api_calls() > 0 {
-            return Ok(self.run.stop(lane));
-        }
-        let now = deps.clock.now();
-        let budget = deps.budgets.load(self.run.org(), now).await?;
-        Ok(budget.is_some_and(|budget| !budget.may_call(lane, 1, now)).then_some(Stop::OverBudget))
     }
 
     /// Counts the rows, and begins a job if there are many.

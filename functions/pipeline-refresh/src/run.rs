@@ -86,6 +86,14 @@ impl<'a> Run<'a> {
         stop(self.deps.clock.now(), self.stop_at, lane, &self.allowance, made)
     }
 
+    /// Returns the same, and counts the org's usage before the first call too: for work of which most invocations make a single
+    /// call.
+    pub(crate) fn stop_before_any_call(&self, lane: Lane) -> Option<Stop> {
+        let made = Made { reported: self.client.api_usage(), calls: self.client.api_calls() };
+        let may_call = self.allowance.may_call(lane, made, self.deps.clock.now());
+        if may_call { self.stop(lane) } else { Some(Stop::OverBudget) }
+    }
+
     /// Returns the reason for which a whole task has to wait: nothing is left of the allocation for the lane of its calls. The
     /// rest of a task, which is about one object, says so in the state of the object.
     pub(crate) fn stopped_whole(&self) -> Option<Stop> {
