@@ -19,8 +19,8 @@ use store::orgs::license_management::verify_sender;
 use store::{
     Apps, AuthorizationId, Authorizations, BeginOutcome, Budgets, ChangeHint, Connection, ConnectionKind,
     ConnectionState, Connections, CursorName, Cursors, Deliveries, DeliveryOutcome, DetectionMethod, Lane, NewWrite,
-    Org, OrgState, Orgs, Origins, Pipelines, PollingChoice, Purpose, Records, RefreshKind, RefreshTask, SavedVersion,
-    Source, TokenVault, WriteId, WriteKind, WriteState, WriteTask, Writes, verify_webhook_secret,
+    Org, OrgState, Orgs, Origins, Pipeline, Pipelines, PollingChoice, Purpose, Records, RefreshKind, RefreshTask,
+    SavedVersion, Source, TokenVault, WriteId, WriteKind, WriteState, WriteTask, Writes, verify_webhook_secret,
 };
 
 use crate::harness::{emulator, run, state, tables};
@@ -256,8 +256,12 @@ fn stored_pipelines_are_read() {
         assert_eq!((all.len(), all[0].developer_name.as_str(), all[0].is_default), (1, "New_Business", true));
         let stages: Vec<_> = all[0].stages.iter().map(|stage| (stage.api_name.as_str(), stage.is_won)).collect();
         assert_eq!(stages, [("Prospecting", false), ("Closed Won", true), ("Closed Lost", false)]);
-        let changes = pipelines.replace(acme(), &all, at(900)).await.unwrap();
-        assert_eq!((changes.stored, changes.unchanged), (0, 1), "an unchanged pipeline is not written again");
+        let first = pipelines.replace(acme(), &all, at(900)).await.unwrap();
+        assert_eq!((first.stored, first.unchanged), (1, 0), "the row gets the fingerprint that it does not have");
+        let now = pipelines.list(acme()).await.unwrap();
+        assert_eq!(Pipeline::changes(Some(&all[0]), &now[0]), [], "the fingerprint is no change of the pipeline");
+        let second = pipelines.replace(acme(), &all, at(901)).await.unwrap();
+        assert_eq!((second.stored, second.unchanged), (0, 1), "an unchanged pipeline is not written again");
     });
 }
 
