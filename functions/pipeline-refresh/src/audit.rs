@@ -1,36 +1,36 @@
 //! The audit: compares every row of an object in the mirror with the org, repairs what differs, and reports it (invariant 15 of
 //! `ARCHITECTURE.md`).
 //!
-//! The org's (`Id`, `SystemModstamp`) are read in pages of 2,000, one call each, which is the least that REST allows. Each page
-//! is a [`Bucket`]. After each bucket a checkpoint and the report are stored, so that an interrupted audit goes on at the next
+//! The org's (`Id`, `SystemModstamp`) are read in [pages](pages). Each page is a [`Bucket`]. After each bucket a checkpoint and the report are stored, so that an interrupted audit goes on at the next
 //! one, in bounded memory. Its calls count in the lane `audit`.
 
 pub mod bucket;
+mod pages;
 pub mod progress;
 pub(crate) mod repair;
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use mirroring::ObjectFields;
 use runtime::Chain;
-use salesforce::{FieldName, ObjectName, RecordId, Soql, soql};
+use salesforce::{ObjectName, RecordId};
 use store::cursors::{self, ScanState};
-use store::{Audit, AuditState, CursorName, Lane, RefreshKind, RowState};
+use store::{Audit, AuditState, CursorName, Deferrals, Lane, RefreshKind, RowState};
 use tracing::warn;
 
 use crate::error::Error;
 use crate::object::{self, ObjectReport, Outcome};
+use crate::query_jobs::QueryJobs;
 use crate::run::{Run, Stop};
-use crate::scan::PageShape;
-use crate::selection::{Selection, Skip, positions};
+use crate::selection::{Selection, Skip};
 use bucket::Bucket;
-use progress::{MAX_VANISHED, Progress, is_plausible};
+use pages::{Next, OrgPage, Pages};
+use progress::{MAX_VANISHED, Progress, Reading, is_plausible};
 use repair::Repairs;
 
-/// The records of a page.
-const PAGE_RECORDS: u32 = 2_000;
 /// The rows of the mirror that are read at once.
 const PAGE_ROWS: u16 = 1_000;
 /// The unseen rows that are looked up at once.
@@ -83,7 +83,7 @@ async fn audit(run: &Run<'_>, object: &ObjectName, report: &mut ObjectReport) ->
         calls.count(run, &mut progress);
         let (state, reason) = match &ended {
             Ok(Outcome::Complete) => (AuditState::Finished, None),
-            Ok(Outcome::Stopped(Stop::OutOfTime)) => (AuditState::Running, None),
+            Ok(Outcome::Stopped(Stop::OutOfTime) | Outcome::Busy) => (AuditState::Running, None),
             Ok(Outcome::Stopped(Stop::OverBudget)) => (AuditState::Unfinished, Some("over_budget".to_owned())),
             Ok(Outcome::Skipped(skip)) => (AuditState::Unfinished, Some(skip.reason().to_owned())),
             Ok(Outcome::RecordsVanished) => (AuditState::Unfinished, Some(RECORDS_VANISHED.to_owned())),
@@ -170,10 +170,23 @@ async fn compare_and_repair(
     };
     let repairs = Repairs { run, object, stored_as: object.clone(), fields: &fields };
     let mut auditing = Auditing { repairs };
+    let jobs = QueryJobs { run, object };
+    let pages = Pages { jobs, has_deletions: !fields.deletion_fields.is_empty() };
     while !progress.is_compared {
         // A bucket that fails is compared again, so its counts are kept only with the whole bucket.
         let mut next = progress.clone();
-        let is_believed = auditing.bucket(&mut next).await?;
+        let page = match pages.next(&mut next).await? {
+            Next::Page(page) => page,
+            Next::Wait(delay) => {
+                *progress = next;
+                return wait(run, object, progress, delay).await;
+            }
+            Next::Lost => {
+                *progress = progress.clone().without_job();
+                continue;
+            }
+        };
+        let is_believed = auditing.bucket(page, &mut next).await?;
         *progress = next;
         report.pages += 1;
         calls.count(run, progress);
@@ -187,8 +200,21 @@ async fn compare_and_repair(
             return Ok(Outcome::Stopped(stop));
         }
     }
+    if let Reading::Job(job) = &progress.reading {
+        jobs.delete(job.id).await;
+        progress.reading = Reading::RestOnly;
+    }
     let is_believed = auditing.end(progress).await?;
     Ok(if is_believed { Outcome::Complete } else { give_up(progress) })
+}
+
+/// Queues the audit again for the time at which its query job is asked next.
+async fn wait(run: &Run<'_>, object: &ObjectName, progress: &Progress, delay: Duration) -> Result<Outcome, Error> {
+    // A message without a checkpoint would create another job.
+    store_cursor(run, &CursorName::audit(object), ScanState::Running(progress.checkpoint())).await?;
+    let rest = run.task.for_object(object.clone()).with_deferrals(Deferrals::default());
+    run.deps.queues.send(&rest, false, delay).await?;
+    Ok(Outcome::Busy)
 }
 
 fn give_up(progress: &mut Progress) -> Outcome {
@@ -231,34 +257,13 @@ impl Auditing<'_> {
         self.repairs.run.task.kind == RefreshKind::ConfirmedAudit
     }
 
-    /// Compares the next bucket and repairs what differs. Returns whether the number of vanished rows can be believed.
-    async fn bucket(&mut self, progress: &mut Progress) -> Result<bool, Error> {
-        let (run, object) = (self.repairs.run, self.repairs.object);
-        let mut query = Soql::select(&[FieldName::ID, FieldName::SYSTEM_MODSTAMP]).from(object);
-        if !self.repairs.fields.deletion_fields.is_empty() {
-            query = query.where_(soql::eq(&FieldName::from_static("IsDeleted"), false));
+    /// Compares the bucket of a page and repairs what differs. Returns whether the number of vanished rows can be believed.
+    async fn bucket(&mut self, page: OrgPage, progress: &mut Progress) -> Result<bool, Error> {
+        let run = self.repairs.run;
+        let OrgPage { records, stored_as, end } = page;
+        if let Some(stored_as) = stored_as {
+            self.repairs.stored_as = stored_as;
         }
-        if let Some(filter) = run.settings.filter(object) {
-            query = query.where_(filter.condition());
-        }
-        // With queryAll, because only it returns archived activities.
-        let page = run.client.query_all(&progress.next_records(query, PAGE_RECORDS)).await;
-        let page = page.map_err(|error| self.repairs.error(error))?;
-        let fault = |source| Error::Page { org: run.org(), object: object.clone(), source };
-        let records = positions(&page.records).map_err(fault)?;
-        let shape = PageShape {
-            rows: &records,
-            total_size: page.total_size,
-            done: page.done,
-            limit: PAGE_RECORDS,
-            until: None,
-        };
-        let end = progress.bucket_end(&shape).map_err(fault)?;
-        if let Some(record) = page.records.first() {
-            self.repairs.stored_as = record.object.clone();
-        }
-        drop(page);
-
         let (cutoff, mut after) = (progress.cutoff(), progress.mirrored_to);
         let mut bucket = Bucket::new(&records, cutoff);
         loop {

@@ -13,10 +13,12 @@ mod job;
 pub mod machine;
 mod page;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use mirroring::Excess;
+use salesforce::bulk::Columns;
 use salesforce::{ObjectName, Soql};
 use store::cursors::ScanState;
 use store::{BackfillMethod, BackfillProgress, CursorName, Lane, RefreshKind, RefreshTask};
@@ -25,6 +27,7 @@ use crate::error::Error;
 use crate::fields::notice_changes;
 use crate::object::{ObjectReport, Outcome, describe};
 use crate::progress::Stored;
+use crate::query_jobs::QueryJobs;
 use crate::run::{Run, Stop};
 use crate::scan::Scan;
 use crate::selection::Selection;
@@ -48,6 +51,21 @@ impl Bulk {
     #[must_use]
     pub fn new(rows: u64, parallel_pages: u32) -> Self {
         Self { rows, parallel_pages, page_rows: PAGE_ROWS, columns: ColumnsCache::default() }
+    }
+
+    /// Returns the number of rows from which an object is read by Bulk.
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Returns the number of rows that a page of a backfill is asked for.
+    pub(crate) fn page_rows(&self) -> u32 {
+        self.page_rows
+    }
+
+    /// Returns the types of an object's fields. `None` if the connection cannot see the object.
+    pub(crate) async fn columns(&self, run: &Run<'_>, object: &ObjectName) -> Result<Option<Arc<Columns>>, Error> {
+        self.columns.load(run, object).await
     }
 
     /// Asks for other pages than of [`PAGE_ROWS`] rows.
@@ -157,11 +175,11 @@ impl Backfill<'_> {
         let (place, progress) = ((run.org(), &self.name), progress(BackfillMethod::Bulk));
         if !run.deps.cursors.replace_checkpoint(place, checkpoint, (&state, &progress), now).await? {
             // Another worker was first; the task finds its state.
-            self.stop_job(job).await;
+            self.jobs().stop(job).await;
             return Ok(Some(Outcome::Stopped(Stop::OutOfTime)));
         }
         if let Some(old) = checkpoint.and_then(BulkScan::resume) {
-            self.stop_job(old.job).await;
+            self.jobs().stop(old.job).await;
         }
         self.send(bulk.started_at, None, bulk.poll_delay(now)).await?;
         Ok(Some(Outcome::Busy))
@@ -233,6 +251,10 @@ impl Backfill<'_> {
         let task = RefreshTask::new(self.run.org(), RefreshKind::Backfill, started_at);
         let task = RefreshTask { part, since: self.run.task.since, ..task.for_object(self.object.clone()) };
         Ok(self.run.deps.queues.backfills.send(&task, delay).await?)
+    }
+
+    fn jobs(&self) -> QueryJobs<'_> {
+        QueryJobs { run: self.run, object: self.object }
     }
 
     fn rows_error(&self, source: salesforce::Error) -> Error {

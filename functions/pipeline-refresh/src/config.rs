@@ -63,7 +63,7 @@ pub struct Config {
     pub refresh_window: Duration,
     /// `NIGHTLY_AUDIT`: `on` (default), or `off`.
     pub nightly_audit: NightlyAudit,
-    /// `BACKFILL_BULK_ROWS`: the rows from which an object is copied by Bulk API 2.0; 20,000 by default.
+    /// `BACKFILL_BULK_ROWS`: the rows from which an object is copied, and the records after which it is audited, by Bulk API 2.0; 20,000 by default.
     pub backfill_bulk_rows: u64,
     /// `BACKFILL_PARALLEL_PAGES`: the pages of an object that are copied at the same time; 3 by default.
     pub backfill_parallel_pages: u32,

@@ -28,6 +28,7 @@ pub mod org_schedule;
 mod overdue;
 pub mod pipelines;
 pub mod progress;
+mod query_jobs;
 mod queues;
 mod reading;
 mod run;

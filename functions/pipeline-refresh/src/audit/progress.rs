@@ -1,6 +1,7 @@
 //! The progress of an audit over its buckets, as a pure state machine; its JSON is the checkpoint.
 
 use jiff::{SignedDuration, Timestamp};
+use salesforce::bulk::{JobId, Locator};
 use salesforce::{FieldName, RecordId, Soql, soql};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -8,6 +9,32 @@ use store::{AuditCounts, Position, RowsHash};
 
 use super::bucket::Compared;
 use crate::scan::{OVERLAP, PageFault, PageShape};
+
+/// The way in which the org's records are read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reading {
+    /// By REST, until so many are compared that a query job for those that follow costs fewer calls.
+    #[default]
+    Rest,
+    /// By a query job in the order of the ids.
+    Job(IdJob),
+    /// By REST to the end: Bulk cannot read the object, or a job was lost.
+    RestOnly,
+}
+
+/// A query job that reads the keys of records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdJob {
+    /// The job.
+    pub id: JobId,
+    /// The time of its creation.
+    pub created_at: Timestamp,
+    /// `true` if its results can be read.
+    pub is_complete: bool,
+    /// The next page; `None` for the first one.
+    pub locator: Option<Locator>,
+}
 
 /// An audit in progress.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +62,9 @@ pub struct Progress {
     /// `true` if the audit was given up. The next one begins anew.
     #[serde(default)]
     pub is_given_up: bool,
+    /// The way in which the org's records are read.
+    #[serde(default)]
+    pub reading: Reading,
 }
 
 /// The age at which an interrupted audit is not resumed: what it compared first may have changed since.
@@ -61,7 +91,16 @@ impl Progress {
             mirror_hash: RowsHash::default(),
             obstacle: None,
             is_given_up: false,
+            reading: Reading::Rest,
         }
+    }
+
+    /// Begins to compare from the first record again, by REST, after a query job was lost: the order of what it had returned is
+    /// not known to be that of REST. What is repaired stays counted.
+    #[must_use]
+    pub fn without_job(self) -> Self {
+        let counts = AuditCounts { checked: 0, mirrored: 0, buckets: 0, ..self.counts };
+        Self { counts, obstacle: self.obstacle, reading: Reading::RestOnly, ..Self::fresh(self.started_at) }
     }
 
     /// Parses a checkpoint; `None` when another version wrote it, or when the audit is given up or too old.
@@ -86,12 +125,16 @@ impl Progress {
 
     /// Narrows `query` to the next records, at most `limit`.
     #[must_use]
-    pub fn next_records(&self, query: Soql, limit: u32) -> Soql {
+    pub fn next_records(&self, query: Soql, limit: Option<u32>) -> Soql {
         let query = match self.after {
             Some(id) => query.where_(soql::gt(&FieldName::ID, id)),
             None => query,
         };
-        query.order_by(&FieldName::ID).limit(limit)
+        let query = query.order_by(&FieldName::ID);
+        match limit {
+            Some(limit) => query.limit(limit),
+            None => query,
+        }
     }
 
     /// Validates a page of the org's records and returns the greatest id of the mirror's rows that belong to the bucket; `None`
@@ -111,6 +154,20 @@ impl Progress {
         }
         let greatest = page.rows.iter().map(|row| row.record_id).max().ok_or(PageFault::Short)?;
         Ok(Some(greatest.max(self.mirrored_to.unwrap_or(greatest))))
+    }
+
+    /// Returns the greatest id of the mirror's rows that belong to the bucket of a page of a query job; `None` for all of the rest,
+    /// because no page follows.
+    ///
+    /// # Errors
+    /// The page must not be compared: it leads to itself.
+    pub fn job_bucket_end(&self, rows: &[Position], next: Option<&Locator>) -> Result<Option<RecordId>, PageFault> {
+        let Some(next) = next else { return Ok(None) };
+        if matches!(&self.reading, Reading::Job(job) if job.locator.as_ref() == Some(next)) {
+            return Err(PageFault::NoProgress);
+        }
+        let greatest = rows.iter().map(|row| row.record_id).max();
+        greatest.max(self.mirrored_to).map(Some).ok_or(PageFault::NoProgress)
     }
 
     /// Goes on after a bucket whose differences are repaired.

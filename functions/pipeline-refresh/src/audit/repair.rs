@@ -47,8 +47,9 @@ impl Repairs<'_> {
 
     /// Returns how many of the records the org still has, and how many of these the mirror has now.
     async fn read_again(&self, ids: &[RecordId]) -> Result<(u64, u64), Error> {
-        let (mut found, mut changes) = (0, Vec::new());
+        let (mut found, mut repaired) = (0, 0);
         for ids in ids.chunks(MAX_RETRIEVE_IDS) {
+            let mut changes = Vec::new();
             let (cache, read_at) = (&self.run.deps.fields, self.run.deps.clock.now());
             let object = (self.run.org(), self.object);
             let read = cache.retrieve(&self.run.client, object, ids, &self.fields.selected).await;
@@ -61,8 +62,8 @@ impl Repairs<'_> {
                 }
                 found += 1;
             }
+            repaired += self.apply(changes).await?;
         }
-        let repaired = self.apply(changes).await?;
         Ok((found, repaired))
     }
 

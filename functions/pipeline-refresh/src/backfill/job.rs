@@ -1,6 +1,6 @@
 //! The job of a backfill: its creation, its polls, and its end.
 
-use salesforce::bulk::{JobError, JobId, JobState, QueryJob, QueryScope};
+use salesforce::bulk::{JobId, JobState};
 use salesforce::{FieldName, Soql};
 use store::deferral::MAX_DELAY;
 use tracing::warn;
@@ -10,9 +10,6 @@ use super::machine::{BulkScan, Lost};
 use crate::error::Error;
 use crate::object::Outcome;
 
-/// The codes with which Salesforce refuses the Bulk API to an org, or to a user. REST may still read the object.
-const NOT_BY_BULK: [&str; 3] = ["API_DISABLED_FOR_ORG", "FEATURENOTENABLED", "FUNCTIONALITY_NOT_ENABLED"];
-
 impl Backfill<'_> {
     /// Creates a job for the rows. `None` if the object cannot be read by Bulk.
     pub(super) async fn create_job(
@@ -21,14 +18,7 @@ impl Backfill<'_> {
         from: Option<jiff::Timestamp>,
     ) -> Result<Option<JobId>, Error> {
         let query = BulkScan::rows(Soql::select(fields).from(self.object), from);
-        match self.run.client.create_query_job(&query, QueryScope::All).await.map_err(JobError::from) {
-            Ok(job) => Ok(Some(job.id)),
-            Err(JobError::Call(error)) if !NOT_BY_BULK.iter().any(|code| error.has_code(code)) => {
-                self.run.deps.fields.invalidate(self.run.org(), self.object);
-                Err(self.rows_error(error))
-            }
-            Err(_) => Ok(None),
-        }
+        self.jobs().create(&query).await
     }
 
     /// Asks how far the job is: begins to read its pages, or asks again later.
@@ -37,7 +27,7 @@ impl Backfill<'_> {
             return Err(self.exhausted(None));
         }
         let now = self.run.deps.clock.now();
-        let Some(job) = self.find_job(bulk.job).await? else { return self.lose(bulk.job, None).await };
+        let Some(job) = self.jobs().find(bulk.job).await? else { return self.lose(bulk.job, None).await };
         match job.state {
             JobState::JobComplete => {
                 self.change(|bulk, _| bulk.begin_reading(job.id)).await?;
@@ -46,7 +36,7 @@ impl Backfill<'_> {
                 return self.lose(job.id, job.failure_code().map(str::to_owned)).await;
             }
             JobState::Open | JobState::UploadComplete | JobState::InProgress if bulk.is_overdue(now) => {
-                self.stop_job(job.id).await;
+                self.jobs().stop(job.id).await;
                 return self.lose(job.id, None).await;
             }
             JobState::Open | JobState::UploadComplete | JobState::InProgress => {
@@ -54,19 +44,6 @@ impl Backfill<'_> {
             }
         }
         Ok(Outcome::Busy)
-    }
-
-    /// Fetches the job. `None` if it does not exist any more, which a second answer confirms.
-    pub(super) async fn find_job(&self, job: JobId) -> Result<Option<QueryJob>, Error> {
-        for is_last in [false, true] {
-            match self.run.client.fetch_query_job(&job).await {
-                Ok(job) => return Ok(Some(job)),
-                Err(error) if error.is_not_found() && !is_last => {}
-                Err(error) if error.is_not_found() => break,
-                Err(error) => return Err(self.rows_error(error)),
-            }
-        }
-        Ok(None)
     }
 
     /// Begins a lost job again, unless too many were lost.
@@ -89,16 +66,9 @@ impl Backfill<'_> {
         if replaced.is_some_and(|(is_first, _)| is_first) {
             self.send(bulk.started_at, None, bulk.poll_delay(bulk.read_at)).await?;
         } else {
-            self.stop_job(job).await;
+            self.jobs().stop(job).await;
         }
         Ok(Outcome::Busy)
-    }
-
-    /// Stops a job whose rows nobody reads. Salesforce deletes it after seven days, whether it could be stopped or not.
-    pub(super) async fn stop_job(&self, job: JobId) {
-        if let Err(error) = self.run.client.abort_query_job(&job).await {
-            warn!(org.id = %self.run.org(), sf.object = %self.object, "could not stop a query job: {}", runtime::Chain(&error));
-        }
     }
 
     fn exhausted(&self, code: Option<String>) -> Error {

@@ -21,11 +21,10 @@ use serde::{Deserialize, Serialize};
 use store::RefreshKind;
 use store::deferral::MAX_DELAY;
 
+use crate::query_jobs::{self, PATIENCE};
+
 /// The jobs of one backfill: a job that fails or expires is begun again until there were so many.
 pub const MAX_JOBS: u32 = 3;
-
-/// The time for which a job may run. Salesforce's queue of a busy org takes hours.
-pub const PATIENCE: SignedDuration = SignedDuration::from_hours(6);
 
 /// The rows of a page: as many as are stored within a minute or two.
 pub const PAGE_ROWS: u32 = 10_000;
@@ -42,9 +41,6 @@ const LOST: SignedDuration = SignedDuration::from_hours(1);
 
 /// The number of pages that are read at the same time at first.
 const FIRST_PARALLEL: u32 = 2;
-
-/// The delays between two polls of a job: a quarter of its age, between these.
-const POLLS: [SignedDuration; 2] = [SignedDuration::from_secs(10), SignedDuration::from_mins(5)];
 
 /// A backfill; its JSON is the checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -176,9 +172,7 @@ impl BulkScan {
     /// Returns the delay of the next poll of the job.
     #[must_use]
     pub fn poll_delay(&self, now: Timestamp) -> Duration {
-        let [shortest, longest] = POLLS;
-        let delay = (now.duration_since(self.read_at) / 4).clamp(shortest, longest);
-        Duration::try_from(delay).unwrap_or_default()
+        query_jobs::poll_delay(self.read_at, now)
     }
 
     /// Returns whether the job has run for longer than it may.

@@ -80,7 +80,7 @@ impl Backfill<'_> {
 
     /// Opens a page and stores its rows.
     async fn copy_rows(&self, taken: &Taken, report: &mut ObjectReport) -> Result<Copied, Error> {
-        let columns = self.run.deps.bulk.columns.load(self.run, self.object).await?;
+        let columns = self.run.deps.bulk.columns(self.run, self.object).await?;
         let Some(columns) = columns else { return Err(self.hidden()) };
         let (client, rows) = (&self.run.client, Some(taken.page_rows));
         let opened = client.open_query_page(&taken.job, taken.locator.as_ref(), rows, &columns).await;
@@ -88,7 +88,7 @@ impl Backfill<'_> {
             Ok(page) => page,
             Err(error) if error.is_not_found() || error.has_code("INVALID_QUERY_LOCATOR") => {
                 // The job has expired, or what it found has. An odd answer is asked again.
-                return match self.find_job(taken.job).await? {
+                return match self.jobs().find(taken.job).await? {
                     Some(_) if error.is_not_found() => Err(self.rows_error(error)),
                     _ => Ok(Copied::Lost),
                 };
@@ -206,10 +206,7 @@ impl Backfill<'_> {
         let (deps, org) = (self.run.deps, self.run.org());
         let rest = RefreshTask::new(org, RefreshKind::Incremental, deps.clock.now()).for_object(self.object.clone());
         deps.queues.send(&rest, false, Duration::ZERO).await?;
-        if let Err(error) = self.run.client.delete_query_job(&job).await {
-            // Salesforce deletes it after seven days.
-            warn!(org.id = %org, sf.object = %self.object, "could not delete a query job: {}", runtime::Chain(&error));
-        }
+        self.jobs().delete(job).await;
         Ok(Outcome::Complete)
     }
 

@@ -14,7 +14,7 @@ use crate::harness::{ACCOUNT, TestContext, event, run};
 /// The longest time for which Salesforce keeps deleted records, and a day.
 const PURGED: SignedDuration = SignedDuration::from_hours(16 * 24);
 
-async fn copied(mut context: TestContext, count: usize) -> (TestContext, Vec<String>) {
+pub(crate) async fn copied(mut context: TestContext, count: usize) -> (TestContext, Vec<String>) {
     context.deps.mirrored_objects = vec![ACCOUNT];
     let accounts = context.accounts(count);
     context.work_on(&[context.task(RefreshKind::Backfill)]).await;
@@ -40,7 +40,7 @@ impl TestContext {
         self.last_audit().await
     }
 
-    async fn last_audit(&self) -> Audit {
+    pub(crate) async fn last_audit(&self) -> Audit {
         let audits = self.deps.audits.last(self.org).await.expect("the audits");
         audits.into_iter().find(|audit| audit.object == ACCOUNT).expect("an audit")
     }
@@ -53,7 +53,7 @@ impl TestContext {
         update.update_expression(expression).expression_attribute_values(":value", string(value)).send().await.unwrap();
     }
 
-    async fn lose(&self, id: &str) {
+    pub(crate) async fn lose(&self, id: &str) {
         let delete = self.dynamodb().delete_item().table_name(self.table("records"));
         let partition = format!("{}#{ACCOUNT}", self.org);
         delete.key("partition", string(&partition)).key("record_id", string(id)).send().await.unwrap();
@@ -75,7 +75,7 @@ fn record_id(id: &str) -> RecordId {
 }
 
 /// Returns the numbers of missing, surplus, stale and repaired rows.
-fn found(audit: &Audit) -> [u64; 4] {
+pub(crate) fn found(audit: &Audit) -> [u64; 4] {
     let counts = audit.counts;
     [counts.missing, counts.surplus, counts.stale, counts.repaired]
 }

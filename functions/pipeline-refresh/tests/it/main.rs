@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
+mod audit_jobs;
 mod audits;
 mod backfills;
 mod failures;

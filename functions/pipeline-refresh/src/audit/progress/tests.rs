@@ -22,6 +22,10 @@ fn id(n: usize) -> RecordId {
     format!("0015e0000000{}{}{}", digit(n / 36), digit(n / 6), digit(n)).parse().unwrap()
 }
 
+fn job_id() -> JobId {
+    serde_json::from_value(json!("7505e000000KQ2eAAG")).unwrap()
+}
+
 fn start() -> Progress {
     Progress::fresh(at(CUTOFF) + OVERLAP)
 }
@@ -56,22 +60,65 @@ struct Found {
     hashes: (RowsHash, RowsHash),
 }
 
-/// Audits as the function does, with pages of these sizes, and resumes from the checkpoint after each bucket.
-fn audit(org: &Org, mirror: &mut Mirror, collation: Collation, page_records: usize, page_rows: usize) -> Found {
-    let (mut progress, mut found) = (start(), Found::default());
-    while !progress.is_compared {
-        progress = Progress::resume(&progress.checkpoint(), progress.started_at).unwrap();
+/// The sizes of an audit's pages, and the end of its reading by REST.
+#[derive(Debug, Clone, Copy)]
+struct Pages {
+    records: usize,
+    rows: usize,
+    /// The records after which a query job reads the rest.
+    by_rest: u64,
+    /// The pages of the job after which it is lost.
+    lost_after: u32,
+}
+
+impl Pages {
+    fn by_rest(records: usize, rows: usize) -> Self {
+        Self { records, rows, by_rest: u64::MAX, lost_after: u32::MAX }
+    }
+
+    /// Returns the next page and the end of its bucket, as the function does; `None` if the job is lost.
+    fn next(
+        &mut self,
+        org: &Org,
+        collation: Collation,
+        progress: &mut Progress,
+    ) -> Option<(Vec<Position>, Option<RecordId>)> {
         let is_after = |id: &RecordId| progress.after.is_none_or(|after| collation.compare(*id, after).is_gt());
         let mut records: Vec<Position> = org.iter().filter(|(id, _)| is_after(id)).map(position).collect();
         records.sort_by(|one, other| collation.compare(one.record_id, other.record_id));
-        records.truncate(page_records);
-        let limit = u32::try_from(page_records).unwrap();
-        let shape = PageShape { rows: &records, total_size: records.len() as u64, done: true, limit, until: None };
-        let end = progress.bucket_end(&shape).unwrap();
+        let has_more = records.len() > self.records;
+        records.truncate(self.records);
+        if progress.reading == Reading::Rest && progress.counts.checked >= self.by_rest {
+            let id = job_id();
+            progress.reading = Reading::Job(IdJob { id, created_at: at(0), is_complete: true, locator: None });
+        }
+        let Reading::Job(job) = &progress.reading else {
+            let limit = u32::try_from(self.records).unwrap();
+            let shape = PageShape { rows: &records, total_size: records.len() as u64, done: true, limit, until: None };
+            let end = progress.bucket_end(&shape).unwrap();
+            return Some((records, end));
+        };
+        self.lost_after = self.lost_after.checked_sub(1)?;
+        let next = has_more.then(|| Locator::try_from(format!("page{}", progress.counts.buckets)).unwrap());
+        let end = progress.job_bucket_end(&records, next.as_ref()).unwrap();
+        progress.reading = Reading::Job(IdJob { locator: next, ..job.clone() });
+        Some((records, end))
+    }
+}
+
+/// Audits as the function does, and resumes from the checkpoint after each bucket.
+fn audit(org: &Org, mirror: &mut Mirror, collation: Collation, mut pages: Pages) -> Found {
+    let (mut progress, mut found) = (start(), Found::default());
+    while !progress.is_compared {
+        progress = Progress::resume(&progress.checkpoint(), progress.started_at).unwrap();
+        let Some((records, end)) = pages.next(org, collation, &mut progress) else {
+            progress = progress.without_job();
+            continue;
+        };
         let mut bucket = Bucket::new(&records, progress.cutoff());
         let is_inside = |id: &RecordId| Some(*id) > progress.mirrored_to && end.is_none_or(|end| *id <= end);
         let rows: Vec<RowVersion> = mirror.values().filter(|row| is_inside(&row.record_id)).copied().collect();
-        rows.chunks(page_rows).for_each(|rows| bucket.compare(rows));
+        rows.chunks(pages.rows).for_each(|rows| bucket.compare(rows));
         let known: Vec<RowVersion> = bucket.unmatched().iter().filter_map(|id| mirror.get(id)).copied().collect();
         bucket.compare(&known);
         for row in bucket.take_unseen() {
@@ -154,17 +201,19 @@ proptest! {
     fn any_mirror_after_repair_audits_to_zero(
         pairs in prop::collection::vec(pair(), 0..120), page_records in 1..40_usize, page_rows in 1..40_usize,
         collation in prop::sample::select(vec![Collation::Bytes, Collation::WithoutCase, Collation::Reversed]),
+        by_rest in prop_oneof![Just(u64::MAX), 0..120_u64],
     ) {
         let (org, mut mirror) = world(&pairs);
         let (missing, stale, surplus) = expected(&org, &mirror);
 
-        let found = audit(&org, &mut mirror, collation, page_records, page_rows);
+        let pages = Pages { by_rest, ..Pages::by_rest(page_records, page_rows) };
+        let found = audit(&org, &mut mirror, collation, pages);
 
         prop_assert_eq!(&found.differences, &Differences { missing, stale, ahead: Vec::new() });
         prop_assert_eq!(&found.vanished, &surplus);
         let is_equal = found.differences == Differences::default() && found.vanished.is_empty();
         prop_assert_eq!(found.hashes.0 == found.hashes.1, is_equal, "equal hashes say that nothing differed");
-        let again = audit(&org, &mut mirror, collation, page_records, page_rows);
+        let again = audit(&org, &mut mirror, collation, pages);
         prop_assert_eq!(&again.differences, &Differences::default());
         prop_assert!(again.vanished.is_empty() && again.hashes.0 == again.hashes.1, "{:?}", again);
     }
@@ -174,8 +223,22 @@ proptest! {
         pairs in prop::collection::vec(pair(), 0..120), one in 1..200_usize, other in 1..200_usize,
     ) {
         let (org, mirror) = world(&pairs);
-        let found = |size| audit(&org, &mut mirror.clone(), Collation::Bytes, size, size);
+        let found = |size| audit(&org, &mut mirror.clone(), Collation::Bytes, Pages::by_rest(size, size));
         prop_assert_eq!(found(one), found(other));
+    }
+
+    #[test]
+    fn a_lost_job_hides_no_difference(
+        pairs in prop::collection::vec(pair(), 0..120), size in 1..40_usize, by_rest in 0..60_u64, lost_after in 0..4_u32,
+        collation in prop::sample::select(vec![Collation::Bytes, Collation::WithoutCase, Collation::Reversed]),
+    ) {
+        let (org, mut mirror) = world(&pairs);
+        let (missing, stale, surplus) = expected(&org, &mirror);
+
+        let found = audit(&org, &mut mirror, collation, Pages { by_rest, lost_after, ..Pages::by_rest(size, size) });
+
+        prop_assert_eq!(&found.differences, &Differences { missing, stale, ahead: Vec::new() });
+        prop_assert_eq!(&found.vanished, &surplus);
     }
 }
 
@@ -183,7 +246,7 @@ proptest! {
 fn a_version_that_is_newer_than_the_orgs_is_told_and_kept() {
     let org = Org::from([(id(1), at(10))]);
     let mut mirror = Mirror::from([(id(1), row(id(1), RowState::Live(at(11))))]);
-    let found = audit(&org, &mut mirror, Collation::Bytes, 10, 10);
+    let found = audit(&org, &mut mirror, Collation::Bytes, Pages::by_rest(10, 10));
     assert_eq!(found.differences, Differences { ahead: vec![id(1)], ..Differences::default() });
 }
 
@@ -193,15 +256,16 @@ fn what_changed_during_the_audit_is_no_difference() {
     let org = Org::from([(id(1), during), (id(2), during), (id(3), before)]);
     let live = |n, version| (id(n), row(id(n), RowState::Live(version)));
     let mut mirror = Mirror::from([live(2, before), live(3, during), live(4, during)]);
-    let found = audit(&org, &mut mirror, Collation::Bytes, 10, 10);
+    let found = audit(&org, &mut mirror, Collation::Bytes, Pages::by_rest(10, 10));
     assert_eq!((found.differences, found.vanished), (Differences::default(), Vec::new()));
 }
 
 #[test]
 fn a_page_of_records_is_read_after_the_last_one() {
     let object = ObjectName::from_static("Account");
-    let soql =
-        |progress: &Progress| progress.next_records(Soql::select(&[FieldName::ID]).from(&object), 2_000).to_string();
+    let soql = |progress: &Progress| {
+        progress.next_records(Soql::select(&[FieldName::ID]).from(&object), Some(2_000)).to_string()
+    };
     assert_eq!(soql(&start()), "SELECT Id FROM Account ORDER BY Id LIMIT 2000");
     let after = Progress { after: Some(id(0)), ..start() };
     assert_eq!(soql(&after), format!("SELECT Id FROM Account WHERE Id > '{}' ORDER BY Id LIMIT 2000", id(0)));
@@ -240,4 +304,26 @@ fn a_checkpoint_fits_into_an_item() {
 fn a_tenth_of_an_object_does_not_vanish_at_once() {
     assert!(is_plausible(20, 20) && is_plausible(100, 1_000));
     assert!(!is_plausible(21, 21) && !is_plausible(101, 1_000));
+}
+
+#[test]
+fn a_page_of_a_job_that_leads_to_itself_is_a_fault() {
+    let locator = Locator::try_from("MTAw".to_owned()).unwrap();
+    let id = job_id();
+    let job = IdJob { id, created_at: at(0), is_complete: true, locator: Some(locator.clone()) };
+    let progress = Progress { reading: Reading::Job(job), ..start() };
+    let records = [Position { record_id: self::id(1), system_modstamp: at(1) }];
+    assert_eq!(progress.job_bucket_end(&records, Some(&locator)), Err(PageFault::NoProgress));
+    let other = Locator::try_from("MjAw".to_owned()).unwrap();
+    assert_eq!(progress.job_bucket_end(&records, Some(&other)), Ok(Some(self::id(1))));
+    assert_eq!(progress.job_bucket_end(&[], Some(&other)), Err(PageFault::NoProgress), "no end of the bucket is known");
+    assert_eq!(progress.job_bucket_end(&records, None), Ok(None));
+}
+
+#[test]
+fn a_checkpoint_of_an_earlier_version_is_read() {
+    let mut checkpoint: serde_json::Value = serde_json::from_str(&start().checkpoint()).unwrap();
+    checkpoint.as_object_mut().unwrap().remove("reading");
+    let progress = Progress::resume(&checkpoint.to_string(), start().started_at);
+    assert_eq!(progress, Some(start()));
 }
