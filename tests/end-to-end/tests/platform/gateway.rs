@@ -190,6 +190,7 @@ fn routers(context: &harness::TestContext) -> BTreeMap<&'static str, Router> {
             "authorizations",
             "deliveries",
             "erasures",
+            "freshness",
             "org_settings",
             "users",
             "write_order",
