@@ -8,7 +8,7 @@ use salesforce::{ObjectName, OrgId};
 use serde::{Deserialize, Serialize};
 use store::{Org, OrgState, RefreshKind, RefreshTask};
 
-use crate::{Deps, Error};
+use crate::{Deps, Error, objects};
 
 /// A request for audits.
 #[derive(Debug, Deserialize)]
@@ -49,7 +49,7 @@ pub(crate) async fn request(deps: &Deps, org: &Org, body: AuditBody) -> Result<R
         return Err(Error::OrgNotActive(org.state));
     }
     let object = match body.object {
-        Some(object) => Some(mirrored(deps, org.org_id, &object).await?),
+        Some(object) => Some(objects::find(deps, org.org_id, &object).await?),
         None if body.confirm_vanished => return Err(Error::Invalid("confirm_vanished needs an object")),
         None => None,
     };
@@ -58,12 +58,4 @@ pub(crate) async fn request(deps: &Deps, org: &Org, body: AuditBody) -> Result<R
     let task = RefreshTask { object: object.clone(), ..RefreshTask::new(org.org_id, kind, requested_at) };
     deps.refreshes.send(&task, Duration::ZERO).await?;
     Ok(RequestedAudit { object, requested_at })
-}
-
-/// Returns the mirrored object of this name, which Salesforce compares without case.
-async fn mirrored(deps: &Deps, org: OrgId, object: &ObjectName) -> Result<ObjectName, Error> {
-    let settings = deps.settings.load(org).await?.map(|version| version.settings).unwrap_or_default();
-    let objects = settings.mirrored_objects(&deps.mirrored_objects);
-    let found = objects.iter().find(|mirrored| mirrored.as_str().eq_ignore_ascii_case(object.as_str()));
-    found.cloned().ok_or(Error::Invalid("object must be one of the org's mirrored objects"))
 }

@@ -2,7 +2,7 @@
 
 use runtime::{Aws, DEFAULT_MIRRORED_OBJECTS, Env, EnvError, Salesforce, SalesforceConfig, Schemas};
 use salesforce::{Clock, ObjectName};
-use store::{Audits, Budgets, OrgSettingsTable, Orgs, Queue, RefreshTask};
+use store::{Audits, Budgets, Cursors, OrgSettingsTable, Orgs, Queue, RefreshTask};
 
 /// The function's configuration, from environment variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct Config {
     pub budgets_table: String,
     /// `AUDITS_TABLE`: the reports of audits.
     pub audits_table: String,
+    /// `CURSORS_TABLE`: the progress of backfills.
+    pub cursors_table: String,
     /// `BACKFILL_QUEUE_URL`: the queue of backfills.
     pub backfill_queue_url: String,
     /// `PIPELINE_REFRESH_QUEUE_URL`: the queue of nightly tasks.
@@ -36,6 +38,7 @@ impl Config {
             org_settings_table: env.required("ORG_SETTINGS_TABLE")?,
             budgets_table: env.required("BUDGETS_TABLE")?,
             audits_table: env.required("AUDITS_TABLE")?,
+            cursors_table: env.required("CURSORS_TABLE")?,
             backfill_queue_url: env.required("BACKFILL_QUEUE_URL")?,
             pipeline_refresh_queue_url: env.required("PIPELINE_REFRESH_QUEUE_URL")?,
             mirrored_objects: env.list_or("MIRRORED_OBJECTS", DEFAULT_MIRRORED_OBJECTS)?,
@@ -55,6 +58,8 @@ pub struct Deps {
     pub budgets: Budgets,
     /// The reports of audits.
     pub audits: Audits,
+    /// The progress of backfills.
+    pub cursors: Cursors,
     /// The queue of backfills.
     pub backfills: Queue<RefreshTask>,
     /// The queue of nightly tasks.
@@ -80,6 +85,7 @@ impl Deps {
             settings: OrgSettingsTable::new(aws.dynamodb(), config.org_settings_table),
             budgets: Budgets::new(aws.dynamodb(), config.budgets_table),
             audits: Audits::new(aws.dynamodb(), config.audits_table),
+            cursors: Cursors::new(aws.dynamodb(), config.cursors_table),
             backfills: Queue::new(aws.sqs(), config.backfill_queue_url, aws.clock()),
             refreshes: Queue::new(aws.sqs(), config.pipeline_refresh_queue_url, aws.clock()),
             mirrored_objects: config.mirrored_objects,
@@ -94,11 +100,12 @@ impl Deps {
 mod tests {
     use super::*;
 
-    const NAMES: [&str; 7] = [
+    const NAMES: [&str; 8] = [
         "ORGS_TABLE",
         "ORG_SETTINGS_TABLE",
         "BUDGETS_TABLE",
         "AUDITS_TABLE",
+        "CURSORS_TABLE",
         "BACKFILL_QUEUE_URL",
         "PIPELINE_REFRESH_QUEUE_URL",
         "TOKEN_BROKER_FUNCTION",

@@ -8,10 +8,11 @@ use axum::{Json, Router};
 use runtime::http::{JsonBody, NoQuery, QueryOf};
 use runtime::problem::{refuse, respond};
 use runtime::{Caller, TenantOrg};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use store::org_settings::Author;
 
 use crate::audits::{self, AuditBody};
+use crate::backfills::{self, BackfillBody};
 use crate::settings::{self, Request, SettingsBody};
 use crate::{Deps, Error};
 
@@ -49,6 +50,7 @@ pub fn router(deps: Deps) -> Router {
         .route("/v1/orgs/{org}/settings", get(show_settings).put(replace_settings))
         .route("/v1/orgs/{org}/settings/history", get(list_history))
         .route("/v1/orgs/{org}/audits", get(list_audits).post(request_audit))
+        .route("/v1/orgs/{org}/backfills", get(list_backfills).post(request_backfills))
         .with_state(deps)
 }
 
@@ -99,8 +101,26 @@ async fn request_audit(
     NoQuery {}: NoQuery,
     JsonBody(body): JsonBody<AuditBody>,
 ) -> Response {
-    match audits::request(&deps, &org, body).await {
-        Ok(requested) => (StatusCode::ACCEPTED, Json(requested)).into_response(),
+    accepted(audits::request(&deps, &org, body).await)
+}
+
+async fn list_backfills(State(deps): State<Deps>, TenantOrg(org): TenantOrg, NoQuery {}: NoQuery) -> Response {
+    respond(backfills::list(&deps, org.org_id).await)
+}
+
+async fn request_backfills(
+    State(deps): State<Deps>,
+    TenantOrg(org): TenantOrg,
+    NoQuery {}: NoQuery,
+    JsonBody(body): JsonBody<BackfillBody>,
+) -> Response {
+    accepted(backfills::request(&deps, &org, body).await)
+}
+
+/// Acknowledges queued work.
+fn accepted(queued: Result<impl Serialize, Error>) -> Response {
+    match queued {
+        Ok(queued) => (StatusCode::ACCEPTED, Json(queued)).into_response(),
         Err(error) => refuse(&error).into_response(),
     }
 }

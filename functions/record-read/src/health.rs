@@ -5,7 +5,7 @@
 
 use futures::future::{join, try_join};
 use jiff::Timestamp;
-use runtime::{AuditView, Chain};
+use runtime::{AuditView, BackfillView, Chain};
 use salesforce::OrgId;
 use store::{Cursor, CursorName, Org, Pipeline, PlatformUser};
 
@@ -40,6 +40,7 @@ pub(crate) async fn health(deps: &Deps, org: Org, only: Option<&PlatformUser>) -
         changes,
         pipelines,
         audits: audits.into_iter().map(AuditView::from).collect(),
+        backfills: cursors.iter().filter_map(|cursor| BackfillView::of(cursor, now)).collect(),
         sync: cursors.into_iter().filter(is_scan).map(SyncView::from).collect(),
         budget: budget.map(|budget| BudgetHealth::new(budget, settings.api_allocation, now)),
         left_out: LeftOutView::of(left_out),

@@ -19,6 +19,7 @@
 mod api_calls;
 mod audit_view;
 mod aws;
+mod backfill_view;
 mod budget_view;
 mod cache;
 pub mod caller;
@@ -52,6 +53,7 @@ mod users;
 pub use api_calls::record_api_calls;
 pub use audit_view::AuditView;
 pub use aws::Aws;
+pub use backfill_view::{BackfillState, BackfillView};
 pub use budget_view::BudgetView;
 pub use cache::Cache;
 pub use caller::{Caller, CallerRules};

@@ -8,7 +8,7 @@ use org_admin::{Deps, router};
 use runtime::Schemas;
 use salesforce::ObjectName;
 use serde_json::Value;
-use store::{Audits, Budgets, OrgSettingsTable, Queue};
+use store::{Audits, Budgets, Cursors, OrgSettingsTable, Queue};
 
 pub(crate) use harness::run;
 
@@ -36,6 +36,7 @@ impl TestContext {
             settings: OrgSettingsTable::new(context.dynamodb(), context.table("org_settings")),
             budgets: Budgets::new(context.dynamodb(), context.table("budgets")),
             audits: Audits::new(context.dynamodb(), context.table("audits")),
+            cursors: Cursors::new(context.dynamodb(), context.table("cursors")),
             backfills: queue("BackfillQueue"),
             refreshes: queue("PipelineRefreshQueue"),
             mirrored_objects: ["Account", "Contact"].map(ObjectName::from_static).to_vec(),

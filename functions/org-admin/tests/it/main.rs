@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod audits;
+mod backfills;
 mod harness;
-mod import;
+mod operator;
 mod settings;

@@ -2,6 +2,7 @@
 
 use salesforce::bulk::{JobId, JobState};
 use salesforce::{FieldName, Soql};
+use store::BackfillProgress;
 use store::deferral::MAX_DELAY;
 use tracing::warn;
 
@@ -30,7 +31,11 @@ impl Backfill<'_> {
         let Some(job) = self.jobs().find(bulk.job).await? else { return self.lose(bulk.job, None).await };
         match job.state {
             JobState::JobComplete => {
-                self.change(|bulk, _| bulk.begin_reading(job.id)).await?;
+                let begin = |bulk: &mut BulkScan, progress: &mut BackfillProgress| {
+                    bulk.begin_reading(job.id);
+                    progress.reading_since = progress.reading_since.or(Some(now));
+                };
+                self.change(begin).await?;
             }
             JobState::Failed | JobState::Aborted => {
                 return self.lose(job.id, job.failure_code().map(str::to_owned)).await;
@@ -62,7 +67,14 @@ impl Backfill<'_> {
         self.run.deps.fields.invalidate(self.run.org(), self.object);
         let Some(selection) = self.selection().await? else { return Err(self.exhausted(code)) };
         let Some(job) = self.create_job(selection.fields(), bulk.from).await? else { return Err(self.exhausted(code)) };
-        let replaced = self.change(|bulk, _| bulk.replace_job(lost, job, now)).await?;
+        let replace = |bulk: &mut BulkScan, progress: &mut BackfillProgress| {
+            let is_first = bulk.replace_job(lost, job, now);
+            if is_first {
+                *progress = progress.clone().begun_again();
+            }
+            is_first
+        };
+        let replaced = self.change(replace).await?;
         if replaced.is_some_and(|(is_first, _)| is_first) {
             self.send(bulk.started_at, None, bulk.poll_delay(bulk.read_at)).await?;
         } else {

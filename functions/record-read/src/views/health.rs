@@ -1,7 +1,7 @@
 //! The health of an org.
 
 use jiff::Timestamp;
-use runtime::AuditView;
+use runtime::{AuditView, BackfillView};
 use salesforce::OrgId;
 use serde::Serialize;
 use store::{Cursor, CursorName, OrgState};
@@ -54,6 +54,8 @@ pub(crate) struct HealthView {
     pub(crate) connections: Vec<ConnectionView>,
     pub(crate) changes: ChangesView,
     pub(crate) sync: Vec<SyncView>,
+    /// The running or the last backfill of each object that has had one.
+    pub(crate) backfills: Vec<BackfillView>,
     pub(crate) pipelines: PipelinesHealth,
     /// The last audit of each object.
     pub(crate) audits: Vec<AuditView>,

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use store::budgets::Observation;
 use store::cursors::{Progress, ScanState};
 use store::{
-    Audit, AuditCounts, AuditState, CursorName, Edition, Lane, OrgState, Pipeline, Position, RowsHash, SeenCopy,
+    Audit, AuditCounts, AuditState, BackfillMethod, BackfillProgress, CursorName, Edition, Lane, OrgState, Pipeline,
+    Position, RowsHash, SeenCopy,
 };
 
 use crate::harness::{REP, TestContext, run};
@@ -220,6 +221,32 @@ fn health_shows_the_last_audit_of_each_object() {
         );
         assert_eq!([shown(1, "green"), shown(1, "reason")], [json!(false), json!("records_vanished")]);
         assert_eq!(health["sync"], json!([]), "an audit is no scan");
+    });
+}
+
+#[test]
+fn health_shows_the_progress_of_backfills() {
+    run(async {
+        let context = TestContext::new().await;
+        let (contact, now) = (CursorName::backfill(&"Contact".parse().unwrap()), context.deps.clock.now());
+        let begun = BackfillProgress::new(BackfillMethod::Bulk, now - SignedDuration::from_mins(10));
+        let begun = BackfillProgress { total: Some(90_000), ..begun };
+        let show = async || context.get("/health").await.1["backfills"].clone();
+        context.deps.cursors.record_progress(context.org, &contact, &begun, now).await.unwrap();
+        assert_eq!(
+            (&show().await[0]["state"], &show().await[0]["waits_for"]),
+            (&json!("waiting"), &json!("query_job"))
+        );
+
+        let reading_since = Some(now - SignedDuration::from_mins(1));
+        let read = BackfillProgress { reading_since, ..begun.after_page(30_000, 9_000_000) };
+        context.deps.cursors.record_progress(context.org, &contact, &read, now).await.unwrap();
+        context.deps.cursors.finish(context.org, &CursorName::poll(), now).await.unwrap();
+
+        let shown = show().await;
+        assert_eq!(shown.as_array().unwrap().len(), 1, "{shown}");
+        assert_eq!((&shown[0]["object"], &shown[0]["state"]), (&json!("Contact"), &json!("running")));
+        assert_eq!((&shown[0]["rows_per_second"], &shown[0]["seconds_left"]), (&json!(500.0), &json!(120)));
     });
 }
 

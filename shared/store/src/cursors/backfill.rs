@@ -30,6 +30,9 @@ pub struct BackfillProgress {
     /// The end; `None` while the backfill runs.
     #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Timestamp>,
+    /// The time at which the query job was complete, so that its rows are read; `None` before, and with [`BackfillMethod::Rest`].
+    #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
+    pub reading_since: Option<Timestamp>,
     /// The time from which changed rows are read; `None` for all rows.
     #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
@@ -48,7 +51,14 @@ impl BackfillProgress {
     /// Begins to count the rows of a backfill.
     #[must_use]
     pub fn new(method: BackfillMethod, started_at: Timestamp) -> Self {
-        Self { method, started_at, completed_at: None, since: None, total: None, rows: 0, bytes: 0, pages: 0 }
+        let (completed_at, reading_since, since, total) = (None, None, None, None);
+        Self { method, started_at, completed_at, reading_since, since, total, rows: 0, bytes: 0, pages: 0 }
+    }
+
+    /// Returns the progress of a backfill whose rows are read again from the beginning.
+    #[must_use]
+    pub fn begun_again(self) -> Self {
+        Self { reading_since: None, rows: 0, bytes: 0, pages: 0, ..self }
     }
 
     /// Returns the progress after a stored page.

@@ -151,6 +151,7 @@ fn body(method: &str, path: &str) -> Value {
             json!({ "records": [{ "object": "Account", "client_key": "a", "fields": { "Name": "Acme" } }] })
         }
         ("POST", "/v1/orgs/{org}/matches") => json!({ "email": "ingrid@fjordglass.example" }),
+        ("POST", "/v1/orgs/{org}/audits" | "/v1/orgs/{org}/backfills") => json!({ "object": "Account" }),
         ("PUT", "/v1/orgs/{org}/settings") => json!({ "poll_minutes": 30 }),
         ("POST", "/v1/orgs/{org}/erasures") => json!({ "record_id": "003000000000001AAA" }),
         ("POST", "/v1/orgs/{org}/notes") => json!({ "title": "Call", "text": "Hi", "links": ["001000000000001AAA"] }),
