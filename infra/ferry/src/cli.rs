@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::failure::Failure;
-use crate::org_data::{audit, erase, export, settings};
+use crate::org_data::{audit, backfill, erase, export, settings};
 use crate::stack::Stack;
 use crate::{
     dead_letters, deliveries, disconnect, outbound_message, polling, replay, replay_events, transfer, upgrade, webhooks,
@@ -37,6 +37,7 @@ enum Command {
     #[command(subcommand)]
     DeadLetters(dead_letters::Command),
     Audit(audit::AuditArgs),
+    Backfill(backfill::BackfillArgs),
     Polling(polling::PollingArgs),
     #[command(subcommand)]
     Settings(settings::Command),
@@ -61,6 +62,7 @@ pub(crate) async fn run(cli: Cli) -> Result<String, Failure> {
         Command::ReplayEvents(args) => replay_events::replay_events(&stack().await, args).await,
         Command::DeadLetters(command) => dead_letters::run(&stack().await, command).await,
         Command::Audit(args) => audit::audit(&stack().await, args).await,
+        Command::Backfill(args) => backfill::backfill(&stack().await, args).await,
         Command::Polling(args) => polling::set(&stack().await, args).await,
         Command::Settings(command) => settings::run(&stack().await, command).await,
         Command::Upgrade(command) => upgrade::run(&stack().await, command).await,

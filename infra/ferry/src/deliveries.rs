@@ -50,7 +50,7 @@ pub(crate) struct ListArgs {
 
 /// Lists the newest deliveries and counts all by outcome.
 pub(crate) async fn list(stack: &Stack, args: ListArgs) -> Result<String, Failure> {
-    let since = args.since.resolve(stack.clock().now())?;
+    let since = args.since.resolve_for_deliveries(stack.clock().now())?;
     stack.load_org(args.org).await?;
     let mut ledger = Ledger::new(args.record, args.limit.into());
     for_each(stack, args.org, since, |delivery| ledger.add(delivery)).await?;

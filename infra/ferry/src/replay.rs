@@ -69,7 +69,7 @@ const CHUNK_TIMEOUT: SignedDuration = SignedDuration::from_secs(30);
 
 /// Queues each record once, as its newest delivery.
 pub(crate) async fn replay(stack: &Stack, args: ReplayArgs) -> Result<String, Failure> {
-    let since = args.since.resolve(stack.clock().now())?;
+    let since = args.since.resolve_for_deliveries(stack.clock().now())?;
     let request = Request { org: args.org, since, dry_run: args.dry_run };
     require_active(stack, args.org).await?;
     let mut plan = Plan::default();

@@ -78,7 +78,7 @@ pub(crate) struct ReplayEventsArgs {
 pub(crate) async fn replay_events(stack: &Stack, args: ReplayEventsArgs) -> Result<String, Failure> {
     match args.org {
         Some(org) => {
-            let since = args.since.map(|since| since.resolve(stack.clock().now())).transpose()?;
+            let since = args.since.map(|since| since.resolve_for_deliveries(stack.clock().now())).transpose()?;
             let selection = mirror::Selection { org, object: args.object, since };
             mirror::replay(stack, &selection, args.dry_run, args.yes, args.json).await
         }

@@ -53,6 +53,12 @@ pub(crate) fn bar(doing: &str, items: usize) -> ProgressBar {
     styled(ProgressBar::new(items as u64), &template)
 }
 
+/// Returns one of several bars, for an object whose rows are counted elsewhere. Its message has the counts.
+pub(crate) fn object_bar(object: &str) -> ProgressBar {
+    let bar = ProgressBar::new(0).with_prefix(object.to_owned());
+    styled(bar, "{prefix:20!} {bar:20} {percent:>3} % {msg}")
+}
+
 /// Runs `act` on the items, `size` at a time, with a progress bar.
 ///
 /// The first chunk that fails ends the run with [`Failure::Unfinished`], which says how many items were done before it.

@@ -40,7 +40,7 @@ fn age(text: &str) -> Option<SignedDuration> {
 }
 
 impl Since {
-    /// Returns the time, in whole seconds. It fails if the time is in the future or older than any delivery can be.
+    /// Returns the time, in whole seconds. It fails if the time is in the future.
     pub(crate) fn resolve(self, now: Timestamp) -> Result<Timestamp, Failure> {
         let at = match self {
             Self::Time(at) => at,
@@ -49,13 +49,19 @@ impl Since {
         if at > now {
             return Err(Failure::BadInput(format!("--since {at:.0} is in the future")));
         }
+        Ok(Timestamp::from_second(at.as_second()).unwrap_or(at))
+    }
+
+    /// Returns the same for deliveries. It fails too if the time is older than any delivery can be.
+    pub(crate) fn resolve_for_deliveries(self, now: Timestamp) -> Result<Timestamp, Failure> {
+        let at = self.resolve(now)?;
         if now.duration_since(at) > MAX_RETENTION {
             let days = MAX_RETENTION.as_hours() / 24;
             return Err(Failure::BadInput(format!(
                 "the ledger keeps deliveries for {days} days at most; pass --since {days}d or less"
             )));
         }
-        Ok(Timestamp::from_second(at.as_second()).unwrap_or(at))
+        Ok(at)
     }
 }
 
@@ -67,7 +73,10 @@ mod tests {
 
     fn since(text: &str) -> Result<String, String> {
         let since: Since = text.parse().map_err(str::to_owned)?;
-        since.resolve(NOW.parse().unwrap()).map(|at| at.to_string()).map_err(|failure| failure.to_string())
+        since
+            .resolve_for_deliveries(NOW.parse().unwrap())
+            .map(|at| at.to_string())
+            .map_err(|failure| failure.to_string())
     }
 
     #[test]

@@ -68,7 +68,7 @@ const LEFT_OUT: [&str; 9] = [
 ];
 
 /// The members that are stored as JSON text, and exported as JSON.
-const JSON_TEXTS: [&str; 5] = ["fields", "request", "answer", "settings", "changed_by"];
+const JSON_TEXTS: [&str; 6] = ["fields", "request", "answer", "settings", "changed_by", "progress"];
 
 /// Writes the files and reports the number of their lines.
 pub(crate) async fn export(stack: &Stack, args: ExportArgs) -> Result<String, Failure> {
@@ -188,10 +188,10 @@ mod tests {
     fn json_is_exported_as_json_and_secrets_are_not() {
         let row = json!({
             "record_id": "0035e00000ZkM3hAAF", "fields": "{\"Name\":\"Ada\"}", "answer": "not JSON",
-            "webhook_secrets": [{ "sha256": "0" }], "token_version": "1", "expires_at": 1, "partition": "a#b",
+            "progress": "{\"rows\":7}", "webhook_secrets": [{ "sha256": "0" }], "token_version": "1", "expires_at": 1, "partition": "a#b",
         });
         let Value::Object(row) = row else { panic!("not an object") };
-        let expected = json!({ "record_id": "0035e00000ZkM3hAAF", "fields": { "Name": "Ada" }, "answer": "not JSON" });
+        let expected = json!({ "record_id": "0035e00000ZkM3hAAF", "fields": { "Name": "Ada" }, "answer": "not JSON", "progress": { "rows": 7 } });
         assert_eq!(exported(row), expected);
     }
 }

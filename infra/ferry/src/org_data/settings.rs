@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use runtime::invoke::{Invoke, call};
 use salesforce::OrgId;
 use serde_json::{Value, json};
 use store::OrgSettings;
 
+use super::operate;
 use crate::failure::Failure;
 use crate::screen;
 use crate::stack::Stack;
@@ -91,31 +91,13 @@ async fn import(stack: &Stack, args: ImportArgs) -> Result<String, Failure> {
     let text = std::fs::read_to_string(&args.from).map_err(|error| unusable(&args.from, &error))?;
     // A file that is invalid by itself is refused without a call; the function checks it against the org.
     let settings: OrgSettings = serde_json::from_str(&text).map_err(|error| unusable(&args.from, &error))?;
-    let function: std::sync::Arc<dyn Invoke> = std::sync::Arc::new(stack.org_admin());
     let request = json!({ "org_id": org, "settings": settings, "dry_run": args.dry_run });
-    let reply: Value = call(&function, &request).await.map_err(|error| {
-        Failure::Unavailable(format!(
-            "could not change the settings: {}; see the log of the function {}-org-admin",
-            runtime::Chain(&error),
-            stack.name()
-        ))
-    })?;
-    if let Some(problem) = reply.get("problem") {
-        return Err(refused(org, problem));
-    }
+    let reply = operate(stack, org, &request).await?;
     Ok(if args.json { format!("{reply:#}") } else { report(org, &reply, args.dry_run) })
 }
 
 fn unusable(path: &Path, error: &dyn std::fmt::Display) -> Failure {
     Failure::BadInput(format!("{} cannot be used: {error}", path.display()))
-}
-
-/// Returns the failure with every defect in a line of its own.
-fn refused(org: OrgId, problem: &Value) -> Failure {
-    let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let defects = problem.get("defects").and_then(Value::as_array).into_iter().flatten();
-    let lines = defects.map(|defect| format!("\n  {}: {}", text(defect, "field"), text(defect, "detail")));
-    Failure::BadInput(format!("org {org}: {}{}", text(problem, "title"), lines.collect::<String>()))
 }
 
 /// Lists what changed.
@@ -151,15 +133,5 @@ mod tests {
         let text = report(org(), &json!({ "changes": changes }), true);
         assert_eq!(text, "1 setting of org 00D5e000000KQ2eEAG would change:\n  poll_minutes: the default -> 30");
         assert!(report(org(), &json!({ "changes": [] }), false).contains("already"));
-    }
-
-    #[test]
-    fn a_refusal_lists_each_defect() {
-        let problem = json!({
-            "title": "The org does not accept the settings as they are",
-            "defects": [{ "field": "objects[0]", "detail": "no such object" }, { "field": "filters.Lead", "detail": "odd" }],
-        });
-        let Failure::BadInput(text) = refused(org(), &problem) else { panic!("another failure") };
-        assert!(text.ends_with("\n  objects[0]: no such object\n  filters.Lead: odd"), "{text}");
     }
 }

@@ -11,7 +11,7 @@ use salesforce::Clock;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use store::{
-    ActivationRequest, Audits, BindingRight, ConnectionKind, Connections, Consent, Deliveries, Environment,
+    ActivationRequest, Audits, BindingRight, ConnectionKind, Connections, Consent, Cursors, Deliveries, Environment,
     LeaseRequest, Org, Orgs, Records, SecretHash,
 };
 use tokio::runtime::Runtime;
@@ -106,6 +106,10 @@ impl Stack {
         Audits::new(self.dynamodb(), self.state.tables.name("audits"))
     }
 
+    pub(crate) fn cursors(&self) -> Cursors {
+        Cursors::new(self.dynamodb(), self.state.tables.name("cursors"))
+    }
+
     pub(crate) fn records(&self) -> Records {
         Records::new(self.dynamodb(), self.state.tables.name("records"))
     }
@@ -182,10 +186,16 @@ impl Stack {
 
     /// Runs a command with variables of its environment.
     pub(crate) fn ferry_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+        self.command(arguments, environment).output().unwrap()
+    }
+
+    /// Returns a command with variables of its environment, not run yet.
+    pub(crate) fn command(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ferry"));
         command.args(arguments).args(["--stack", &self.name]).env("AWS_ENDPOINT_URL", self.emulator.endpoint());
         command.env("AWS_REGION", REGION).env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
-        command.envs(environment.iter().copied()).stdin(Stdio::null()).output().unwrap()
+        command.envs(environment.iter().copied()).stdin(Stdio::null());
+        command
     }
 
     /// Runs a command that must succeed, and returns its output.
