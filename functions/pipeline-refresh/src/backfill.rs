@@ -160,29 +160,39 @@ impl Backfill<'_> {
         let total = self.count(from).await?;
         let since = run.task.since.filter(|_| from.is_some());
         let progress = |method| BackfillProgress { total, since, ..BackfillProgress::new(method, scan.started_at) };
-        let by_rest = progress(BackfillMethod::Rest);
-        if total.is_some_and(|total| total < run.deps.bulk.rows) {
-            run.deps.cursors.record_progress(run.org(), &self.name, &by_rest, now).await?;
-            return Ok(None);
-        }
-        let Some(job) = self.create_job(selection.fields(), from).await? else {
-            run.deps.cursors.record_progress(run.org(), &self.name, &by_rest, now).await?;
-            return Ok(None);
+        let is_large = total.is_none_or(|total| total >= run.deps.bulk.rows);
+        let job = if is_large { self.create_job(selection.fields(), from).await? } else { None };
+        let Some(job) = job else {
+            // The decision is stored, so that an invocation that ends here is not in vain: the next one reads a page.
+            let state = ScanState::Running(scan.checkpoint());
+            let is_first = self.replace(checkpoint, (&state, &progress(BackfillMethod::Rest)), now).await?;
+            return Ok((!is_first).then_some(Outcome::Stopped(Stop::OutOfTime)));
         };
         let page_rows = run.deps.bulk.page_rows;
         let bulk = BulkScan { started_at: scan.started_at, page_rows, ..BulkScan::new(job, from, now) };
         let state = ScanState::Running(render(&bulk)?);
-        let (place, progress) = ((run.org(), &self.name), progress(BackfillMethod::Bulk));
-        if !run.deps.cursors.replace_checkpoint(place, checkpoint, (&state, &progress), now).await? {
-            // Another worker was first; the task finds its state.
+        if !self.replace(checkpoint, (&state, &progress(BackfillMethod::Bulk)), now).await? {
+            // The task finds the state of the worker that was first.
             self.jobs().stop(job).await;
             return Ok(Some(Outcome::Stopped(Stop::OutOfTime)));
         }
-        if let Some(old) = checkpoint.and_then(BulkScan::resume) {
-            self.jobs().stop(old.job).await;
-        }
         self.send(bulk.started_at, None, bulk.poll_delay(now)).await?;
         Ok(Some(Outcome::Busy))
+    }
+
+    /// Puts a new backfill into the place of the stored checkpoint, whose job is stopped. Returns `false` if another worker was first.
+    async fn replace(
+        &self,
+        checkpoint: Option<&str>,
+        new: (&ScanState, &BackfillProgress),
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let place = (self.run.org(), &self.name);
+        let is_first = self.run.deps.cursors.replace_checkpoint(place, checkpoint, new, now).await?;
+        if let Some(old) = checkpoint.and_then(BulkScan::resume).filter(|_| is_first) {
+            self.jobs().stop(old.job).await;
+        }
+        Ok(is_first)
     }
 
     /// Returns the fields that are read; `None` if the object cannot be read any more.
