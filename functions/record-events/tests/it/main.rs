@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod catalogue;
+mod filters;
 mod freshness;
 
 use aws_sdk_eventbridge::types::Target;

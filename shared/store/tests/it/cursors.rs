@@ -1,7 +1,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::future::join_all;
 use store::cursors::{Progress, ScanState};
-use store::{CursorName, Cursors, Position};
+use store::{BackfillMethod, BackfillProgress, CursorName, Cursors, Position};
 
 use crate::harness::{account, at, counted, org, run, tables};
 
@@ -171,5 +171,46 @@ fn a_record_that_was_left_out_is_listed_until_it_is_taken_in() {
             cursors.take_in(org(), &accounts, account(1)).await.unwrap();
         }
         assert_eq!((left_out(Some(&accounts)).await.len(), left_out(None).await.len()), (0, 1));
+    });
+}
+
+#[test]
+fn of_the_workers_of_a_backfill_one_stores_each_step() {
+    run(async {
+        let (cursors, _) = cursors().await;
+        let name = CursorName::backfill(&"Account".parse().unwrap());
+        let (cursors, name) = (&cursors, &name);
+        let progress = |rows| BackfillProgress::new(BackfillMethod::Bulk, at(0)).after_page(rows, 10);
+        let running = |checkpoint: &str| ScanState::Running(checkpoint.to_owned());
+        // Each worker has read the same checkpoint, first none, and stores another one.
+        let steps = async |seen: Option<&str>| {
+            let step = async |worker: u64| {
+                let state = running(&format!("{} by {worker}", seen.unwrap_or("begun")));
+                let replaced = (&state, &progress(worker));
+                cursors.replace_checkpoint((org(), name), seen, replaced, at(5)).await.unwrap()
+            };
+            let stored = join_all((1..=8).map(step)).await;
+            assert_eq!(stored.iter().filter(|stored| **stored).count(), 1, "{stored:?}");
+            let cursor = cursors.load(org(), name).await.unwrap().unwrap();
+            let winner = stored.iter().position(|stored| *stored).unwrap() as u64 + 1;
+            assert_eq!(cursor.progress, Some(progress(winner)), "the progress is that of the stored checkpoint");
+            cursor.checkpoint.unwrap()
+        };
+        let begun = steps(None).await;
+        let last = steps(Some(&begun)).await;
+
+        cursors.record_failure(org(), name, "over_budget", at(6)).await.unwrap();
+        let complete = (&ScanState::Complete(at(0)), &progress(99));
+        assert!(
+            !cursors.replace_checkpoint((org(), name), Some(&begun), complete, at(7)).await.unwrap(),
+            "out of date"
+        );
+        assert!(!cursors.replace_checkpoint((org(), name), None, complete, at(7)).await.unwrap(), "there is one");
+        assert!(cursors.replace_checkpoint((org(), name), Some(&last), complete, at(7)).await.unwrap());
+        let done = cursors.load(org(), name).await.unwrap().unwrap();
+        assert_eq!((done.checkpoint, done.covered_until, done.failure), (None, Some(at(0)), None));
+        assert_eq!((done.progress, done.updated_at), (Some(progress(99)), at(7)));
+        let late = (&running("late"), &progress(1));
+        assert!(!cursors.replace_checkpoint((org(), name), Some(&last), late, at(8)).await.unwrap(), "it is complete");
     });
 }
