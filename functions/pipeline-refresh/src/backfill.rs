@@ -19,9 +19,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use mirroring::Excess;
 use salesforce::bulk::Columns;
+use salesforce::soql::Filter;
 use salesforce::{ObjectName, Soql};
 use store::cursors::ScanState;
-use store::{BackfillMethod, BackfillProgress, CursorName, Lane, RefreshKind, RefreshTask};
+use store::{BackfillMethod, BackfillProgress, Cursor, CursorName, Lane, RefreshKind, RefreshTask};
 
 use crate::error::Error;
 use crate::fields::notice_changes;
@@ -137,7 +138,7 @@ impl Backfill<'_> {
             return Ok(Some(Outcome::Stopped(stop)));
         }
         match goes_on {
-            None => self.begin(checkpoint, scan).await,
+            None => self.begin((checkpoint, is_new(stored)), scan).await,
             Some(bulk) if bulk.pages.is_none() => self.poll(&bulk).await.map(Some),
             Some(_) => match task.part {
                 Some(number) => self.copy_page(number, report).await.map(Some),
@@ -148,20 +149,24 @@ impl Backfill<'_> {
     }
 
     /// Counts the rows, and begins a job if there are many.
-    async fn begin(&self, checkpoint: Option<&str>, scan: &Scan) -> Result<Option<Outcome>, Error> {
+    async fn begin(&self, (checkpoint, is_new): (Option<&str>, bool), scan: &Scan) -> Result<Option<Outcome>, Error> {
         let (run, now) = (self.run, self.run.deps.clock.now());
         // Every other object is left to the scan, which says why it cannot be read.
         let Some(fields) = describe(run, self.object).await? else { return Ok(None) };
         let Ok(selection) = Selection::of(&fields) else { return Ok(None) };
-        if run.task.kind != RefreshKind::Poll {
-            notice_changes(run, self.object, &fields).await?;
-        }
         let from = scan.position.map(|position| position.system_modstamp);
-        let total = self.count(from).await?;
+        if run.task.kind != RefreshKind::Poll {
+            notice_changes(run, self.object, (&fields, from.is_none())).await?;
+        }
+        let mut total = self.count(from, None).await?;
         let since = run.task.since.filter(|_| from.is_some());
-        let progress = |method| BackfillProgress { total, since, ..BackfillProgress::new(method, scan.started_at) };
         let is_large = total.is_none_or(|total| total >= run.deps.bulk.rows);
-        let job = if is_large { self.create_job(selection.fields(), from).await? } else { None };
+        let filtered = is_large && is_new && self.filter().is_some();
+        let job = if is_large { self.create_job(selection.fields(), (from, filtered)).await? } else { None };
+        if filtered && job.is_some() {
+            total = self.count(from, self.filter()).await?;
+        }
+        let progress = |method| BackfillProgress { total, since, ..BackfillProgress::new(method, scan.started_at) };
         let Some(job) = job else {
             // The decision is stored, so that an invocation that ends here is not in vain: the next one reads a page.
             let state = ScanState::Running(scan.checkpoint());
@@ -169,7 +174,7 @@ impl Backfill<'_> {
             return Ok((!is_first).then_some(Outcome::Stopped(Stop::OutOfTime)));
         };
         let page_rows = run.deps.bulk.page_rows;
-        let bulk = BulkScan { started_at: scan.started_at, page_rows, ..BulkScan::new(job, from, now) };
+        let bulk = BulkScan { started_at: scan.started_at, filtered, page_rows, ..BulkScan::new(job, from, now) };
         let state = ScanState::Running(render(&bulk)?);
         if !self.replace(checkpoint, (&state, &progress(BackfillMethod::Bulk)), now).await? {
             // The task finds the state of the worker that was first.
@@ -201,9 +206,14 @@ impl Backfill<'_> {
         Ok(fields.and_then(|fields| Selection::of(&fields).ok()))
     }
 
+    /// Returns the filter of the org's settings.
+    fn filter(&self) -> Option<&Filter> {
+        self.run.settings.filter(self.object)
+    }
+
     /// Returns the number of rows of the object; `None` if Salesforce takes too long to count them.
-    async fn count(&self, from: Option<Timestamp>) -> Result<Option<u64>, Error> {
-        let count = BulkScan::rows(Soql::count().from(self.object), from);
+    async fn count(&self, from: Option<Timestamp>, filter: Option<&Filter>) -> Result<Option<u64>, Error> {
+        let count = BulkScan::rows(Soql::count().from(self.object), from, filter);
         match self.run.client.count(&count).await {
             Ok(rows) => Ok(Some(rows)),
             Err(error) if Excess::of(&error).is_some() => Ok(None),
@@ -270,6 +280,17 @@ impl Backfill<'_> {
     fn rows_error(&self, source: salesforce::Error) -> Error {
         Error::Rows { org: self.run.org(), object: self.object.clone(), source }
     }
+}
+
+/// Returns whether no backfill of the object has stored anything yet.
+fn is_new(stored: &Stored) -> bool {
+    let is_new = |cursor: &Cursor| {
+        cursor.position.is_none()
+            && cursor.checkpoint.is_none()
+            && cursor.progress.is_none()
+            && cursor.covered_until.is_none()
+    };
+    stored.backfill.as_ref().is_none_or(is_new)
 }
 
 fn render(bulk: &BulkScan) -> Result<String, Error> {

@@ -11,8 +11,13 @@ use crate::run::Run;
 /// Compares the fields of an object with those that were seen before. The values of new fields are backfilled; the difference is
 /// stored, from where its event is published.
 ///
-/// The backfill is queued first: if the function is killed in between, the next scan finds the difference again.
-pub(crate) async fn notice_changes(run: &Run<'_>, object: &ObjectName, fields: &ObjectFields) -> Result<(), Error> {
+/// The backfill is queued first: if the function is killed in between, the next scan finds the difference again. None is queued if
+/// the caller `reads_all` rows with these fields anyway.
+pub(crate) async fn notice_changes(
+    run: &Run<'_>,
+    object: &ObjectName,
+    (fields, reads_all): (&ObjectFields, bool),
+) -> Result<(), Error> {
     let (org, deps, now) = (run.org(), run.deps, run.deps.clock.now());
     let Some(known) = deps.cursors.seen_fields(org, object).await? else {
         let first = SeenFields::first(org, object, fields.types.clone(), now);
@@ -23,7 +28,7 @@ pub(crate) async fn notice_changes(run: &Run<'_>, object: &ObjectName, fields: &
         info!(org.id = %org, sf.object = %object, added = added.len(), hidden = hidden.len(), shown = shown.len(),
             retyped = retyped.len(), "the fields of the object have changed");
     }
-    if seen.last_change.as_ref().is_some_and(FieldChanges::need_backfill) {
+    if !reads_all && seen.last_change.as_ref().is_some_and(FieldChanges::need_backfill) {
         let backfill = RefreshTask::new(org, RefreshKind::Backfill, now).for_object(object.clone());
         deps.queues.send(&backfill, true, std::time::Duration::ZERO).await?;
     }

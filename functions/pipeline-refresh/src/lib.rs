@@ -35,6 +35,7 @@ mod run;
 pub mod scan;
 mod schedule;
 pub mod selection;
+mod storing;
 mod tasks;
 mod upkeep;
 

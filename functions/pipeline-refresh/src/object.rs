@@ -4,22 +4,19 @@ use std::sync::Arc;
 
 use futures::future::try_join;
 use jiff::{SignedDuration, Timestamp};
-use mirroring::{Excess, Filtered, Narrowing, ObjectFields, Retrieved};
+use mirroring::{Excess, Narrowing, ObjectFields, Retrieved};
 use runtime::{Chain, record_freshness};
 use salesforce::{FieldName, ObjectName, Record, Soql};
 use serde::Serialize;
 use store::cursors::Progress;
-use store::{
-    ApplyOutcome, AuditCounts, Change, ChangeLane, CursorName, Lane, Measured, Position, RefreshKind, Tombstone,
-    VisibleIn,
-};
+use store::{AuditCounts, Change, CursorName, Lane, Measured, Position, RefreshKind, Tombstone, VisibleIn};
 use tracing::warn;
 
 use crate::backfill;
 use crate::deletions;
 use crate::error::Error;
 use crate::fields::notice_changes;
-use crate::left_out::{LeftOutRows, TOO_LARGE, Unreadable};
+use crate::left_out::{LeftOutRows, Unreadable};
 use crate::progress::{Plan, Stored, plan};
 use crate::run::{Run, Stop};
 use crate::scan::{PageFault, PageShape, Scan, Step};
@@ -194,7 +191,7 @@ async fn scan_once(
         Err(skip) => return Ok(Outcome::Skipped(skip)),
     };
     if run.task.kind != RefreshKind::Poll {
-        notice_changes(run, object, &fields).await?;
+        notice_changes(run, object, (&fields, false)).await?;
     }
     let left_out = LeftOutRows::load(run, object).await?;
     let scanning = Scanning { run, object, selection, left_out };
@@ -324,55 +321,6 @@ impl Scanning<'_> {
             }
         }
         Ok((changes, unreadable))
-    }
-
-    pub(crate) async fn store(
-        &self,
-        object: &ObjectName,
-        changes: Vec<Change>,
-        report: &mut ObjectReport,
-    ) -> Result<(), Error> {
-        let org = self.run.org();
-        let changes = self.filter(object, changes).await?;
-        let patience = self.run.time_left();
-        let saved: Vec<_> = changes.iter().map(|change| (change.record_id(), change.system_modstamp())).collect();
-        // Most rows of a backfill are old, so that neither they nor their events are measured.
-        let records = &self.run.deps.records;
-        let records = if report.is_copy { records.clone() } else { records.in_lane(ChangeLane::Incremental) };
-        let applied = records.apply_all_within(org, object, changes, patience).await;
-        let now = self.run.deps.clock.now();
-        for ((id, saved_at), applied) in saved.into_iter().zip(applied) {
-            match applied {
-                Ok(ApplyOutcome::Applied) => {
-                    report.applied += 1;
-                    if let Some(saved_at) = saved_at.filter(|_| !report.is_copy) {
-                        report.measured.add(org, object, ChangeLane::Incremental, (saved_at, now));
-                    }
-                }
-                Ok(ApplyOutcome::Unchanged | ApplyOutcome::Stale) => report.unchanged += 1,
-                // No retry makes the row smaller, and it must not stop the rows after it.
-                Err(store::Error::TooLarge { size_bytes, .. }) => {
-                    report.unstorable += 1;
-                    warn!(org.id = %org, sf.object = %self.object, record.id = %id, size_bytes,
-                        "could not store a row: it is too large for the mirror");
-                    self.mark(id, TOO_LARGE).await?;
-                    continue;
-                }
-                Err(source) => return Err(source.into()),
-            }
-            self.take_in(id).await?;
-        }
-        Ok(())
-    }
-
-    /// Leaves out the records that the filter of the org's settings excludes. Those that the mirror has become tombstones.
-    async fn filter(&self, object: &ObjectName, changes: Vec<Change>) -> Result<Vec<Change>, Error> {
-        let filter = self.run.settings.filter(object);
-        let filtered = mirroring::filter(&self.run.client, object, filter, changes).await;
-        let Filtered { mut kept, excluded } = filtered.map_err(|error| self.rows_error(error))?;
-        let excluded = self.run.deps.records.live_among(self.run.org(), object, excluded).await?;
-        kept.extend(excluded.into_iter().map(Change::Tombstone));
-        Ok(kept)
     }
 
     /// Drops the cached fields of the object, which may be the cause: the next attempt describes it again.

@@ -1,5 +1,6 @@
 //! Simulated kills of a process.
 
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::task::Poll;
 
@@ -35,6 +36,14 @@ impl Proxies {
 }
 
 impl TestContext {
+    /// Returns the number of requests of each kind to AWS since the last time.
+    ///
+    /// # Panics
+    /// If the context was not created as killable.
+    pub fn take_aws_requests(&self) -> BTreeMap<String, usize> {
+        self.proxies.as_ref().expect("a killable context").aws.take_counts()
+    }
+
     /// Runs `work` and drops it at the request to AWS or Salesforce after the first `passes`, which stops it where a killed
     /// process would stop. The last request does not take effect. Returns whether `work` finished with fewer requests.
     ///

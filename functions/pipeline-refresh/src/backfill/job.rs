@@ -16,9 +16,10 @@ impl Backfill<'_> {
     pub(super) async fn create_job(
         &self,
         fields: &[FieldName],
-        from: Option<jiff::Timestamp>,
+        (from, filtered): (Option<jiff::Timestamp>, bool),
     ) -> Result<Option<JobId>, Error> {
-        let query = BulkScan::rows(Soql::select(fields).from(self.object), from);
+        let filter = self.filter().filter(|_| filtered);
+        let query = BulkScan::rows(Soql::select(fields).from(self.object), from, filter);
         self.jobs().create(&query).await
     }
 
@@ -66,7 +67,8 @@ impl Backfill<'_> {
         // A field that has gone fails the job: the fields are described again.
         self.run.deps.fields.invalidate(self.run.org(), self.object);
         let Some(selection) = self.selection().await? else { return Err(self.exhausted(code)) };
-        let Some(job) = self.create_job(selection.fields(), bulk.from).await? else { return Err(self.exhausted(code)) };
+        let created = self.create_job(selection.fields(), (bulk.from, bulk.filtered)).await?;
+        let Some(job) = created else { return Err(self.exhausted(code)) };
         let replace = |bulk: &mut BulkScan, progress: &mut BackfillProgress| {
             let is_first = bulk.replace_job(lost, job, now);
             if is_first {

@@ -16,7 +16,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use salesforce::bulk::{JobId, Locator};
-use salesforce::{FieldName, Soql, soql};
+use salesforce::soql::{self, Filter};
+use salesforce::{FieldName, Soql};
 use serde::{Deserialize, Serialize};
 use store::RefreshKind;
 use store::deferral::MAX_DELAY;
@@ -49,6 +50,10 @@ pub struct BulkScan {
     pub started_at: Timestamp,
     /// The `SystemModstamp` from which rows are read; `None` for all.
     pub from: Option<Timestamp>,
+    /// `true` if the job reads only the rows that meet the filter of the org's settings. That of an object that was copied before
+    /// reads all, so that those that do not meet it any more become tombstones.
+    #[serde(default)]
+    pub filtered: bool,
     /// The jobs so far, this one included.
     pub jobs: u32,
     /// The job.
@@ -127,6 +132,7 @@ impl BulkScan {
         Self {
             started_at: read_at,
             from,
+            filtered: false,
             jobs: 1,
             job,
             read_at,
@@ -162,11 +168,9 @@ impl BulkScan {
     /// Narrows a query to the rows of the backfill. It has no order and no limit: with either, Salesforce does not split the query
     /// by id, and large ones time out.
     #[must_use]
-    pub fn rows(query: Soql, from: Option<Timestamp>) -> Soql {
-        match from {
-            Some(from) => query.where_(soql::ge(&FieldName::SYSTEM_MODSTAMP, from)),
-            None => query,
-        }
+    pub fn rows(query: Soql, from: Option<Timestamp>, filter: Option<&Filter>) -> Soql {
+        let since = from.map(|from| soql::ge(&FieldName::SYSTEM_MODSTAMP, from));
+        since.into_iter().chain(filter.map(Filter::condition)).fold(query, Soql::where_)
     }
 
     /// Returns the delay of the next poll of the job.

@@ -27,6 +27,8 @@ struct Taken {
     number: u32,
     locator: Option<Locator>,
     page_rows: u32,
+    /// `true` if all rows of the job meet the filter of the org's settings.
+    filtered: bool,
 }
 
 /// The result of copying a page.
@@ -50,7 +52,7 @@ impl Backfill<'_> {
         let now = self.run.deps.clock.now();
         let taken = self.change(|bulk, _| (bulk.take(number, now), bulk.clone())).await?;
         let Some(((work, bulk), _)) = taken else { return Ok(Outcome::Stopped(Stop::OutOfTime)) };
-        let (job, page_rows) = (bulk.job, bulk.page_rows);
+        let BulkScan { job, page_rows, read_at, filtered, .. } = bulk;
         match work {
             Work::Nothing => Ok(Outcome::Busy),
             Work::Later(delay) => {
@@ -58,7 +60,7 @@ impl Backfill<'_> {
                 Ok(Outcome::Busy)
             }
             Work::Read(locator) => {
-                let taken = Taken { job, read_at: bulk.read_at, number, locator, page_rows };
+                let taken = Taken { job, read_at, number, locator, page_rows, filtered };
                 let throttles = self.run.deps.records.throttles();
                 let copied = self.copy_rows(&taken, report).await;
                 let was_throttled = self.run.deps.records.throttles() > throttles;
@@ -150,7 +152,11 @@ impl Backfill<'_> {
             let object = rows.first().map_or_else(|| self.object.clone(), |row| row.object.clone());
             report.rows += rows.len() as u64;
             let changes = rows.into_iter().map(|row| Change::from_row(row, taken.read_at)).collect();
-            storing.store(&object, changes, report).await?;
+            if taken.filtered {
+                storing.apply(&object, changes, report).await?;
+            } else {
+                storing.store(&object, changes, report).await?;
+            }
             if !has_more {
                 return Ok(true);
             }

@@ -9,6 +9,7 @@ use serde_json::json;
 use store::{BackfillMethod, BackfillProgress, Change, CursorName, Deferrals, Observation, RefreshKind, RefreshTask};
 
 use crate::failures::fault;
+use crate::fields::hide;
 use crate::harness::{ACCOUNT, TestContext, event, run};
 
 /// A context that copies Accounts by Bulk, in pages of 10 rows.
@@ -22,9 +23,9 @@ async fn large(context: TestContext, accounts: usize) -> (TestContext, Vec<Strin
 
 /// Begins the backfill and reads its job to the end, which is complete at once. Returns the messages of the first pages.
 async fn begin(context: &TestContext) -> (RefreshTask, Vec<RefreshTask>) {
-    let task = context.task(RefreshKind::Backfill);
+    let (task, delayed) = (context.task(RefreshKind::Backfill), context.delayed().await);
     context.work_on(std::slice::from_ref(&task)).await;
-    assert_eq!(context.delayed().await, 1, "the poll of the job waits in the queue");
+    assert_eq!(context.delayed().await, delayed + 1, "the poll of the job waits in the queue");
     // Delivered again, the task polls the job at once.
     context.work_on(std::slice::from_ref(&task)).await;
     (task, context.take_backfills().await)
@@ -67,6 +68,29 @@ fn a_large_object_is_copied_by_bulk_page_after_page() {
         assert_eq!(context.calls().get("queryAll"), None, "no row is read by REST");
         let rest = context.queued().await;
         assert_eq!((rest.len(), rest[0].kind), (1, RefreshKind::Incremental), "what changed meanwhile is read next");
+    });
+}
+
+#[test]
+fn a_page_costs_few_requests_beside_those_for_its_rows() {
+    run(async {
+        let (context, _) = large(TestContext::connected_killable().await, 25).await;
+        let (_, pages) = begin(&context).await;
+        // The execution environment remembers the types of the fields.
+        context.work_on(&pages).await;
+        let pages = context.take_backfills().await;
+        context.take_aws_requests();
+        let calls = context.simulator.api_calls();
+
+        context.work_on(&pages).await;
+
+        assert_eq!(context.simulator.api_calls() - calls, 1, "a call to Salesforce for a page");
+        let mut requests = context.take_aws_requests();
+        let rows = [requests.remove("BatchGetItem"), requests.remove("PutItem")];
+        assert_eq!(rows, [Some(1), Some(10)], "a read for 100 rows, and a write for each");
+        requests.retain(|name, _| !name.starts_with("GET "));
+        let beside: usize = requests.values().sum();
+        assert!(beside <= 14, "docs/nightly-refresh.md says 14: {requests:?}");
     });
 }
 
@@ -193,6 +217,101 @@ fn an_expired_job_is_begun_again() {
 
         context.assert_mirrored(&accounts).await;
         assert_eq!(context.calls()["jobs/query"], 2);
+        assert_eq!(progress(&context).await.rows, context.count_in_org("Account") as u64, "counted anew");
+    });
+}
+
+#[test]
+fn a_job_whose_rows_salesforce_has_deleted_is_begun_again() {
+    run(async {
+        let (context, accounts) = large(TestContext::connected().await, 25).await;
+        let (task, pages) = begin(&context).await;
+        context.work_on(&pages).await;
+        let next = context.take_backfills().await;
+        // The org's other work needs its calls for longer than Salesforce keeps the rows.
+        context.pass(SignedDuration::from_hours(8 * 24));
+
+        context.work_on(&next).await;
+        context.work_on(&[task]).await;
+        drain(&context, context.take_backfills().await).await;
+
+        context.assert_mirrored(&accounts).await;
+        assert_eq!(context.calls()["jobs/query"], 2);
+    });
+}
+
+#[test]
+fn a_locator_that_salesforce_does_not_know_is_a_lost_job() {
+    run(async {
+        let (context, accounts) = large(TestContext::connected().await, 25).await;
+        let (task, pages) = begin(&context).await;
+        context.work_on(&pages).await;
+        let next = context.take_backfills().await;
+        let message = "invalid query locator".to_owned();
+        let unknown = Effect::Error { status: 400, code: "INVALID_QUERY_LOCATOR".to_owned(), message };
+        context.simulator.fault(fault("jobs/query/", 1, unknown));
+
+        context.work_on(&next).await;
+        context.work_on(&[task]).await;
+        drain(&context, context.take_backfills().await).await;
+
+        context.assert_mirrored(&accounts).await;
+        assert_eq!(context.calls()["jobs/query"], 2);
+        assert!(context.dead_letters().await.is_empty());
+    });
+}
+
+#[test]
+fn a_backfill_that_reads_new_fields_is_not_begun_again() {
+    run(async {
+        let (context, accounts) = large(TestContext::connected().await, 15).await;
+        context.update("Account", &accounts[0], &json!({ "Phone": "555-0100" }));
+        hide(&context, &["Phone"]);
+        let (_, pages) = begin(&context).await;
+        drain(&context, pages).await;
+        context.queued().await;
+        context.pass(SignedDuration::from_hours(2));
+        hide(&context, &[]);
+
+        context.work_on(&[context.task(RefreshKind::Backfill)]).await;
+
+        let seen = context.deps.cursors.seen_fields(context.org, &ACCOUNT).await.unwrap().unwrap();
+        assert_eq!(seen.last_change.unwrap().added, ["Phone".parse().unwrap()]);
+        assert!(context.take_backfills().await.is_empty(), "its own job reads the field");
+        context.work_on(&[context.task(RefreshKind::Nightly)]).await;
+        drain(&context, context.take_backfills().await).await;
+        let row =
+            context.deps.records.load(context.org, &ACCOUNT, accounts[0].parse().unwrap()).await.unwrap().unwrap();
+        assert_eq!((&row.fields["Phone"], context.calls()["jobs/query"]), (&json!("555-0100"), 2));
+    });
+}
+
+#[test]
+fn a_filter_is_part_of_the_first_job_and_of_no_later_one() {
+    run(async {
+        let (mut context, _) = large(TestContext::connected().await, 15).await;
+        let create = |name: String, industry: &str| {
+            context.create(&context.admin, "Account", &json!({ "Name": name, "Industry": industry }))
+        };
+        let wanted: Vec<String> = (0..12).map(|n| create(format!("Energy {n:02}"), "Energy")).collect();
+        create("Retail".to_owned(), "Retail");
+        context.set(json!({ "objects": ["Account"], "filters": { "Account": "Industry = 'Energy'" } })).await;
+        let (_, pages) = begin(&context).await;
+        drain(&context, pages).await;
+
+        assert_eq!(context.names().await.len(), wanted.len());
+        let done = progress(&context).await;
+        assert_eq!((done.total, done.rows), (Some(12), 12), "Salesforce returns no other rows");
+        assert_eq!(context.calls().get("composite/batch"), None, "no row is asked about again");
+
+        context.queued().await;
+        context.pass(SignedDuration::from_mins(5));
+        context.set(json!({ "objects": ["Account"], "filters": { "Account": "Industry = 'Retail'" } })).await;
+        let (_, pages) = begin(&context).await;
+        drain(&context, pages).await;
+
+        assert_eq!(context.names().await, ["Retail"]);
+        assert_eq!(context.count(&ACCOUNT).await.deleted, 12, "what the filter excludes by now is a tombstone");
     });
 }
 

@@ -19,7 +19,7 @@ async fn copied(hidden_fields: &[&str]) -> (TestContext, String) {
 }
 
 /// Hides these fields of accounts from the team, and no others.
-fn hide(context: &TestContext, fields: &[&str]) {
+pub(crate) fn hide(context: &TestContext, fields: &[&str]) {
     let hidden_fields = fields.iter().map(|field| (*field).to_owned()).collect();
     let permissions = ObjectPermissions { hidden_fields, ..ObjectPermissions::default() };
     context.simulator.limit_profile("System Administrator", "Account", &permissions).unwrap();

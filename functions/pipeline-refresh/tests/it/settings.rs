@@ -11,7 +11,7 @@ use crate::harness::{ACCOUNT, TestContext, run};
 
 impl TestContext {
     /// Stores the settings of the org as its next version, as another function does.
-    async fn set(&mut self, settings: Value) {
+    pub(crate) async fn set(&mut self, settings: Value) {
         let table = OrgSettingsTable::new(self.dynamodb(), self.table("org_settings"));
         let seen = table.load(self.org).await.unwrap().map_or(0, |latest| latest.version);
         let settings = serde_json::from_value(settings).unwrap();
@@ -28,7 +28,7 @@ impl TestContext {
     }
 
     /// Returns the live rows of Accounts, by name.
-    async fn names(&self) -> Vec<String> {
+    pub(crate) async fn names(&self) -> Vec<String> {
         let page = self.deps.records.list(self.org, &ACCOUNT, None, 100).await.unwrap();
         let live = page.records.iter().filter(|row| !row.deleted);
         let mut names: Vec<String> = live.map(|row| row.fields["Name"].as_str().unwrap().to_owned()).collect();
