@@ -2,8 +2,8 @@
 
 use salesforce::bulk::{JobId, JobState};
 use salesforce::{FieldName, Soql};
-use store::BackfillProgress;
 use store::deferral::MAX_DELAY;
+use store::{BackfillProgress, RefreshKind};
 use tracing::warn;
 
 use super::Backfill;
@@ -46,7 +46,13 @@ impl Backfill<'_> {
                 return self.lose(job.id, None).await;
             }
             JobState::Open | JobState::UploadComplete | JobState::InProgress => {
-                self.send(bulk.started_at, None, bulk.poll_delay(now).min(MAX_DELAY)).await?;
+                let task = self.run.task;
+                let is_message = task.kind == RefreshKind::Backfill
+                    && task.requested_at.as_millisecond() == bulk.started_at.as_millisecond();
+                let polls = self.change(|bulk, _| bulk.job == job.id && bulk.polls_again(is_message, now)).await?;
+                if polls.is_some_and(|(polls, _)| polls) {
+                    self.send(bulk.started_at, None, bulk.poll_delay(now).min(MAX_DELAY)).await?;
+                }
             }
         }
         Ok(Outcome::Busy)

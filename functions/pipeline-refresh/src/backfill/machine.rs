@@ -60,6 +60,9 @@ pub struct BulkScan {
     pub job: JobId,
     /// A time before the job was created. Its rows are at least as new, and may be no newer.
     pub read_at: Timestamp,
+    /// The time after which the message of the next poll counts as lost; `None` before the first.
+    #[serde(default)]
+    pub poll_lost_at: Option<Timestamp>,
     /// The time at which the last job that was allowed has failed.
     pub failed_at: Option<Timestamp>,
     /// The rows that a page is asked for.
@@ -136,6 +139,7 @@ impl BulkScan {
             jobs: 1,
             job,
             read_at,
+            poll_lost_at: Some(after(read_at, LOST)),
             failed_at: None,
             page_rows: PAGE_ROWS,
             parallel: FIRST_PARALLEL,
@@ -179,6 +183,16 @@ impl BulkScan {
         query_jobs::poll_delay(self.read_at, now)
     }
 
+    /// Decides whether a task that finds the job at work sends the message of the next poll: the message of this poll, or any task
+    /// once that message counts as lost. Otherwise each task of the object would begin a chain of polls of its own.
+    pub fn polls_again(&mut self, is_message: bool, now: Timestamp) -> bool {
+        let polls = is_message || self.poll_lost_at.is_none_or(|lost_at| lost_at <= now);
+        if polls {
+            self.poll_lost_at = Some(after(now, LOST));
+        }
+        polls
+    }
+
     /// Returns whether the job has run for longer than it may.
     #[must_use]
     pub fn is_overdue(&self, now: Timestamp) -> bool {
@@ -208,6 +222,7 @@ impl BulkScan {
         let is_first = self.job == lost;
         if is_first {
             (self.job, self.read_at, self.pages) = (job, read_at, None);
+            self.poll_lost_at = Some(after(read_at, LOST));
             self.jobs += 1;
         }
         is_first

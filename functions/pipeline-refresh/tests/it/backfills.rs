@@ -42,6 +42,14 @@ async fn drain(context: &TestContext, mut tasks: Vec<RefreshTask>) -> usize {
     invocations
 }
 
+impl TestContext {
+    /// Stores that the backfill of Accounts fails.
+    async fn record_failure(&self, reason: &str) {
+        let (name, now) = (CursorName::backfill(&ACCOUNT), self.deps.clock.now());
+        self.deps.cursors.record_failure(self.org, &name, reason, now).await.expect("the cursors");
+    }
+}
+
 async fn progress(context: &TestContext) -> BackfillProgress {
     context.cursor(&CursorName::backfill(&ACCOUNT)).await.progress.expect("progress")
 }
@@ -181,6 +189,33 @@ fn a_backfill_overwrites_no_newer_row() {
 
 fn record(fields: JsonObject) -> Record {
     Record { object: ACCOUNT, id: fields["Id"].as_str().unwrap().parse().unwrap(), fields }
+}
+
+#[test]
+fn other_tasks_do_not_multiply_the_polls_of_a_job() {
+    run(async {
+        let (context, accounts) = large(TestContext::connected().await, 15).await;
+        let processing_ms = Some(40 * 60 * 1_000);
+        context.simulator.set_bulk(&BulkSettings { processing_ms, ..BulkSettings::default() }).unwrap();
+        let backfill = context.task(RefreshKind::Backfill);
+        context.work_on(std::slice::from_ref(&backfill)).await;
+        context.record_failure("salesforce_unavailable").await;
+
+        context.pass(SignedDuration::from_mins(5));
+        let rest = context.task(RefreshKind::Incremental).for_object(ACCOUNT);
+        context.work_on(&[context.task(RefreshKind::Nightly), rest.clone(), rest]).await;
+        assert_eq!(context.delayed().await, 1, "the message of the poll");
+
+        context.work_on(std::slice::from_ref(&backfill)).await;
+        assert_eq!(context.delayed().await, 2, "the message of the next poll");
+        let cursor = context.cursor(&CursorName::backfill(&ACCOUNT)).await;
+        assert_eq!(cursor.failure, None, "an answer of Salesforce ends the failure");
+
+        context.pass(SignedDuration::from_mins(60));
+        context.work_on(&[context.task(RefreshKind::Nightly)]).await;
+        drain(&context, context.take_backfills().await).await;
+        context.assert_mirrored(&accounts).await;
+    });
 }
 
 #[test]

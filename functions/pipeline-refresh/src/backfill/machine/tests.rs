@@ -411,3 +411,15 @@ fn polls_become_rare_as_a_job_takes_long() {
     assert_eq!(delays, [10, 60, 300]);
     assert!(!scan.is_overdue(at(359)) && scan.is_overdue(at(360)));
 }
+
+#[test]
+fn a_job_has_one_chain_of_polls() {
+    let mut scan = begun();
+    assert!(!scan.polls_again(false, at(1)), "its message is in the queue");
+    assert!(scan.polls_again(true, at(2)));
+    assert!(!scan.polls_again(false, at(61)));
+    assert!(scan.polls_again(false, at(62)), "the message is lost");
+    assert!(!scan.polls_again(false, at(63)));
+    assert!(scan.replace_job(job(1), job(2), at(200)));
+    assert!(!scan.polls_again(false, at(201)));
+}
