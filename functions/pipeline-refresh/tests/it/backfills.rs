@@ -235,65 +235,46 @@ fn a_failed_job_is_begun_again() {
     });
 }
 
+/// Copies accounts by a job that `lose` loses after its first page, and checks that another job copies all of them.
+async fn assert_begun_again(lose: impl FnOnce(&TestContext)) {
+    let (context, accounts) = large(TestContext::connected().await, 25).await;
+    let (task, pages) = begin(&context).await;
+    context.work_on(&pages).await;
+    let next = context.take_backfills().await;
+    lose(&context);
+
+    context.work_on(&next).await;
+    context.simulator.clear_faults();
+    context.work_on(&[task]).await;
+    drain(&context, context.take_backfills().await).await;
+
+    context.assert_mirrored(&accounts).await;
+    assert_eq!(context.calls()["jobs/query"], 2);
+    assert_eq!(progress(&context).await.rows, context.count_in_org("Account") as u64, "counted anew");
+    assert!(context.dead_letters().await.is_empty());
+}
+
 #[test]
-fn an_expired_job_is_begun_again() {
-    run(async {
-        let (context, accounts) = large(TestContext::connected().await, 25).await;
-        let (task, pages) = begin(&context).await;
-        context.work_on(&pages).await;
-        let next = context.take_backfills().await;
+fn a_job_that_is_gone_is_begun_again() {
+    run(assert_begun_again(|context| {
         let gone = Effect::Error { status: 404, code: "NOT_FOUND".to_owned(), message: "no".to_owned() };
         context.simulator.fault(fault("jobs/query/", 3, gone));
-
-        context.work_on(&next).await;
-        context.simulator.clear_faults();
-        context.work_on(&[task]).await;
-        drain(&context, context.take_backfills().await).await;
-
-        context.assert_mirrored(&accounts).await;
-        assert_eq!(context.calls()["jobs/query"], 2);
-        assert_eq!(progress(&context).await.rows, context.count_in_org("Account") as u64, "counted anew");
-    });
+    }));
 }
 
+/// As when the org's other work needs its calls for longer than Salesforce keeps the rows.
 #[test]
 fn a_job_whose_rows_salesforce_has_deleted_is_begun_again() {
-    run(async {
-        let (context, accounts) = large(TestContext::connected().await, 25).await;
-        let (task, pages) = begin(&context).await;
-        context.work_on(&pages).await;
-        let next = context.take_backfills().await;
-        // The org's other work needs its calls for longer than Salesforce keeps the rows.
-        context.pass(SignedDuration::from_hours(8 * 24));
-
-        context.work_on(&next).await;
-        context.work_on(&[task]).await;
-        drain(&context, context.take_backfills().await).await;
-
-        context.assert_mirrored(&accounts).await;
-        assert_eq!(context.calls()["jobs/query"], 2);
-    });
+    run(assert_begun_again(|context| context.pass(SignedDuration::from_hours(8 * 24))));
 }
 
 #[test]
-fn a_locator_that_salesforce_does_not_know_is_a_lost_job() {
-    run(async {
-        let (context, accounts) = large(TestContext::connected().await, 25).await;
-        let (task, pages) = begin(&context).await;
-        context.work_on(&pages).await;
-        let next = context.take_backfills().await;
+fn a_job_whose_locator_is_unknown_is_begun_again() {
+    run(assert_begun_again(|context| {
         let message = "invalid query locator".to_owned();
         let unknown = Effect::Error { status: 400, code: "INVALID_QUERY_LOCATOR".to_owned(), message };
         context.simulator.fault(fault("jobs/query/", 1, unknown));
-
-        context.work_on(&next).await;
-        context.work_on(&[task]).await;
-        drain(&context, context.take_backfills().await).await;
-
-        context.assert_mirrored(&accounts).await;
-        assert_eq!(context.calls()["jobs/query"], 2);
-        assert!(context.dead_letters().await.is_empty());
-    });
+    }));
 }
 
 #[test]
