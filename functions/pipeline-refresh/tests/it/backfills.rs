@@ -1,12 +1,21 @@
 //! Backfills of large objects by Bulk API 2.0.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::interceptors::BeforeDeserializationInterceptorContextMut;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_dynamodb::error::BoxError;
 use jiff::SignedDuration;
 use org_simulator::{BulkSettings, Effect};
 use pipeline_refresh::backfill::Bulk;
 use pipeline_refresh::handle;
 use salesforce::{JsonObject, Record};
-use serde_json::json;
-use store::{BackfillMethod, BackfillProgress, Change, CursorName, Deferrals, Observation, RefreshKind, RefreshTask};
+use serde_json::{Value, json};
+use store::{
+    BackfillMethod, BackfillProgress, Change, CursorName, Deferrals, Observation, Records, RefreshKind, RefreshTask,
+};
 
 use crate::failures::fault;
 use crate::fields::hide;
@@ -99,6 +108,64 @@ fn a_page_costs_few_requests_beside_those_for_its_rows() {
         requests.retain(|name, _| !name.starts_with("GET "));
         let beside: usize = requests.values().sum();
         assert!(beside <= 14, "docs/nightly-refresh.md says 14: {requests:?}");
+    });
+}
+
+/// Answers the first of the writes to a table as DynamoDB answers one that it throttles.
+#[derive(Debug)]
+struct Throttles(AtomicUsize);
+
+impl Intercept for Throttles {
+    fn name(&self) -> &'static str {
+        "throttles"
+    }
+
+    fn modify_before_deserialization(
+        &self,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        // Of a batch of reads, the response names the table.
+        let is_write = context.response().headers().get("content-length") == Some("2");
+        let left = |left: usize| left.checked_sub(1);
+        if is_write && self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left).is_ok() {
+            let code = "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException";
+            let response = context.response_mut();
+            *response.status_mut() = 400_u16.try_into()?;
+            response.headers_mut().remove("x-amz-crc32");
+            *response.body_mut() = json!({ "__type": code, "message": "slower" }).to_string().into();
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_page_that_dynamodb_throttles_is_stored_and_halves_the_pages_at_once() {
+    run(async {
+        let (mut context, accounts) = large(TestContext::connected().await, 45).await;
+        let (_, pages) = begin(&context).await;
+        let parallel = async |context: &TestContext| {
+            let checkpoint = context.cursor(&CursorName::backfill(&ACCOUNT)).await.checkpoint.unwrap();
+            serde_json::from_str::<Value>(&checkpoint).unwrap()["parallel"].clone()
+        };
+        assert_eq!(parallel(&context).await, 2);
+        let unthrottled = context.deps.records.clone();
+        let config = context.dynamodb().config().to_builder();
+        let config = config.retry_config(RetryConfig::disabled()).interceptor(Throttles(AtomicUsize::new(4)));
+        let records = Records::new(Client::from_conf(config.build()), context.table("records"));
+        context.deps.records = records.with_clock(context.clock.clone());
+
+        context.work_on(&pages).await;
+        assert_eq!(parallel(&context).await, 1);
+        assert_eq!(progress(&context).await.rows, 10);
+
+        context.deps.records = unthrottled;
+        let next = context.take_backfills().await;
+        context.work_on(&next).await;
+        assert_eq!(parallel(&context).await, 2, "one more after a page without a throttle");
+        drain(&context, context.take_backfills().await).await;
+        context.assert_mirrored(&accounts).await;
     });
 }
 
