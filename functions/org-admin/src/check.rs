@@ -144,17 +144,19 @@ fn targets<'a>(schema: &'a Schema, object: &ObjectName, relationship: &str) -> O
     fields.iter().find(|field| of(&field.relationship_name)).map(|field| field.reference_to.as_slice())
 }
 
-/// Returns the objects whose records have to be read again, because the mirror has them with other fields, or has not all of
-/// them.
+/// Returns the objects of which the mirror has to change: those whose records have to be read again, because the mirror has them
+/// with other fields, or has not all of them; and those that are left out, whose rows are removed.
 #[must_use]
-pub fn read_again(before: &OrgSettings, after: &OrgSettings, deployed: &[ObjectName]) -> Vec<ObjectName> {
+pub fn to_refresh(before: &OrgSettings, after: &OrgSettings, deployed: &[ObjectName]) -> Vec<ObjectName> {
     let mirrored = before.mirrored_objects(deployed);
     let is_new = |object: &&ObjectName| {
         !mirrored.contains(object)
             || before.fields.get(*object) != after.fields.get(*object)
             || before.filter(object) != after.filter(object)
     };
-    after.mirrored_objects(deployed).iter().filter(is_new).cloned().collect()
+    let mirrored_then = after.mirrored_objects(deployed);
+    let left_out = mirrored.iter().filter(|object| !mirrored_then.contains(object));
+    mirrored_then.iter().filter(is_new).chain(left_out).cloned().collect()
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ pub(crate) async fn history(deps: &Deps, org: OrgId, before: Option<u64>, limit:
 }
 
 /// Checks the settings against the org, and stores them as the next version. What is mirrored by now with other fields or
-/// another filter is read again.
+/// another filter is read again, and what is left out is removed.
 ///
 /// # Errors
 /// [`Error::Refused`] with every defect; [`Error::Changed`] if the caller has not seen the newest version.
@@ -75,8 +75,9 @@ pub(crate) async fn replace(deps: &Deps, org: &Org, request: Request) -> Result<
         let view = SettingsView::new(before, &deps.mirrored_objects);
         return Ok(view.with_changes(&settings, &deps.mirrored_objects, changes, request.dry_run));
     }
-    // Queued first: a function that is killed in between reads objects once more than necessary, and never once less.
-    for object in check::read_again(&stored, &settings, &deps.mirrored_objects) {
+    // Queued first: a function that is killed in between reads objects once more than necessary, and never once less. The backfill
+    // of an object that is not mirrored any more removes its rows.
+    for object in check::to_refresh(&stored, &settings, &deps.mirrored_objects) {
         let task = RefreshTask::new(org.org_id, RefreshKind::Backfill, deps.clock.now()).for_object(object);
         deps.backfills.send(&task, DELAY).await?;
     }

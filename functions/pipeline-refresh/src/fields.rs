@@ -1,7 +1,7 @@
 //! Fields that are new, hidden or of another type since the object was described last.
 
 use mirroring::ObjectFields;
-use salesforce::ObjectName;
+use salesforce::{FieldName, ObjectName};
 use store::{FieldChanges, RefreshKind, RefreshTask, SeenFields};
 use tracing::info;
 
@@ -23,7 +23,12 @@ pub(crate) async fn notice_changes(
         let first = SeenFields::first(org, object, fields.types.clone(), now);
         return Ok(deps.cursors.store_fields(None, &first).await?);
     };
-    let Some(seen) = known.after(fields.types.clone(), now) else { return Ok(()) };
+    // A field that the settings leave out is not hidden.
+    let mut mirrored = known.clone();
+    let is_mirrored = |field: &FieldName| run.mirror.fields().includes(object, field.as_str());
+    mirrored.visible.retain(|field, _| is_mirrored(field));
+    mirrored.hidden.retain(|field, _| is_mirrored(field));
+    let Some(seen) = mirrored.after(fields.types.clone(), now) else { return Ok(()) };
     if let Some(FieldChanges { added, hidden, shown, retyped }) = &seen.last_change {
         info!(org.id = %org, sf.object = %object, added = added.len(), hidden = hidden.len(), shown = shown.len(),
             retyped = retyped.len(), "the fields of the object have changed");

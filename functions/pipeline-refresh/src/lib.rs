@@ -31,6 +31,7 @@ pub mod progress;
 mod query_jobs;
 mod queues;
 mod reading;
+pub mod removal;
 mod run;
 pub mod scan;
 mod schedule;

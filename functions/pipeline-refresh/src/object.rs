@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::fields::notice_changes;
 use crate::left_out::{LeftOutRows, Unreadable};
 use crate::progress::{Plan, Stored, plan};
+use crate::removal;
 use crate::run::{Run, Stop};
 use crate::scan::{PageFault, PageShape, Scan, Step};
 use crate::selection::{Selection, Skip, positions};
@@ -35,6 +36,8 @@ pub struct ObjectReport {
     pub rows: u64,
     /// Rows that changed the mirror.
     pub applied: u64,
+    /// Rows of which something was removed that is not mirrored any more.
+    pub removed: u64,
     /// Rows that the mirror already had in this or a newer version.
     pub unchanged: u64,
     /// Rows that are too large for the mirror.
@@ -85,6 +88,7 @@ impl ObjectReport {
             pages: 0,
             rows: 0,
             applied: 0,
+            removed: 0,
             unchanged: 0,
             unstorable: 0,
             unreadable: 0,
@@ -120,6 +124,11 @@ pub(crate) async fn refresh_object(run: &Run<'_>, object: &ObjectName) -> (Objec
 
 /// Scans until the object is covered up to the time of the task: a scan that an earlier task began covers less.
 async fn scan_object(run: &Run<'_>, object: &ObjectName, report: &mut ObjectReport) -> Result<Outcome, Error> {
+    if run.task.kind != RefreshKind::Poll
+        && let Some(stopped) = removal::go_on(run, object, report).await?
+    {
+        return Ok(stopped);
+    }
     loop {
         let stored = load_cursors(run, object).await?;
         let (name, scan) = match plan(run.task, object, &stored, run.deps.clock.now()) {

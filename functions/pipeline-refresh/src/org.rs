@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::object::{self, ObjectReport, Outcome, refresh_object};
 use crate::pipelines::reconcile;
 use crate::reading::read_pipelines;
+use crate::removal;
 use crate::run::{Run, Stop};
 use crate::upkeep::Upkeep;
 
@@ -33,14 +34,15 @@ pub(crate) struct OrgReport {
 }
 
 /// Refreshes the task's pipelines and objects.
-pub(crate) async fn refresh_org(run: &Run<'_>, mirrored: &[ObjectName], report: &mut OrgReport) {
+pub(crate) async fn refresh_org(run: &Run<'_>, report: &mut OrgReport) {
+    remove_left_out(run, report).await;
     if run.task.object.is_none() && run.task.kind != RefreshKind::Poll && !run.is_audit() {
         let refreshed = refresh_pipelines(run, report).await;
         report.org_failure = refreshed.err().or(report.org_failure.take());
         run.record_calls(Lane::Incremental).await;
     }
     let is_audit = run.is_audit();
-    for object in objects_of(run.task, mirrored) {
+    for object in objects_of(run.task, run.mirror.objects()).iter().filter(|object| run.mirror.has(object)) {
         // A failure that needs a person stops the other objects as well.
         let blocked = report.errors().find(|error| error.retry() == Retry::NeedsHuman).map(Error::reason);
         if let Some(reason) = blocked {
@@ -55,6 +57,21 @@ pub(crate) async fn refresh_org(run: &Run<'_>, mirrored: &[ObjectName], report: 
             if is_audit { audit_object(run, object).await } else { refresh_object(run, object).await };
         report.objects.push(done);
         report.failures.extend(failure.map(|error| (object.clone(), error)));
+    }
+}
+
+/// Removes the rows of objects that are not mirrored any more. That needs no connection.
+async fn remove_left_out(run: &Run<'_>, report: &mut OrgReport) {
+    let mut left_out: Vec<ObjectName> =
+        run.task.object.iter().filter(|object| !run.mirror.has(object)).cloned().collect();
+    match removal::left_out(run).await {
+        Ok(objects) => left_out.extend(objects),
+        Err(error) => report.org_failure = report.org_failure.take().or(Some(error)),
+    }
+    for object in left_out {
+        let (done, failure) = removal::remove_object(run, &object).await;
+        report.objects.push(done);
+        report.failures.extend(failure.map(|error| (object, error)));
     }
 }
 

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use mirroring::OrgMirror;
 use runtime::{Chain, record_api_calls};
-use salesforce::{Client, ObjectName, OrgId};
+use salesforce::{Client, OrgId};
 use serde::Serialize;
 use store::{Allowance, ConnectionId, CursorName, Lane, Made, OrgSettings, RefreshKind, RefreshTask};
 use tracing::warn;
@@ -49,6 +50,8 @@ pub(crate) struct Run<'a> {
     pub(crate) client: Client,
     /// The settings of the org.
     pub(crate) settings: Arc<OrgSettings>,
+    /// What of the org is mirrored.
+    pub(crate) mirror: OrgMirror,
     allowance: Allowance,
     stop_at: Timestamp,
 }
@@ -63,7 +66,8 @@ impl<'a> Run<'a> {
     ) -> Self {
         let client = deps.salesforce.client(task.org_id, &ConnectionId::team());
         deps.fields.configure(task.org_id, &settings.fields);
-        Self { deps, task, client, settings, allowance, stop_at: stop_at(deps.clock.now(), deadline) }
+        let mirror = deps.fields.org_mirror(&settings, &deps.mirrored_objects);
+        Self { deps, task, client, settings, mirror, allowance, stop_at: stop_at(deps.clock.now(), deadline) }
     }
 
     /// Returns whether the task is an audit.
@@ -73,11 +77,6 @@ impl<'a> Run<'a> {
 
     pub(crate) fn org(&self) -> OrgId {
         self.task.org_id
-    }
-
-    /// Returns the mirrored objects of the org.
-    pub(crate) fn mirrored_objects(&self) -> &[ObjectName] {
-        self.settings.mirrored_objects(&self.deps.mirrored_objects)
     }
 
     /// Returns the reason for which the run has to stop now.

@@ -24,6 +24,8 @@ pub enum Skip {
     NotQueryable,
     /// Its records have no `SystemModstamp` or no `Id`.
     WithoutSystemModstamp,
+    /// The org's settings leave the object out.
+    NotMirrored,
     /// The object's backfill is not complete, so there is nothing to audit yet.
     NotCopied,
 }
@@ -50,6 +52,7 @@ impl Skip {
             Self::Invisible => "object_not_visible",
             Self::NotQueryable => "object_not_queryable",
             Self::WithoutSystemModstamp => "object_without_system_modstamp",
+            Self::NotMirrored => "object_not_mirrored",
             Self::NotCopied => "backfill_not_complete",
         }
     }

@@ -25,10 +25,12 @@ impl Scanning<'_> {
     pub(crate) async fn apply(
         &self,
         object: &ObjectName,
-        changes: Vec<Change>,
+        mut changes: Vec<Change>,
         report: &mut ObjectReport,
     ) -> Result<(), Error> {
         let org = self.run.org();
+        // The job of a backfill that began before the settings changed still has what they leave out.
+        changes.iter_mut().for_each(|change| self.run.mirror.retain_in(change));
         let patience = self.run.time_left();
         let saved: Vec<_> = changes.iter().map(|change| (change.record_id(), change.system_modstamp())).collect();
         // Most rows of a backfill are old, so that neither they nor their events are measured.

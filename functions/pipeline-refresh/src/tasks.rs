@@ -140,7 +140,7 @@ async fn work_on(
         }
     }
     if task.kind != RefreshKind::Connections {
-        refresh_org(&run, run.mirrored_objects(), report).await;
+        refresh_org(&run, report).await;
     }
     if is_poll && report.is_complete() {
         let recorded = deps.cursors.finish(task.org_id, &CursorName::poll(), began_at).await;
@@ -284,6 +284,7 @@ impl Counts {
             ("sync.narrowed", objects().map(|object| object.narrowed).sum()),
             ("records.read", objects().map(|object| object.rows).sum()),
             ("records.applied", objects().map(|object| object.applied).sum()),
+            ("records.removed", objects().map(|object| object.removed).sum()),
             ("records.unstorable", objects().map(|object| object.unstorable).sum()),
             ("records.unreadable", objects().map(|object| object.unreadable).sum()),
             ("audits.finished", audits(|outcome| matches!(outcome, Outcome::Complete))),

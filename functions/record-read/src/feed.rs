@@ -7,10 +7,11 @@
 //! Changes younger than [`SETTLING_TIME`] are left out: a change whose writer is slower may still appear before them.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
+use mirroring::OrgMirror;
 use runtime::{Caller, ListId};
 use salesforce::{ObjectName, OrgId, RecordId};
 use serde::{Deserialize, Serialize};
@@ -19,7 +20,7 @@ use store::records::SETTLING_TIME;
 use store::{ChangeKey, ChangesFrom, MirrorRecord, Org, OrgState};
 
 use crate::lists::within_bytes;
-use crate::{Deps, Error, http};
+use crate::{Deps, Error, http, mirror};
 
 /// The default number of changes in a page.
 const DEFAULT_LIMIT: u16 = 100;
@@ -137,7 +138,9 @@ pub(crate) async fn page(deps: &Deps, caller: &Caller, query: FeedQuery) -> Resu
     let (served, others): (Vec<Org>, Vec<Org>) =
         orgs.into_iter().partition(|org| http::require_served(deps, org).is_ok());
     let not_served = others.iter().filter(|org| org.state != OrgState::Claimed).map(|org| org.org_id).collect();
-    let indexes = served.iter().flat_map(|org| deps.mirrored_objects.iter().map(|object| (org.org_id, object)));
+    let mirrors = mirrors(deps, &served).await?;
+    let indexes =
+        mirrors.iter().flat_map(|(org, mirror)| objects(deps, mirror).into_iter().map(|object| (*org, object)));
     let reads =
         indexes.map(|(org, object)| changes_of(deps, (org, object), (position.within(org, object), until), limit));
     let reads: Vec<_> = reads.collect();
@@ -148,8 +151,11 @@ pub(crate) async fn page(deps: &Deps, caller: &Caller, query: FeedQuery) -> Resu
     places.truncate(usize::from(limit));
 
     let mut records = load(deps, &places).await?;
-    let rows: Vec<(Place, MirrorRecord)> =
-        places.iter().filter_map(|place| Some((place.clone(), records.remove(place)?))).collect();
+    let served = |place: &Place| {
+        let row = records.remove(place)?;
+        Some((place.clone(), shown(mirrors.get(&place.org)?, row)?))
+    };
+    let rows: Vec<(Place, MirrorRecord)> = places.iter().filter_map(served).collect();
     let kept = within_bytes(&rows, usize::from(limit), |(_, row)| &row.fields);
     let is_cut = kept < rows.len();
     let more = found > places.len() || is_cut;
@@ -161,6 +167,25 @@ pub(crate) async fn page(deps: &Deps, caller: &Caller, query: FeedQuery) -> Resu
     };
     let changes = rows.into_iter().take(kept).map(|(place, row)| change(place, row, query.fields)).collect();
     Ok(FeedView { changes, next: feed.cursor(&next), more, not_served })
+}
+
+/// Returns what of each org is mirrored.
+async fn mirrors(deps: &Deps, orgs: &[Org]) -> Result<BTreeMap<OrgId, OrgMirror>, Error> {
+    let orgs: Vec<OrgId> = orgs.iter().map(|org| org.org_id).collect();
+    let mirror = |org: OrgId| async move { Ok::<_, Error>((org, mirror::of(deps, org).await?)) };
+    stream::iter(orgs).map(mirror).buffer_unordered(PARALLEL_READS).try_collect().await
+}
+
+/// Returns the objects whose changes the feed has: the mirrored ones, and those of the deployment, of which an org's settings may
+/// have removed the records.
+fn objects<'a>(deps: &'a Deps, mirror: &'a OrgMirror) -> BTreeSet<&'a ObjectName> {
+    mirror.objects().iter().chain(&deps.mirrored_objects).collect()
+}
+
+/// Returns the row as the feed shows it; `None` for a record that is not mirrored any more and is not removed yet.
+fn shown(mirror: &OrgMirror, mut row: MirrorRecord) -> Option<MirrorRecord> {
+    mirror.retain(&mut row);
+    (row.deleted || mirror.has(&row.object)).then_some(row)
 }
 
 /// Returns the first `count` of the places, in their order.

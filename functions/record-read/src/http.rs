@@ -216,7 +216,8 @@ async fn list_pipelines(
 async fn list_objects(State(deps): State<Deps>, TenantOrg(org): TenantOrg, ActingUser(user): ActingUser) -> Response {
     let objects = async {
         let objects = LiveReader::open(&deps, &org, user.as_ref()).await?.objects().await?;
-        let view = |summary| ObjectView::new(summary, &deps.mirrored_objects);
+        let org_mirror = mirror::of(&deps, org.org_id).await?;
+        let view = |summary| ObjectView::new(summary, &org_mirror);
         Ok::<_, Error>(json!({ "objects": objects.into_iter().map(view).collect::<Vec<_>>() }))
     };
     respond(objects.await)
@@ -230,7 +231,7 @@ async fn describe_object(
 ) -> Response {
     let describe = async {
         let describe = LiveReader::open(&deps, &org, user.as_ref()).await?.describe(&object).await?;
-        Ok::<_, Error>(DescribeView::new(describe, &deps.mirrored_objects))
+        Ok::<_, Error>(DescribeView::new(describe, &mirror::of(&deps, org.org_id).await?))
     };
     respond(describe.await)
 }
@@ -265,15 +266,13 @@ async fn load_view(
     request: &ViewRequest,
     user: Option<PlatformUser>,
 ) -> Result<View, Error> {
+    let org_mirror = mirror::of(deps, org.org_id).await?;
     match user {
-        Some(user) => record_view::load_live(deps, org, (kind, id), request, Some(&user)).await,
-        None if !deps.mirrored_objects.contains(&kind.object) => {
-            record_view::load_live(deps, org, (kind, id), request, None).await
-        }
-        None => {
+        None if org_mirror.has(&kind.object) => {
             require_served(deps, org)?;
-            record_view::load_mirrored(deps, org, (kind, id), request).await
+            record_view::load_mirrored(deps, (org, &org_mirror), (kind, id), request).await
         }
+        user => record_view::load_live(deps, org, (kind, id), request, user.as_ref()).await,
     }
 }
 
@@ -286,15 +285,13 @@ async fn load_record(
     user: Option<PlatformUser>,
 ) -> Result<RecordView, Error> {
     let RecordRef { object, record_id } = record;
+    let org_mirror = mirror::of(deps, org.org_id).await?;
     match user {
-        Some(user) => record_view::load_record(deps, org, (&object, record_id), Some(&user)).await,
-        None if !deps.mirrored_objects.contains(&object) => {
-            record_view::load_record(deps, org, (&object, record_id), None).await
-        }
-        None => {
+        None if org_mirror.has(&object) => {
             require_served(deps, org)?;
-            let record = RecordView::from(mirror::load(deps, org.org_id, &object, record_id).await?);
-            Ok(record.with_page(mirror::instance_url(deps, org).await?.as_ref()))
+            let row = mirror::load(deps, (org.org_id, &org_mirror), &object, record_id).await?;
+            Ok(RecordView::from(row).with_page(mirror::instance_url(deps, org).await?.as_ref()))
         }
+        user => record_view::load_record(deps, org, (&object, record_id), user.as_ref()).await,
     }
 }

@@ -1,6 +1,7 @@
 //! Lists of records: of Salesforce through the rep's connection, of the mirror, or of Salesforce through the team's for an
 //! object that is not mirrored.
 
+use mirroring::OrgMirror;
 use runtime::ListId;
 use salesforce::{FieldName, ObjectName, OrgId, Record, RecordId};
 use serde::Serialize;
@@ -49,7 +50,8 @@ pub(crate) async fn page(
     object: &ObjectName,
     request: &ListRequest,
 ) -> Result<ListView, Error> {
-    let mirrored = deps.mirrored_objects.iter().find(|mirrored| *mirrored == object);
+    let org_mirror = crate::mirror::of(deps, org.org_id).await?;
+    let mirrored = org_mirror.find(object);
     let source = match (&request.user, mirrored) {
         (Some(_), _) => Source::Salesforce,
         (None, Some(_)) => Source::Mirror,
@@ -60,7 +62,7 @@ pub(crate) async fn page(
     if let (None, Some(object)) = (&request.user, mirrored) {
         http::require_served(deps, org)?;
         let after = request.after.as_deref().map(|after| list.position(after)).transpose()?;
-        let page = mirror::page(&deps.records, (org.org_id, object), request, after).await?;
+        let page = mirror::page(&deps.records, (org.org_id, object, &org_mirror), request, after).await?;
         let instance = crate::mirror::instance_url(deps, org).await?;
         return Ok(ListView {
             source,
@@ -88,12 +90,12 @@ pub(crate) async fn page(
 /// next page begins, too.
 pub(crate) async fn mirrored_with(
     deps: &Deps,
-    (org, object): (OrgId, &ObjectName),
+    (org, object, org_mirror): (OrgId, &ObjectName, &OrgMirror),
     values: &[(FieldName, String)],
     (after, limit): (Option<RecordId>, u16),
 ) -> Result<(Vec<MirrorRecord>, Option<RecordId>), Error> {
     let request = ListRequest::with_values(values, limit)?;
-    let page = mirror::page(&deps.records, (org, object), &request, after.map(LastRow::Id)).await?;
+    let page = mirror::page(&deps.records, (org, object, org_mirror), &request, after.map(LastRow::Id)).await?;
     let next = page.next.map(|place| match place {
         LastRow::Id(id) => id,
         LastRow::Change(key) => key.record_id,

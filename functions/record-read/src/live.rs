@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use mirroring::{MirroredFields, ObjectFields};
+use mirroring::{Filtered, MirroredFields, ObjectFields};
 use runtime::{Chain, Schema, record_api_calls};
+use salesforce::soql::Filter;
 use salesforce::{
     Client, FieldName, InstanceUrl, Layout, ObjectDescribe, ObjectName, ObjectSummary, OrgId, Page, Picklist, Record,
     RecordId, Soql, Sosl, soql,
@@ -215,6 +216,18 @@ impl<'a> LiveReader<'a> {
         self.count_calls().await;
         let row = page?.records.pop();
         Ok(row.and_then(|row| Tombstone::from_row(&row, read_at)).map(Change::Tombstone))
+    }
+
+    /// Divides a change by the filter of the org's settings.
+    pub(crate) async fn filter(
+        &self,
+        object: &ObjectName,
+        filter: Option<&Filter>,
+        change: Change,
+    ) -> Result<Filtered, Error> {
+        let filtered = mirroring::filter(&self.client, object, filter, vec![change]).await;
+        self.count_calls().await;
+        Ok(filtered?)
     }
 
     /// Forgets the fields of an object that have changed.

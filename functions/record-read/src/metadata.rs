@@ -1,6 +1,7 @@
 //! The JSON views of objects and fields.
 
-use salesforce::{FieldDescribe, ObjectDescribe, ObjectName, ObjectSummary, RecordTypeInfo};
+use mirroring::OrgMirror;
+use salesforce::{FieldDescribe, ObjectDescribe, ObjectSummary, RecordTypeInfo};
 use serde::Serialize;
 
 /// An object in the list of objects.
@@ -33,17 +34,17 @@ struct FieldView {
 
 impl ObjectView {
     /// Builds the view.
-    pub(crate) fn new(summary: ObjectSummary, mirrored: &[ObjectName]) -> Self {
-        Self { mirrored: mirrored.contains(&summary.name), summary }
+    pub(crate) fn new(summary: ObjectSummary, org_mirror: &OrgMirror) -> Self {
+        Self { mirrored: org_mirror.has(&summary.name), summary }
     }
 }
 
 impl DescribeView {
     /// Builds the view.
-    pub(crate) fn new(describe: ObjectDescribe, mirrored: &[ObjectName]) -> Self {
+    pub(crate) fn new(describe: ObjectDescribe, org_mirror: &OrgMirror) -> Self {
         let field = |field: FieldDescribe| FieldView { required_on_create: field.is_required_on_create(), field };
         Self {
-            object: ObjectView::new(describe.summary, mirrored),
+            object: ObjectView::new(describe.summary, org_mirror),
             searchable: describe.searchable,
             fields: describe.fields.into_iter().map(field).collect(),
             record_type_infos: describe.record_type_infos,

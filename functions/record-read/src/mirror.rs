@@ -1,23 +1,38 @@
 //! Records from the mirror.
 
+use mirroring::OrgMirror;
 use salesforce::{HostPolicy, InstanceUrl, ObjectName, OrgId, RecordId};
 use store::{ConnectionId, MirrorRecord, Org};
 
 use crate::{Deps, Error};
 
+/// Returns what of the org is mirrored. Costs one read of the `org_settings` table a minute for each org.
+pub(crate) async fn of(deps: &Deps, org: OrgId) -> Result<OrgMirror, Error> {
+    let settings = deps.settings.load(org, deps.clock.now()).await?;
+    Ok(OrgMirror::new(&settings, &deps.mirrored_objects, &deps.mirrored_fields))
+}
+
 /// Loads one record. The object is looked up in the request's spelling, then in that of the configuration.
-pub(crate) async fn load(deps: &Deps, org: OrgId, object: &ObjectName, id: RecordId) -> Result<MirrorRecord, Error> {
-    let configured = deps.mirrored_objects.iter().find(|mirrored| *mirrored == object);
+///
+/// # Errors
+/// [`Error::NotMirrored`], [`Error::NotInMirror`], [`Error::Deleted`].
+pub(crate) async fn load(
+    deps: &Deps,
+    (org, mirror): (OrgId, &OrgMirror),
+    object: &ObjectName,
+    id: RecordId,
+) -> Result<MirrorRecord, Error> {
+    let configured = mirror.find(object).ok_or_else(|| Error::NotMirrored(object.clone()))?;
     let mut row = deps.records.load(org, object, id).await?;
-    if let (None, Some(configured)) = (&row, configured.filter(|name| name.as_str() != object.as_str())) {
+    if row.is_none() && configured.as_str() != object.as_str() {
         row = deps.records.load(org, configured, id).await?;
     }
-    match row {
-        None if configured.is_none() => Err(Error::NotMirrored(object.clone())),
-        None => Err(Error::NotInMirror(object.clone())),
-        Some(row) if row.deleted => Err(Error::Deleted { merged_into: row.master_record_id }),
-        Some(row) => Ok(row),
+    let mut row = row.ok_or_else(|| Error::NotInMirror(object.clone()))?;
+    if row.deleted {
+        return Err(Error::Deleted { merged_into: row.master_record_id });
     }
+    mirror.retain(&mut row);
+    Ok(row)
 }
 
 /// Returns the base URL of the org: its My Domain, or the one that the team's connection has.

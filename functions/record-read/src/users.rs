@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use mirroring::OrgMirror;
 use runtime::{Caller, Criterion, Schema};
 use salesforce::soql::{Condition, eq, gt};
 use salesforce::{FieldName, JsonObject, ObjectName, OrgId, Record, RecordId, Soql};
@@ -130,8 +131,9 @@ impl UserView {
 /// connection if users are not mirrored.
 pub(crate) async fn list(deps: &Deps, org: &Org, caller: &Caller, query: UsersQuery) -> Result<UsersView, Error> {
     let limit = crate::http::limit(query.limit)?;
+    let org_mirror = crate::mirror::of(deps, org.org_id).await?;
     let mut view = match &query.user {
-        None if deps.mirrored_objects.contains(&USER) => from_mirror(deps, org, &query, limit).await?,
+        None if org_mirror.has(&USER) => from_mirror(deps, (org, &org_mirror), &query, limit).await?,
         user => from_salesforce(deps, org, user.as_ref(), &query, limit).await?,
     };
     let people = people(deps, org.org_id, caller).await?;
@@ -141,10 +143,16 @@ pub(crate) async fn list(deps: &Deps, org: &Org, caller: &Caller, query: UsersQu
     Ok(view)
 }
 
-async fn from_mirror(deps: &Deps, org: &Org, query: &UsersQuery, limit: u16) -> Result<UsersView, Error> {
+async fn from_mirror(
+    deps: &Deps,
+    (org, org_mirror): (&Org, &OrgMirror),
+    query: &UsersQuery,
+    limit: u16,
+) -> Result<UsersView, Error> {
     crate::http::require_served(deps, org)?;
     let values: Vec<_> = query.active.map(|active| (IS_ACTIVE, active.to_string())).into_iter().collect();
-    let (rows, next) = lists::mirrored_with(deps, (org.org_id, &USER), &values, (query.after, limit)).await?;
+    let (rows, next) =
+        lists::mirrored_with(deps, (org.org_id, &USER, org_mirror), &values, (query.after, limit)).await?;
     Ok(UsersView {
         source: Source::Mirror,
         freshness: Some(Freshness::of(&USER, &deps.cursors.list(org.org_id).await?)),

@@ -103,7 +103,9 @@ async fn refresh_records(
     let mut dispositions = Vec::new();
     for (object, records) in work.records {
         let mut by_record = Dispositions::new();
+        let is_left_out = reader.settings.objects.as_ref().is_some_and(|objects| !objects.contains(&object));
         let of_others = match &all_fail_with {
+            _ if is_left_out => Disposition::Settled(DeliveryOutcome::NotVisible),
             Some(disposition) => disposition.clone(),
             None => {
                 let ids: Vec<RecordId> = records.keys().copied().collect();

@@ -2,7 +2,7 @@
 
 use runtime::{Aws, DEFAULT_MIRRORED_OBJECTS, Env, EnvError};
 use salesforce::ObjectName;
-use store::{ChangeHint, ClientKeys, Origins, Pipelines, Queue};
+use store::{ChangeHint, ClientKeys, OrgSettingsTable, Origins, Pipelines, Queue, SettingsCache};
 
 use crate::{Metadata, WritableObjects};
 
@@ -15,6 +15,8 @@ pub struct Config {
     pub origins_table: String,
     /// `PIPELINES_TABLE`: the pipelines, against which stages are checked.
     pub pipelines_table: String,
+    /// `ORG_SETTINGS_TABLE`: the settings of orgs.
+    pub org_settings_table: String,
     /// `RECORD_UPSERT_QUEUE_URL`: the queue of hints.
     pub record_upsert_queue_url: String,
     /// `MIRRORED_OBJECTS`: the mirrored objects, separated by commas. [`DEFAULT_MIRRORED_OBJECTS`] by default.
@@ -34,6 +36,7 @@ impl Config {
             ledger: writes::Config::from_env(env)?,
             origins_table: env.required("ORIGINS_TABLE")?,
             pipelines_table: env.required("PIPELINES_TABLE")?,
+            org_settings_table: env.required("ORG_SETTINGS_TABLE")?,
             record_upsert_queue_url: env.required("RECORD_UPSERT_QUEUE_URL")?,
             mirrored_objects: env.list_or("MIRRORED_OBJECTS", DEFAULT_MIRRORED_OBJECTS)?,
             writable_objects: env.parsed_or("WRITABLE_OBJECTS", WritableObjects::default())?,
@@ -50,7 +53,9 @@ pub struct Deps {
     pub origins: Origins,
     /// The queue of hints, which bring the written records into the mirror.
     pub hints: Queue<ChangeHint>,
-    /// The mirrored objects.
+    /// The settings of orgs, cached by this execution environment.
+    pub settings: SettingsCache,
+    /// The mirrored objects of orgs without settings of their own.
     pub mirrored_objects: Vec<ObjectName>,
     /// The objects whose records the platform may write.
     pub writable_objects: WritableObjects,
@@ -78,6 +83,7 @@ impl Deps {
             ledger: writes::Deps::new(aws, config.ledger)?,
             origins: Origins::new(aws.dynamodb(), config.origins_table),
             hints: Queue::new(aws.sqs(), config.record_upsert_queue_url, aws.clock()),
+            settings: SettingsCache::new(OrgSettingsTable::new(aws.dynamodb(), config.org_settings_table)),
             mirrored_objects: config.mirrored_objects,
             writable_objects: config.writable_objects,
             client_keys,

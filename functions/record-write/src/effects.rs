@@ -1,11 +1,13 @@
 //! What follows from the records that a write changed: their origins are stored, and the mirror reads them.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use runtime::Chain;
 use salesforce::{ObjectName, RecordId};
-use store::Write;
 use store::origins::Origin;
 use store::owner_policy::Route;
+use store::{OrgSettings, Write};
 
 use crate::origins::Call;
 use crate::{Deps, hints};
@@ -22,6 +24,17 @@ pub(crate) struct Effects<'a> {
 }
 
 impl Effects<'_> {
+    /// Returns the settings of the org. If they cannot be loaded, those of the deployment: `record-upsert` drops the hints of
+    /// what the org does not mirror.
+    pub(crate) async fn settings(self) -> Arc<OrgSettings> {
+        let org = self.write.org_id;
+        let settings = self.deps.settings.load(org, self.deps.ledger.clock.now()).await;
+        settings.unwrap_or_else(|error| {
+            tracing::warn!(org.id = %org, error = %Chain(&error), "could not load the settings of the org");
+            Arc::default()
+        })
+    }
+
     /// Returns the call that has ended now. `from` is the time before the first request that may have changed the records.
     pub(crate) fn call_since(self, from: Timestamp) -> Call {
         let to = self.deps.ledger.clock.now();
@@ -48,7 +61,9 @@ impl Effects<'_> {
     pub(crate) async fn queue_hints(self, object: &ObjectName, changed: impl IntoIterator<Item = RecordId>) {
         let now = self.deps.ledger.clock.now();
         let write = (self.write.org_id, self.write.write_id);
-        let hints = hints::of_write(write, object, &self.deps.mirrored_objects, changed, now);
+        let settings = self.settings().await;
+        let mirrored = settings.mirrored_objects(&self.deps.mirrored_objects);
+        let hints = hints::of_write(write, object, mirrored, changed, now);
         if hints.is_empty() {
             return;
         }

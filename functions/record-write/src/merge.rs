@@ -127,11 +127,13 @@ impl WriteOperation for MergeRecords {
 
     async fn execute(&self, deps: &Deps, client: &Client, route: &Route, write: &Write) -> Result<Attempted, Error> {
         let rights = [Right::Edit, Right::Delete].map(|right| (self.object.clone(), right));
+        let effects = Effects { deps, route, write };
+        let settings = effects.settings().await;
+        let mirrored = settings.mirrored_objects(&deps.mirrored_objects);
         // The describes of the mirrored objects tell of which object a changed record is.
-        let schema = access::require(deps, client, (route, write), &rights, &deps.mirrored_objects).await?;
+        let schema = access::require(deps, client, (route, write), &rights, mirrored).await?;
         access::require_ids(&schema, &self.object, "id", &[self.id])?;
         access::require_ids(&schema, &self.object, "merged_ids", &self.merged_ids)?;
-        let effects = Effects { deps, route, write };
         let from = deps.ledger.clock.now();
         let (merged, already_merged) = match decided::decide(deps, write, &Merging { this: self, client }).await? {
             Decided::Done(merged) => (merged, false),
@@ -142,7 +144,7 @@ impl WriteOperation for MergeRecords {
         let mut changed = vec![origin(effects, self.id, from, self.fields.keys().cloned().collect())];
         changed.extend(self.merged_ids.iter().map(|id| origin(effects, *id, from, Vec::new())));
         effects.publish(&self.object, &changed).await;
-        for (object, ids) in by_object(&schema, &deps.mirrored_objects, &merged.updated_related_ids) {
+        for (object, ids) in by_object(&schema, mirrored, &merged.updated_related_ids) {
             let related: Vec<_> = ids.into_iter().map(|id| origin(effects, id, from, Vec::new())).collect();
             effects.publish(object, &related).await;
         }

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use salesforce::{FieldName, ObjectDescribe, ObjectName, OrgId};
+use store::OrgSettings;
 use tracing::warn;
 
-use super::{Extent, MirroredFields, ObjectFields};
+use super::{Extent, MirroredFields, ObjectFields, OrgMirror};
 
 /// The age at which an entry expires. A removed field is noticed at once (`INVALID_FIELD`), a new field when the entry expires.
 pub(super) const MAX_AGE: SignedDuration = SignedDuration::from_mins(15);
@@ -49,6 +50,12 @@ impl FieldCache {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let of_org = entries.iter_mut().filter(|((owner, _), _)| *owner == org);
         of_org.for_each(|(_, entry)| entry.described_at = None);
+    }
+
+    /// Returns what of an org is mirrored, where `objects` are the objects of the deployment.
+    #[must_use]
+    pub fn org_mirror(&self, settings: &OrgSettings, objects: &[ObjectName]) -> OrgMirror {
+        OrgMirror::new(settings, objects, &self.configured)
     }
 
     /// Returns the fields of the object, if there is an entry that is valid and younger than 15 minutes.

@@ -9,12 +9,14 @@ mod configured;
 mod error_texts;
 mod extent;
 mod filtered;
+mod org_mirror;
 mod retrieve;
 
 pub use cache::FieldCache;
 pub use configured::{InvalidFieldList, MirroredFields};
 pub use extent::{Excess, Extent, MAX_ROWS};
 pub use filtered::{Filtered, filter};
+pub use org_mirror::OrgMirror;
 pub use retrieve::{Narrowing, Retrieved};
 
 use std::collections::BTreeMap;

@@ -8,7 +8,7 @@ use salesforce::{ObjectName, OrgId, RecordId};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::table::{Conditional, Item, Place, Rows, Table, Update, from_item, key, text};
+use crate::table::{Conditional, Expression, Item, Place, Rows, Table, Update, from_item, key, text};
 use crate::time;
 
 mod backfill;
@@ -58,6 +58,17 @@ impl CursorName {
     #[must_use]
     pub fn deletions(object: &ObjectName) -> Self {
         Self(format!("deletions/{object}"))
+    }
+
+    /// The removal of what is not mirrored of an object any more. It has only a checkpoint.
+    #[must_use]
+    pub fn removal(object: &ObjectName) -> Self {
+        Self(format!("removal/{object}"))
+    }
+
+    /// Returns whether this cursor, or other row of the table, is of the object.
+    fn is_of(&self, object: &ObjectName) -> bool {
+        self.0.split('/').nth(1).is_some_and(|name| name.eq_ignore_ascii_case(object.as_str()))
     }
 
     /// Returns whether this is the cursor of an object's scan.
@@ -225,6 +236,23 @@ impl Cursors {
         self.table.update("record the failure of the scan", row_key(org, name), update).await.map(drop)
     }
 
+    /// Removes everything that is known of an object's scans, its backfill last: an object with a backfill was scanned.
+    ///
+    /// # Errors
+    /// Only those of the table.
+    pub async fn forget(&self, org: OrgId, object: &ObjectName) -> Result<(), Error> {
+        let operation = "forget the scans of the object";
+        let rows: Vec<NameOnly> = self.table.query(operation, ("org_id", org.as_str())).await?;
+        let mut names: Vec<CursorName> = rows.into_iter().map(|row| row.cursor_name).collect();
+        names.retain(|name| name.is_of(object));
+        names.sort_by_key(|name| name.backfilled_object().is_some());
+        for name in names {
+            let when = Expression { text: "attribute_exists(#org_id)", values: Vec::new() };
+            self.table.delete(operation, row_key(org, &name), when).await?;
+        }
+        Ok(())
+    }
+
     /// Stores that a scan, poll or refresh which began at `covered_until` is complete, and removes its checkpoint.
     ///
     /// # Errors
@@ -233,6 +261,12 @@ impl Cursors {
         let update = ScanState::Complete(covered_until).update(covered_until);
         self.table.update("finish the scan", row_key(org, name), update).await.map(drop)
     }
+}
+
+/// A row of the table, of whatever kind.
+#[derive(Deserialize)]
+struct NameOnly {
+    cursor_name: CursorName,
 }
 
 /// The attributes of a failure.

@@ -27,7 +27,7 @@ pub enum DeliveryOutcome {
     Unchanged,
     /// The mirror has a newer version.
     Stale,
-    /// The connection may not see the record.
+    /// The connection may not see the record, or the org's settings exclude it from the mirror.
     NotVisible,
     /// The record is deleted.
     Deleted,

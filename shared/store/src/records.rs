@@ -21,6 +21,7 @@ mod carried;
 mod concurrency;
 mod erasing;
 pub mod index;
+mod removing;
 pub mod rule;
 mod versions;
 
@@ -29,6 +30,7 @@ pub(crate) use erasing::rows_of_org;
 pub use applying::THROTTLE_TIMEOUT;
 pub use carried::{Carried, Version};
 pub use index::{ChangeKey, ChangedPage, ChangedRecord, ChangesFrom, SETTLING_TIME};
+pub use removing::RemovedFields;
 pub use rule::ApplyOutcome;
 pub use versions::{RowState, RowVersion, VersionPage};
 

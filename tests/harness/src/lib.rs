@@ -15,6 +15,7 @@ mod context;
 pub mod contract;
 mod events;
 mod kill;
+mod settings;
 mod writes;
 
 use std::sync::LazyLock;

@@ -91,12 +91,14 @@ fn the_objects_of_relationships_are_described_too() {
 }
 
 #[test]
-fn only_what_is_mirrored_otherwise_is_read_again() {
+fn only_what_is_mirrored_otherwise_is_to_refresh() {
     let before = settings(json!({ "objects": ["Account", "User", "Lead"], "fields": { "Lead": ["Name"] } }));
     let after = settings(json!({
         "objects": ["Account", "User", "Lead", "Contact"], "filters": { "User": "Alias = 'x'" }, "poll_minutes": 5,
     }));
-    let again: Vec<String> = read_again(&before, &after, &deployed()).iter().map(ToString::to_string).collect();
+    let again: Vec<String> = to_refresh(&before, &after, &deployed()).iter().map(ToString::to_string).collect();
     assert_eq!(again, ["User", "Lead", "Contact"]);
-    assert_eq!(read_again(&before, &OrgSettings::default(), &deployed()), []);
+    let left_out = settings(json!({ "objects": ["Account", "Lead"], "fields": { "Lead": ["Name"] } }));
+    assert_eq!(to_refresh(&before, &left_out, &deployed()), ["User".parse().unwrap()]);
+    assert_eq!(to_refresh(&before, &before, &deployed()), []);
 }

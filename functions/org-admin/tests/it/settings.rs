@@ -28,7 +28,7 @@ fn a_change_is_a_version_with_its_author() {
         let (status, changed) = context.put(None, "", 0, &first).await;
         assert_eq!((status, &changed["version"]), (StatusCode::OK, &json!(1)), "{changed}");
         assert_eq!(changed["settings"]["filters"]["Account"], "industry != NULL", "in its canonical form");
-        assert_eq!(context.backfills().await, 2, "Account has a filter by now, and Lead is new");
+        assert_eq!(context.backfills().await, 3, "Account has a filter, Lead is new, and Contact is left out");
 
         let (_, changed) = context.put(Some("rep-1"), "", 1, &json!({ "api_allocation": { "percent": 20 } })).await;
         assert_eq!(

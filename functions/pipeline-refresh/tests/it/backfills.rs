@@ -378,7 +378,7 @@ fn a_filter_is_part_of_the_first_job_and_of_no_later_one() {
         };
         let wanted: Vec<String> = (0..12).map(|n| create(format!("Energy {n:02}"), "Energy")).collect();
         create("Retail".to_owned(), "Retail");
-        context.set(json!({ "objects": ["Account"], "filters": { "Account": "Industry = 'Energy'" } })).await;
+        context.set_now(json!({ "objects": ["Account"], "filters": { "Account": "Industry = 'Energy'" } })).await;
         let (_, pages) = begin(&context).await;
         drain(&context, pages).await;
 
@@ -389,7 +389,7 @@ fn a_filter_is_part_of_the_first_job_and_of_no_later_one() {
 
         context.queued().await;
         context.pass(SignedDuration::from_mins(5));
-        context.set(json!({ "objects": ["Account"], "filters": { "Account": "Industry = 'Retail'" } })).await;
+        context.set_now(json!({ "objects": ["Account"], "filters": { "Account": "Industry = 'Retail'" } })).await;
         let (_, pages) = begin(&context).await;
         drain(&context, pages).await;
 

@@ -12,6 +12,7 @@ mod harness;
 mod overdue;
 mod pipelines;
 mod polls;
+mod removals;
 mod scans;
 mod schedule;
 mod settings;

@@ -1,6 +1,7 @@
 //! Lists of the mirror: rows by id, by change, or below an account, filtered here.
 
 use jiff::{SignedDuration, Timestamp};
+use mirroring::OrgMirror;
 use salesforce::{ObjectName, OrgId, RecordId};
 use serde::{Deserialize, Serialize};
 use store::{ChangeKey, ChangesFrom, MirrorRecord, Records};
@@ -57,13 +58,14 @@ fn order(filter: &Filter) -> Result<Order, Error> {
 /// Reads a page of the mirror.
 pub(super) async fn page(
     records: &Records,
-    (org, object): (OrgId, &ObjectName),
+    (org, object, org_mirror): (OrgId, &ObjectName, &OrgMirror),
     request: &ListRequest,
     after: Option<LastRow>,
 ) -> Result<List<MirrorRecord, LastRow>, Error> {
     let mut collector = Collector::new(request, order(&request.filter)?, after);
     for _ in 0..MAX_CHUNKS {
-        let (rows, more) = read(records, (org, object), &collector).await?;
+        let (mut rows, more) = read(records, (org, object), &collector).await?;
+        rows.iter_mut().for_each(|(_, row)| org_mirror.retain(row));
         if collector.add(rows, more) {
             break;
         }

@@ -1,5 +1,6 @@
 //! Views from the mirror. What is not mirrored, or not in the order of a part, is read live through the team's connection.
 
+use mirroring::OrgMirror;
 use runtime::Schema;
 use salesforce::{JsonObject, OrgId, RecordId};
 use serde_json::Value;
@@ -21,22 +22,22 @@ const MAX_CHUNKS: usize = 5;
 /// Loads a view: the record from the mirror, and the parts from the mirror or through the team's connection.
 pub(crate) async fn load_mirrored(
     deps: &Deps,
-    org: &Org,
+    (org, org_mirror): (&Org, &OrgMirror),
     (kind, id): (&Kind, RecordId),
     request: &ViewRequest,
 ) -> Result<View, Error> {
-    let row = mirror::load(deps, org.org_id, &kind.object, id).await?;
+    let row = mirror::load(deps, (org.org_id, org_mirror), &kind.object, id).await?;
     let cursors = deps.cursors.list(org.org_id).await?;
     let mut head = row.fields.clone();
     let mut sources = Vec::new();
-    for list in wanted(kind, request).filter(|list| is_mirrored(deps, list)) {
-        let (rows, more) = rows(deps, org.org_id, list, id, request).await?;
+    for list in wanted(kind, request).filter(|list| is_mirrored(org_mirror, list)) {
+        let (rows, more) = rows(deps, (org.org_id, org_mirror), list, id, request).await?;
         let freshness = Some(Freshness::of(&list.object, &cursors));
         sources.push(Rows { source: Source::Mirror, freshness, lists: vec![ListRows { list, rows: Ok(rows), more }] });
     }
     let (mut schema, mut instance) = (Schema::default(), None);
-    if wanted(kind, request).any(|list| !is_mirrored(deps, list)) {
-        let lists = match read_as_team(deps, org, (kind, id), request).await? {
+    if wanted(kind, request).any(|list| !is_mirrored(org_mirror, list)) {
+        let lists = match read_as_team(deps, (org, org_mirror), (kind, id), request).await? {
             Ok(team) => {
                 (schema, instance) = (team.schema, Some(team.instance));
                 // The names of referenced records, which the mirror's rows do not have.
@@ -46,13 +47,13 @@ pub(crate) async fn load_mirrored(
                 team.lists
             }
             Err(reason) => {
-                let missing = wanted(kind, request).filter(|list| !is_mirrored(deps, list));
+                let missing = wanted(kind, request).filter(|list| !is_mirrored(org_mirror, list));
                 missing.map(|list| ListRows { list, rows: Err(reason.clone()), more: false }).collect()
             }
         };
         sources.push(Rows { source: Source::Team, freshness: None, lists });
     }
-    add_references(deps, org.org_id, kind, request, &mut head).await?;
+    add_references(deps, (org.org_id, org_mirror), kind, request, &mut head).await?;
     let mut record = RecordView::from(row);
     if let Some(fields) = &request.fields {
         record.retain_fields(|name| fields.iter().any(|field| field.as_str().eq_ignore_ascii_case(name)));
@@ -69,8 +70,8 @@ pub(crate) async fn load_mirrored(
 }
 
 /// Returns whether the mirror has the rows of the list and the records behind them.
-fn is_mirrored(deps: &Deps, list: &List) -> bool {
-    let has = |object| deps.mirrored_objects.contains(object);
+fn is_mirrored(org_mirror: &OrgMirror, list: &List) -> bool {
+    let has = |object| org_mirror.has(object);
     list.index.is_some() && has(&list.object) && list.behind.as_ref().is_none_or(|behind| has(&behind.object))
 }
 
@@ -78,7 +79,7 @@ fn is_mirrored(deps: &Deps, list: &List) -> bool {
 /// these. They are fewer than the part may show if the records behind some are missing.
 async fn rows(
     deps: &Deps,
-    org: OrgId,
+    (org, org_mirror): (OrgId, &OrgMirror),
     list: &List,
     id: RecordId,
     request: &ViewRequest,
@@ -92,7 +93,10 @@ async fn rows(
             }
             _ => deps.records.children(org, &list.object, id, (after, CHUNK)).await?,
         };
-        found.extend(page.records.into_iter().map(|row| row.record).filter(|row| shows(list, row)));
+        for mut row in page.records.into_iter().map(|row| row.record) {
+            org_mirror.retain(&mut row);
+            found.extend(Some(row).filter(|row| shows(list, row)));
+        }
         after = page.next;
         if after.is_none() || found.len() > limit {
             break;
@@ -102,7 +106,7 @@ async fn rows(
     found.truncate(limit);
     let mut rows: Vec<JsonObject> = found.into_iter().map(|row| columns(list, row)).collect();
     if let Some(behind) = &list.behind {
-        add_behind(deps, org, behind, &mut rows).await?;
+        add_behind(deps, (org, org_mirror), behind, &mut rows).await?;
     }
     Ok((rows, more))
 }
@@ -122,12 +126,18 @@ fn columns(list: &List, mut row: MirrorRecord) -> JsonObject {
 }
 
 /// Adds the records behind the rows, and removes the rows whose record the mirror does not have.
-async fn add_behind(deps: &Deps, org: OrgId, behind: &Behind, rows: &mut Vec<JsonObject>) -> Result<(), Error> {
+async fn add_behind(
+    deps: &Deps,
+    (org, org_mirror): (OrgId, &OrgMirror),
+    behind: &Behind,
+    rows: &mut Vec<JsonObject>,
+) -> Result<(), Error> {
     let id_of = |row: &JsonObject| row.get(behind.field).and_then(Value::as_str).and_then(|id| id.parse().ok());
     let mut ids: Vec<RecordId> = rows.iter().filter_map(id_of).collect();
     ids.sort();
     ids.dedup();
-    let records = deps.records.load_many(org, &behind.object, &ids).await?;
+    let mut records = deps.records.load_many(org, &behind.object, &ids).await?;
+    records.values_mut().for_each(|(record, _)| org_mirror.retain(record));
     let fields = |id| records.get(&id).filter(|(record, _)| !record.deleted).map(|(record, _)| record);
     rows.retain_mut(|row| {
         let Some(record) = id_of(row).and_then(fields) else { return false };
@@ -140,7 +150,7 @@ async fn add_behind(deps: &Deps, org: OrgId, behind: &Behind, rows: &mut Vec<Jso
 /// Adds the mirrored records that the record refers to, where the team has not read them.
 async fn add_references(
     deps: &Deps,
-    org: OrgId,
+    (org, org_mirror): (OrgId, &OrgMirror),
     kind: &Kind,
     request: &ViewRequest,
     head: &mut JsonObject,
@@ -150,9 +160,10 @@ async fn add_references(
         let name = relationship(reference.field);
         if let Some(id) = id
             && !head.contains_key(name)
-            && deps.mirrored_objects.contains(&reference.object)
-            && let Some(record) = deps.records.load(org, &reference.object, id).await?
+            && org_mirror.has(&reference.object)
+            && let Some(mut record) = deps.records.load(org, &reference.object, id).await?
         {
+            org_mirror.retain(&mut record);
             head.insert(name.to_owned(), selected(&record.fields, reference.fields));
         }
     }
@@ -176,13 +187,13 @@ struct Team {
 /// parts unavailable.
 async fn read_as_team(
     deps: &Deps,
-    org: &Org,
+    (org, org_mirror): (&Org, &OrgMirror),
     (kind, id): (&Kind, RecordId),
     request: &ViewRequest,
 ) -> Result<Result<Team, Unavailable>, Error> {
     let read = async {
         let reader = LiveReader::open(deps, org, None).await?;
-        let plan = |schema: &_| Plan::new(schema, kind, id, request, |list| is_mirrored(deps, list));
+        let plan = |schema: &_| Plan::new(schema, kind, id, request, |list| is_mirrored(org_mirror, list));
         let queries = |schema: &_| Ok(plan(schema).queries);
         let (schema, pages) = reader.query_parts(&objects(kind, request), queries).await?;
         let lists = plan(&schema).rows(&pages);

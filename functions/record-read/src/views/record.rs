@@ -230,6 +230,7 @@ mod tests {
             carried: store::records::Carried {
                 fields: [("Phone".to_owned(), version), ("Fax".to_owned(), version)].into(),
                 last_deletion: None,
+                fields_removed_at: None,
             },
         };
         let shown = serde_json::to_value(RecordView::from(row.clone())).unwrap();

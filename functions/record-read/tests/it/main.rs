@@ -9,6 +9,7 @@ mod forms;
 mod freshness;
 mod harness;
 mod lists;
+mod org_settings;
 mod orgs;
 mod record_views;
 mod records;

@@ -1,24 +1,16 @@
 //! Orgs with settings of their own.
 
 use jiff::SignedDuration;
-use serde_json::{Value, json};
-use store::org_settings::Author;
-use store::{DeliveryOutcome, Lane, Observation, OrgSettingsTable, SettingsChange};
+use serde_json::json;
+use store::{DeliveryOutcome, Lane, Observation};
 
 use crate::harness::{TestContext, run};
-
-async fn set(context: &TestContext, settings: Value) {
-    let table = OrgSettingsTable::new(context.dynamodb(), context.table("org_settings"));
-    let settings = serde_json::from_value(settings).unwrap();
-    let change = SettingsChange { seen: 0, settings, author: Author::Platform };
-    table.store(context.org, change, context.clock.now()).await.unwrap();
-}
 
 #[test]
 fn a_record_that_the_filter_excludes_leaves_the_mirror() {
     run(async {
         let context = TestContext::new().await;
-        set(&context, json!({ "filters": { "Account": "Name LIKE 'A%'" } })).await;
+        context.set(json!({ "filters": { "Account": "Name LIKE 'A%'" } })).await;
         let (acme, bolt) = (context.account("Acme"), context.account("Bolt"));
         let [of_acme, of_bolt] = [acme, bolt].map(|id| context.hint(id));
         assert!(context.receive(&[of_acme.clone(), of_bolt.clone()]).await.is_empty());
@@ -42,7 +34,7 @@ fn a_record_that_the_filter_excludes_leaves_the_mirror() {
 fn a_hint_waits_while_the_allocation_is_used_up() {
     run(async {
         let context = TestContext::new().await;
-        set(&context, json!({ "api_allocation": { "percent": 10 } })).await;
+        context.set(json!({ "api_allocation": { "percent": 10 } })).await;
         let usage = Observation { used: 100, max: 1_000, lane: Lane::Interactive, calls: 90 };
         context.deps.budgets.observe(context.org, usage, context.clock.now()).await.unwrap();
         let hint = context.hint(context.account("Acme"));
@@ -54,5 +46,19 @@ fn a_hint_waits_while_the_allocation_is_used_up() {
         assert_eq!(context.simulator.request_log(), [""; 0]);
         let over_budget = DeliveryOutcome::Deferred { reason: "over_budget".to_owned() };
         assert_eq!(context.outcome(&hint).await, Some(over_budget));
+    });
+}
+
+#[test]
+fn a_record_of_an_object_that_is_left_out_is_not_read() {
+    run(async {
+        let context = TestContext::new().await;
+        context.set(json!({ "objects": ["Contact"] })).await;
+        let hint = context.hint(context.account("Acme"));
+        let calls = context.simulator.api_calls();
+        assert!(context.receive(std::slice::from_ref(&hint)).await.is_empty());
+        assert_eq!(context.simulator.api_calls(), calls);
+        assert_eq!(context.outcome(&hint).await, Some(DeliveryOutcome::NotVisible));
+        assert!(context.mirrored(hint.record.unwrap().record_id).await.is_none());
     });
 }

@@ -68,7 +68,8 @@ impl TestContext {
         let mirrored_objects = ["Account", "Contact", "Lead", "Opportunity"].map(ObjectName::from_static).to_vec();
         let client_keys = ClientKeys::new(context.dynamodb(), context.table("write_order"));
         let metadata = Metadata::new(pipelines(&context), context.clock.clone());
-        let deps = Deps { ledger, origins, hints, mirrored_objects, writable_objects, client_keys, metadata };
+        let settings = context.settings();
+        let deps = Deps { ledger, origins, hints, settings, mirrored_objects, writable_objects, client_keys, metadata };
         Self { context, deps }
     }
 

@@ -62,6 +62,22 @@ fn a_write_succeeds_although_its_origin_is_not_recorded() {
 }
 
 #[test]
+fn a_write_hints_at_what_the_org_mirrors() {
+    run(async {
+        let mut context = TestContext::new().await;
+        context.deps.mirrored_objects = vec!["Account".parse().unwrap()];
+        context.set(json!({ "objects": ["Contact"] })).await;
+        let records = json!([{ KEY: "A-1", "Name": "Acme" }]);
+        assert_eq!(context.upsert("Account", None, "k1", records).await.0, StatusCode::OK);
+        assert_eq!(context.waiting("RecordUpsertQueue").await.0, 0);
+
+        let records = json!([{ KEY: "C-1", "LastName": "Lovelace" }]);
+        assert_eq!(context.upsert("Contact", None, "k2", records).await.0, StatusCode::OK);
+        assert_eq!(context.waiting("RecordUpsertQueue").await.0, 1);
+    });
+}
+
+#[test]
 fn a_write_queues_a_hint_for_each_saved_record() {
     run(async {
         let mut context = TestContext::new().await;

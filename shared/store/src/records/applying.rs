@@ -23,7 +23,7 @@ pub const THROTTLE_TIMEOUT: Duration = Duration::from_secs(5);
 const APPLY: &str = "apply the change";
 /// Each refusal returns the row stored in between. One more attempt settles it, unless many rows differ within one
 /// millisecond.
-const STORE_ATTEMPTS: usize = 12;
+pub(super) const STORE_ATTEMPTS: usize = 12;
 
 impl Records {
     /// Applies one change.
@@ -176,7 +176,7 @@ impl Pending {
 
 /// Returns the condition that the stored row is the known one, so that the decision and the row's place in the indexes still
 /// hold at the time of the write.
-fn is_seen(known: Option<&Stored>, given: &MirrorRecord) -> Result<(String, Values), Error> {
+pub(super) fn is_seen(known: Option<&Stored>, given: &MirrorRecord) -> Result<(String, Values), Error> {
     let Some(Stored { row, changed }) = known else { return Ok((IS_NEW.to_owned(), Values::new())) };
     let mut seen = row.to_item()?;
     seen.extend(changed.map(|changed| ("changed".to_owned(), text(changed.to_string()))));
@@ -195,7 +195,7 @@ fn is_seen(known: Option<&Stored>, given: &MirrorRecord) -> Result<(String, Valu
     Ok((conditions.join(" AND "), values))
 }
 
-type Values = Vec<(&'static str, AttributeValue)>;
+pub(super) type Values = Vec<(&'static str, AttributeValue)>;
 
 /// The attributes that tell the rows of a record apart.
 const SEEN: [(&str, &str); 7] = [

@@ -33,6 +33,10 @@ pub struct Carried {
     /// The newest deletion before the row's version. Values that are older are not kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_deletion: Option<Version>,
+    /// The time at which fields were removed that are not mirrored any more. It tells the row from the one that still has them, so
+    /// that a writer that knows that one decides again.
+    #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
+    pub fields_removed_at: Option<Timestamp>,
 }
 
 impl Carried {
@@ -81,6 +85,7 @@ pub(super) fn join(newer: &MirrorRecord, older: &MirrorRecord) -> MirrorRecord {
     }
     row.carried.fields.retain(|_, version| *version != own);
     row.carried.last_deletion = last_deletion;
+    row.carried.fields_removed_at = newer.carried.fields_removed_at.max(older.carried.fields_removed_at);
     row
 }
 

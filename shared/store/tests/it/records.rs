@@ -226,3 +226,28 @@ fn rows_are_listed_in_pages_and_counted() {
         assert_eq!(records.count(other_org(), &ACCOUNT).await.unwrap().live, 0);
     });
 }
+
+#[test]
+fn a_writer_does_not_bring_removed_fields_back() {
+    run(async {
+        let records = records().await;
+        let without_empty = |n| match upsert(n, 11, 30, "new") {
+            Change::Upsert { mut record, read_at } => {
+                record.fields.shift_remove("Empty");
+                Change::Upsert { record, read_at }
+            }
+            deletion => deletion,
+        };
+        for round in 0..4 {
+            let ids = round * 40..(round + 1) * 40;
+            records.apply_all(org(), &ACCOUNT, ids.clone().map(|n| upsert(n, 10, 20, "a")).collect()).await;
+            let is_mirrored = |name: &str| name != "Empty";
+            let removing = records.remove_fields(org(), &ACCOUNT, (None, 500), is_mirrored);
+            let writing = records.apply_all(org(), &ACCOUNT, ids.map(without_empty).collect());
+            let (removed, written) = futures::join!(removing, writing);
+            assert!(removed.is_ok() && written.iter().all(Result::is_ok), "{removed:?} {written:?}");
+            let rows = records.list(org(), &ACCOUNT, None, 500).await.unwrap().records;
+            assert!(rows.iter().all(|row| !row.fields.contains_key("Empty") && name(row) == Some("new")));
+        }
+    });
+}

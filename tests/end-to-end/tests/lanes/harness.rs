@@ -187,6 +187,7 @@ fn writing(context: &harness::TestContext) -> record_write::Deps {
         ledger,
         origins: Origins::new(context.dynamodb(), context.table("origins")),
         hints: Queue::new(context.sqs(), context.queue_url(HINTS), context.clock.clone()),
+        settings: SettingsCache::new(OrgSettingsTable::new(context.dynamodb(), context.table("org_settings"))),
         mirrored_objects: ["Account", "Contact", "Lead", "Opportunity"].map(ObjectName::from_static).to_vec(),
         writable_objects: record_write::WritableObjects::default(),
         client_keys: ClientKeys::new(context.dynamodb(), context.table("write_order")),
