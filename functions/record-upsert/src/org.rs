@@ -44,7 +44,7 @@ pub(crate) async fn refresh(
     if !work.records.is_empty() {
         let written = written(hints, &work);
         dispositions.extend(match deps.settings.load(org, deps.clock.now()).await {
-            Ok(settings) => refresh_records(deps, org, (work, written), settings, deadlines, &mut measured).await,
+            Ok(settings) => refresh_records(deps, org, (work, written), (settings, deadlines), &mut measured).await,
             Err(error) => {
                 warn!(org.id = %org, "could not load the settings of the org: {}", Chain(&error));
                 let indexes = work.records.into_values().flat_map(BTreeMap::into_values).flatten();
@@ -79,8 +79,7 @@ async fn refresh_records(
     deps: &Deps,
     org: OrgId,
     (work, written): (OrgWork, BTreeSet<RecordId>),
-    settings: Arc<OrgSettings>,
-    deadlines: Deadlines,
+    (settings, deadlines): (Arc<OrgSettings>, Deadlines),
     measured: &mut Measured,
 ) -> Vec<(usize, Disposition)> {
     let now = deps.clock.now();
