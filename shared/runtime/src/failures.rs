@@ -107,11 +107,14 @@ fn own(code: &str, work: FailedWork) -> Option<Failure> {
         return Some(of_problem(*problem, connected));
     }
     let (kind, actor) = match code {
-        "object_not_queryable" | "object_without_system_modstamp" => (Internal, Actor::Vendor),
-        "record_type_hidden" | "stages_hidden" => (Permission, Actor::Admin),
+        "object_not_queryable" | "object_without_system_modstamp" | "object_not_mirrored" => (Internal, Actor::Vendor),
+        "record_type_hidden" | "record_type_missing" | "stages_hidden" | "records_vanished" => {
+            (Permission, Actor::Admin)
+        }
         "over_budget" | "daily_limit" => (Limit, Actor::Admin),
         "org_too_slow" | "record_changing" | "invalid_page" => (Outage, Actor::Salesforce),
-        "too_large" | "rows_too_large" | "record_unreadable" => (Data, Actor::Vendor),
+        "too_large" | "rows_too_large" | "record_unreadable" | "rows_unreadable" => (Data, Actor::Vendor),
+        "backfill_not_complete" | "bulk_job_failed" => (Internal, Actor::Vendor),
         "out_of_time" | "mirror_unavailable" | "state_unavailable" | "salesforce_refused" | "unreadable" => {
             (Internal, Actor::Vendor)
         }

@@ -32,17 +32,27 @@ use std::fmt::Display;
 /// ```
 #[macro_export]
 macro_rules! error_texts {
+    ($error:ty { $($rest:tt)+ }) => {{
+        let mut texts = String::new();
+        for (variant, sample) in $crate::samples!($error { $($rest)+ }) {
+            $crate::push(&mut texts, variant, &sample);
+        }
+        texts
+    }};
+}
+
+/// Returns a sample of each variant, with its pattern. Does not compile while a variant has no sample.
+#[macro_export]
+macro_rules! samples {
     ($error:ty { $($pattern:pat => $sample:expr),+ $(,)? }) => {{
         let _every_variant_has_a_sample = |error: &$error| match error {
             $($pattern => {})+
         };
-        let mut texts = String::new();
-        $({
+        vec![$({
             let sample: $error = $sample;
             assert!(matches!(&sample, $pattern), "the sample of {} is another variant", stringify!($pattern));
-            $crate::push(&mut texts, stringify!($pattern), &sample);
-        })+
-        texts
+            (stringify!($pattern), sample)
+        }),+]
     }};
 }
 
