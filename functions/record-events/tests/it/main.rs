@@ -17,8 +17,9 @@ use serde_json::{Value, json};
 use store::cursors::fields::FieldTypes;
 use store::origins::Origin;
 use store::{
-    ActivationRequest, Audit, AuditCounts, AuditState, AuthorizationId, Authorizations, BindingRight, ConnectionId,
-    ConnectionKind, Environment, EventBus, MirrorRecord, Orgs, Origins, Purpose, RowsHash, SecretHash, SeenFields,
+    ActivationRequest, Allocation, Audit, AuditCounts, AuditState, AuthorizationId, Authorizations, BindingRight,
+    Budgets, ConnectionId, ConnectionKind, Environment, EventBus, Lane, MirrorRecord, Observation, Orgs, Origins,
+    Purpose, RowsHash, SecretHash, SeenFields,
 };
 
 const ORG: &str = "00D5e000000KQ2eEAG";
@@ -391,6 +392,38 @@ async fn the_end_of_an_audit_and_what_stops_it_are_published() {
     assert_eq!((&data(stopped)["reason"], &data(stopped)["green"]), (&json!("over_budget"), &json!(false)));
     assert_eq!((&data(finished)["checked"], &data(finished)["green"]), (&json!(4_100), &json!(true)));
     assert_eq!(finished["detail"]["subject"], "audits/Contact");
+}
+
+#[tokio::test]
+async fn a_warning_of_the_budget_is_published_once() {
+    let context = TestContext::new().await;
+    context.activate().await;
+    let at = |second: i64| {
+        "2026-11-22T10:31:07Z".parse::<jiff::Timestamp>().unwrap() + jiff::SignedDuration::from_secs(second)
+    };
+    let budgets =
+        Budgets::new(aws_sdk_dynamodb::Client::new(context.emulator.sdk_config()), context.tables.name(BUDGETS));
+    let usage = Observation { used: 300, max: 15_000, lane: Lane::Incremental, calls: 72 };
+    budgets.observe(ORG.parse().unwrap(), usage, at(0)).await.unwrap();
+    let [warning] =
+        budgets.warn(ORG.parse().unwrap(), Some(Allocation::Calls(100)), at(1)).await.unwrap().try_into().unwrap();
+    let item: serde_dynamo::Item = serde_dynamo::to_item(warning).unwrap();
+    let warning = serde_json::to_value(item).unwrap();
+    let day = json!({ "org_id": { "S": ORG }, "day": { "S": "2026-11-22" }, "used": { "N": "300" } });
+    let limits =
+        json!({ "org_id": { "S": ORG }, "day": { "S": "limits" }, "read_at": { "S": "2026-11-22T10:31:07.000Z" } });
+
+    for (row, published) in [(&day, 0), (&limits, 0), (&warning, 1)] {
+        let report = handle(&context.deps(), stream(BUDGETS, std::slice::from_ref(row))).await.unwrap();
+        assert_eq!((report.resume_at, report.published), (None, published), "{row}");
+    }
+
+    let [event] = context.received().await.try_into().unwrap();
+    assert_eq!((&event["detail-type"], &event["detail"]["subject"]), (&json!("budget.warning"), &json!("budget")));
+    let data = &event["detail"]["data"];
+    assert_eq!((&data["tenant"], &data["percent"], &data["limit"]), (&json!("acme"), &json!(70), &json!("allocation")));
+    assert_eq!((&data["used"], &data["max"]), (&json!(72), &json!(100)));
+    assert_eq!(data["window_ends_at"], "2026-11-23T00:00:00.000Z");
 }
 
 #[tokio::test]

@@ -9,4 +9,5 @@ mod ledger;
 mod operations;
 mod outbound_message;
 mod replay_events;
+mod settings;
 mod stack;

@@ -10,9 +10,10 @@ use local::emulator::{REGION, State};
 use salesforce::Clock;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use store::org_settings::Author;
 use store::{
     ActivationRequest, Audits, BindingRight, ConnectionKind, Connections, Consent, Cursors, Deliveries, Environment,
-    LeaseRequest, Org, Orgs, Records, SecretHash,
+    LeaseRequest, Org, OrgSettingsTable, Orgs, Records, SecretHash, SettingsChange,
 };
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
@@ -112,6 +113,14 @@ impl Stack {
 
     pub(crate) fn records(&self) -> Records {
         Records::new(self.dynamodb(), self.state.tables.name("records"))
+    }
+
+    /// Stores the settings of the org.
+    pub(crate) async fn set(&self, settings: Value) {
+        let settings = serde_json::from_value(settings).unwrap();
+        let change = SettingsChange { seen: 0, settings, author: Author::Platform };
+        let table = OrgSettingsTable::new(self.dynamodb(), self.state.tables.name("org_settings"));
+        table.store(ORG.parse().unwrap(), change, Clock::system().now()).await.unwrap();
     }
 
     pub(crate) fn deliveries(&self) -> Deliveries {

@@ -3,9 +3,10 @@ use futures::future::join_all;
 use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use salesforce::OrgId;
+use store::budgets::Limit;
 use store::{
-    Budgets, Deliveries, Delivery, DeliveryId, DeliveryOutcome, Lane, Observation, Pipeline, Pipelines, RecordRef,
-    RefreshedPipelines, Source, Stage,
+    Allocation, Budgets, Deliveries, Delivery, DeliveryId, DeliveryOutcome, Lane, Observation, Pipeline, Pipelines,
+    RecordRef, RefreshedPipelines, Source, Stage,
 };
 
 use crate::harness::{account, at, org, other_org, run, tables};
@@ -248,5 +249,30 @@ fn concurrent_observations_lose_no_call() {
         assert!(observed.iter().all(Result::is_ok), "{observed:?}");
         let budget = budgets.load(org(), at(30)).await.unwrap().unwrap();
         assert_eq!(budget.calls, [(Lane::Backfill, 20)].into());
+    });
+}
+
+#[test]
+fn a_warning_of_the_budget_is_stored_once_a_day() {
+    run(async {
+        let (client, tables) = tables().await;
+        let budgets = Budgets::new(client, tables.name("budgets"));
+        let warned = async |second| {
+            let warnings = budgets.warn(org(), Some(Allocation::Calls(100)), at(second)).await.unwrap();
+            warnings.iter().map(|warning| (warning.percent, warning.limit, warning.used)).collect::<Vec<_>>()
+        };
+        assert_eq!(warned(0).await, [], "nothing is known yet");
+        budgets.observe(org(), observation(14_999, Lane::Webhook, 69), at(10)).await.unwrap();
+        assert_eq!(warned(10).await, [], "the allocation counts, not the org's own limit");
+        budgets.observe(org(), observation(15_000, Lane::Audit, 1), at(20)).await.unwrap();
+        assert_eq!(warned(20).await, [(70, Limit::Allocation, 70)]);
+        assert_eq!(warned(21).await, [], "it is told already");
+        budgets.observe(org(), observation(15_000, Lane::Interactive, 30), at(30)).await.unwrap();
+        assert_eq!(warned(30).await, [(90, Limit::Allocation, 100)]);
+
+        let tomorrow = 86_400;
+        budgets.observe(org(), observation(15_000, Lane::Webhook, 95), at(tomorrow)).await.unwrap();
+        assert_eq!(warned(tomorrow).await.len(), 2, "both are told anew");
+        assert!(budgets.load(org(), at(30)).await.unwrap().is_some(), "the day is no warning");
     });
 }
