@@ -21,6 +21,7 @@ mod error;
 mod error_texts;
 mod fields;
 mod left_out;
+mod limits;
 pub mod next;
 mod object;
 mod org;

@@ -21,7 +21,7 @@ use crate::next::{Failure, Happened, Next, Unfinished, next};
 use crate::object::{ObjectReport, Outcome};
 use crate::org::{OrgReport, refresh_org};
 use crate::run::Run;
-use crate::{Deps, budget_warnings, org_schedule, overdue, upkeep};
+use crate::{Deps, budget_warnings, limits, org_schedule, overdue, upkeep};
 
 /// The reason of a dead letter whose body is not a task.
 const UNREADABLE: &str = "unreadable";
@@ -133,6 +133,7 @@ async fn work_on(
             Err(error) => report.org_failure = Some(error),
         }
     }
+    limits::read(&run).await;
     if task.object.is_none() && task.kind == RefreshKind::Nightly {
         match overdue::send_again(deps, task.org_id).await {
             Ok(sent) => report.overdue_writes = sent,

@@ -3,7 +3,7 @@
 //! A new field of the response goes here, into `HealthView` (`views.rs`), and into the schema `Health` of
 //! `infra/openapi.yaml`, with which every response of a test is compared.
 
-use futures::future::{join, try_join};
+use futures::future::{join, try_join3};
 use jiff::Timestamp;
 use runtime::{AuditView, BackfillView, Chain};
 use salesforce::OrgId;
@@ -26,7 +26,9 @@ pub(crate) async fn health(deps: &Deps, org: Org, only: Option<&PlatformUser>) -
     let changes = ChangesView::new(&org, last_poll, deps.poll_interval, deps.clock.now());
     let audits = deps.audits.last(org_id).await?;
     let now = deps.clock.now();
-    let (budget, settings) = try_join(deps.budgets.load(org_id, now), deps.settings.load(org_id, now)).await?;
+    let budgets = &deps.budgets;
+    let (budget, limits, settings) =
+        try_join3(budgets.load(org_id, now), budgets.load_limits(org_id), deps.settings.load(org_id, now)).await?;
     let left_out = deps.cursors.left_out(org_id, None).await?;
     let known = Known { cursors: &cursors, left_out: &left_out, connections: &connections };
     let (freshness, failing) = join(freshness::load(deps, org_id), failing::load(deps, org_id, only, &known)).await;
@@ -42,7 +44,7 @@ pub(crate) async fn health(deps: &Deps, org: Org, only: Option<&PlatformUser>) -
         audits: audits.into_iter().map(AuditView::from).collect(),
         backfills: cursors.iter().filter_map(|cursor| BackfillView::of(cursor, now)).collect(),
         sync: cursors.into_iter().filter(is_scan).map(SyncView::from).collect(),
-        budget: budget.map(|budget| BudgetHealth::new(budget, settings.api_allocation, now)),
+        budget: budget.map(|budget| BudgetHealth::new(budget, settings.api_allocation, limits, now)),
         left_out: LeftOutView::of(left_out),
         freshness: shown(freshness),
         failing,

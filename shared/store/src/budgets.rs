@@ -15,10 +15,12 @@ use crate::{Allocation, time};
 
 mod allowance;
 pub mod lanes;
+mod limits;
 mod warning;
 
 pub use allowance::{Allowance, Made, Outlook};
 pub use lanes::Lane;
+pub use limits::OrgLimits;
 pub use warning::{BudgetWarning, Limit};
 
 /// The API usage of an org on one day.

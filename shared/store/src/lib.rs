@@ -64,7 +64,7 @@ pub mod writes;
 pub use apps::{AppRegistration, Apps, PublicApp};
 pub use audits::{Audit, AuditCounts, AuditState, Audits, RowsHash};
 pub use authorizations::{Authorization, AuthorizationId, Authorizations, Purpose};
-pub use budgets::{Allowance, Budget, BudgetWarning, Budgets, Lane, Made, Observation, Outlook};
+pub use budgets::{Allowance, Budget, BudgetWarning, Budgets, Lane, Made, Observation, OrgLimits, Outlook};
 pub use connections::{
     ConditionState, Connection, ConnectionKind, ConnectionState, Connections, Consent, Lease, LeaseClaim, LeaseOutcome,
     LeaseRequest, LeaseSlot, PendingGrant, Reservation, SunsetWarning, UserRights,

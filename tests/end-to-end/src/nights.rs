@@ -68,11 +68,11 @@ const ACCOUNT: ObjectName = ObjectName::from_static("Account");
 const HIDDEN: Duration = Duration::from_secs(900);
 const NIGHT_LIMIT: Duration = Duration::from_secs(6 * 3600);
 
-/// Returns the smallest number of calls of a night: of an org's pipelines the describe of opportunities, the record types, their
+/// Returns the smallest number of calls of a night: one for the org's limits; of its pipelines the describe of opportunities, the record types, their
 /// business processes, the stages, and the picklists of each record type; of each object its describe, and a page of its changes.
 #[must_use]
 pub fn minimum(record_types: usize, objects: usize) -> u64 {
-    (4 + record_types + 2 * objects) as u64
+    (1 + 4 + record_types + 2 * objects) as u64
 }
 
 /// Connects the orgs, changes records in each, and runs a night over all of them.

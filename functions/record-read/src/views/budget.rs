@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use runtime::BudgetView;
+use salesforce::OrgLimit;
 use serde::{Serialize, Serializer};
-use store::{Allocation, Budget, Lane, Outlook};
+use store::{Allocation, Budget, Lane, OrgLimits, Outlook};
 
 /// The API calls of the day, and the lanes whose work waits.
 #[derive(Debug, Serialize)]
@@ -22,12 +23,29 @@ pub(crate) struct BudgetHealth {
     /// The times at which the work of waiting lanes is tried again.
     #[serde(serialize_with = "times")]
     waits_until: BTreeMap<Lane, Timestamp>,
+    /// The limits of the org, as Salesforce told of them in the last night; `None` before the first.
+    limits: Option<LimitsView>,
+}
+
+/// The limits of an org.
+#[derive(Debug, Serialize)]
+struct LimitsView {
+    #[serde(serialize_with = "store::time::millis::serialize")]
+    read_at: Timestamp,
+    #[serde(flatten)]
+    limits: BTreeMap<String, OrgLimit>,
 }
 
 impl BudgetHealth {
-    pub(crate) fn new(budget: Budget, allocation: Option<Allocation>, now: Timestamp) -> Self {
+    pub(crate) fn new(
+        budget: Budget,
+        allocation: Option<Allocation>,
+        limits: Option<OrgLimits>,
+        now: Timestamp,
+    ) -> Self {
         let Outlook { window_ends_at, allocated, forecast, waits_until, .. } = budget.outlook(allocation, now);
-        Self { today: budget.into(), allocated, forecast, window_ends_at, waits_until }
+        let limits = limits.map(|OrgLimits { read_at, limits, .. }| LimitsView { read_at, limits });
+        Self { today: budget.into(), allocated, forecast, window_ends_at, waits_until, limits }
     }
 }
 

@@ -3,13 +3,13 @@
 use http::StatusCode;
 use jiff::SignedDuration;
 use org_simulator::ObjectPermissions;
-use salesforce::ObjectName;
+use salesforce::{ObjectName, OrgLimit};
 use serde_json::{Value, json};
 use store::budgets::Observation;
 use store::cursors::{Progress, ScanState};
 use store::{
-    Audit, AuditCounts, AuditState, BackfillMethod, BackfillProgress, CursorName, Edition, Lane, OrgState, Pipeline,
-    Position, RowsHash, SeenCopy,
+    Audit, AuditCounts, AuditState, BackfillMethod, BackfillProgress, CursorName, Edition, Lane, OrgLimits, OrgState,
+    Pipeline, Position, RowsHash, SeenCopy,
 };
 
 use crate::harness::{REP, TestContext, run};
@@ -142,10 +142,16 @@ fn health_shows_connections_scans_pipelines_and_budget() {
         deps.cursors.finish(context.org, &CursorName::pipelines(), now).await.unwrap();
         let seen = Observation { used: 17, max: 15_000, lane: Lane::Interactive, calls: 2 };
         deps.budgets.observe(context.org, seen, now).await.unwrap();
+        let jobs = OrgLimit { max: 10_000, remaining: 9_999 };
+        let limits = [("DailyBulkV2QueryJobs".to_owned(), jobs), ("Unknown".to_owned(), jobs)].into();
+        deps.budgets.store_limits(&OrgLimits::new(context.org, limits, now)).await.unwrap();
 
         let (status, health) = context.get("/health").await;
 
         assert_eq!(status, StatusCode::OK);
+        let jobs = json!({ "max": 10_000, "remaining": 9_999 });
+        let limits = json!({ "read_at": "2026-11-22T10:00:00.000Z", "DailyBulkV2QueryJobs": jobs });
+        assert_eq!(health["budget"]["limits"], limits);
         let states: Vec<&Value> = health["connections"].as_array().unwrap().iter().map(|one| &one["state"]).collect();
         assert!(states.contains(&&json!("active")) && states.contains(&&json!("revoked")), "{health}");
         assert_eq!(health["sync"][0]["scan"], "incremental/Account");
