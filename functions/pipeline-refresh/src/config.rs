@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use mirroring::{FieldCache, MirroredFields};
+use mirroring::{ComputedFields, FieldCache, MirroredFields};
 use runtime::{Aws, DEFAULT_MIRRORED_OBJECTS, Days, Env, EnvError, Salesforce, SalesforceConfig};
 use salesforce::{Clock, ObjectName, Timeouts};
 use store::{
@@ -67,6 +67,9 @@ pub struct Config {
     pub backfill_bulk_rows: u64,
     /// `BACKFILL_PARALLEL_PAGES`: the pages of an object that are copied at the same time; 3 by default.
     pub backfill_parallel_pages: u32,
+    /// `COMPUTED_FIELDS`: the formulas and roll-up summaries that are read again every night: `all` (default), `none`, or a list as
+    /// in `MIRRORED_FIELDS`.
+    pub computed_fields: ComputedFields,
     /// `TOMBSTONE_RETENTION_DAYS`: the days for which a tombstone is stored; 90 by default.
     pub tombstone_retention: Days,
     /// `MIRRORED_OBJECTS`: the objects to mirror, separated by commas. [`DEFAULT_MIRRORED_OBJECTS`] by default.
@@ -107,6 +110,7 @@ impl Config {
             nightly_audit: env.parsed_or("NIGHTLY_AUDIT", NightlyAudit::default())?,
             backfill_bulk_rows: env.parsed_or("BACKFILL_BULK_ROWS", 20_000)?,
             backfill_parallel_pages: env.parsed_or("BACKFILL_PARALLEL_PAGES", 3)?,
+            computed_fields: env.parsed_or("COMPUTED_FIELDS", ComputedFields::default())?,
             tombstone_retention: env.parsed_or("TOMBSTONE_RETENTION_DAYS", Days(90))?,
             mirrored_objects: env.list_or("MIRRORED_OBJECTS", DEFAULT_MIRRORED_OBJECTS)?,
             mirrored_fields: env.parsed_or("MIRRORED_FIELDS", MirroredFields::default())?,
@@ -171,6 +175,8 @@ pub struct Deps {
     pub nightly_audit: NightlyAudit,
     /// The settings of backfills by Bulk API 2.0.
     pub bulk: Bulk,
+    /// The formulas and roll-up summaries that are read again every night.
+    pub computed_fields: ComputedFields,
     /// The objects to mirror in an org without settings of its own.
     pub mirrored_objects: Vec<ObjectName>,
     /// The fields of each object, cached by this execution environment.
@@ -212,6 +218,7 @@ impl Deps {
             refresh_window: config.refresh_window,
             nightly_audit: config.nightly_audit,
             bulk: Bulk::new(config.backfill_bulk_rows, config.backfill_parallel_pages),
+            computed_fields: config.computed_fields,
             mirrored_objects: config.mirrored_objects,
             fields: FieldCache::new(config.mirrored_fields),
             clock: aws.clock(),

@@ -14,6 +14,7 @@
 pub mod audit;
 pub mod backfill;
 mod budget_warnings;
+pub mod computed;
 mod config;
 pub mod deletions;
 mod error;

@@ -77,7 +77,8 @@ pub fn next(task: &RefreshTask, happened: Happened, now: Timestamp) -> Next {
     let mut next = Next::default();
     let age = now.duration_since(task.not_before.unwrap_or(task.requested_at));
     let is_audit = matches!(task.kind, RefreshKind::Audit | RefreshKind::ConfirmedAudit);
-    let is_over = (is_audit || task.kind == RefreshKind::Nightly) && age >= NIGHT;
+    let is_nightly = is_audit || matches!(task.kind, RefreshKind::Nightly | RefreshKind::Computed);
+    let is_over = is_nightly && age >= NIGHT;
     // The next poll, or the next hour, repeats what fails or is not allowed now, so that they do not pile up.
     let is_poll = task.kind == RefreshKind::Poll;
     let is_repeated = is_poll || task.kind == RefreshKind::Connections && age >= HOUR;

@@ -13,6 +13,7 @@ use store::{AuditCounts, Change, CursorName, Lane, Measured, Position, RefreshKi
 use tracing::warn;
 
 use crate::backfill;
+use crate::computed;
 use crate::deletions;
 use crate::error::Error;
 use crate::fields::notice_changes;
@@ -51,6 +52,9 @@ pub struct ObjectReport {
     /// `true` if an audit has to follow, because deletions may have left the recycle bin before the scan.
     #[serde(skip)]
     pub is_doubtful: bool,
+    /// `true` if the computed fields have to be read again after the scan.
+    #[serde(skip)]
+    pub computed_is_due: bool,
     /// The counts of an audit so far; `None` for a scan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audit: Option<AuditCounts>,
@@ -95,6 +99,7 @@ impl ObjectReport {
             narrowed: 0,
             is_copy: false,
             is_doubtful: false,
+            computed_is_due: false,
             audit: None,
             measured: Measured::default(),
         }
@@ -113,7 +118,8 @@ pub(crate) async fn refresh_object(run: &Run<'_>, object: &ObjectName) -> (Objec
     let failure = match scan_object(run, object, &mut report).await {
         Ok(outcome) => {
             report.outcome = outcome;
-            None
+            let due = computed::is_due(run, object, outcome).await;
+            due.map(|is_due| report.computed_is_due = is_due).err()
         }
         Err(error) => Some(error),
     };

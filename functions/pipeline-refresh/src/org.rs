@@ -4,6 +4,7 @@ use salesforce::{Classify, ObjectName, Retry};
 use store::{CursorName, Lane, RefreshKind, RefreshTask, RefreshedPipelines};
 
 use crate::audit::{self, audit_object};
+use crate::computed::refresh_computed;
 use crate::error::Error;
 use crate::object::{self, ObjectReport, Outcome, refresh_object};
 use crate::pipelines::reconcile;
@@ -53,8 +54,11 @@ pub(crate) async fn refresh_org(run: &Run<'_>, report: &mut OrgReport) {
             }
             continue;
         }
-        let (done, failure) =
-            if is_audit { audit_object(run, object).await } else { refresh_object(run, object).await };
+        let (done, failure) = match run.task.kind {
+            RefreshKind::Audit | RefreshKind::ConfirmedAudit => audit_object(run, object).await,
+            RefreshKind::Computed => refresh_computed(run, object).await,
+            _ => refresh_object(run, object).await,
+        };
         report.objects.push(done);
         report.failures.extend(failure.map(|error| (object.clone(), error)));
     }

@@ -10,7 +10,7 @@ use store::{NewDeadLetter, Queue, RefreshKind, RefreshTask, WriteKind, WriteTask
 pub struct Queues {
     /// Refreshes of one night, of objects whose change events were incomplete, and audits.
     pub refreshes: Queue<RefreshTask>,
-    /// First copies.
+    /// First copies, and the readings of computed fields.
     pub backfills: Queue<RefreshTask>,
     /// Short and frequent work: polls, and the hourly upkeep of connections.
     pub frequent: Queue<RefreshTask>,
@@ -31,7 +31,7 @@ impl Queues {
             RefreshKind::Nightly | RefreshKind::Incremental | RefreshKind::Audit | RefreshKind::ConfirmedAudit => {
                 &self.refreshes
             }
-            RefreshKind::Backfill => &self.backfills,
+            RefreshKind::Backfill | RefreshKind::Computed => &self.backfills,
             RefreshKind::Poll | RefreshKind::Connections => &self.frequent,
         }
     }

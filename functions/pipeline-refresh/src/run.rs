@@ -99,7 +99,7 @@ impl<'a> Run<'a> {
         let lane = match self.task.kind {
             RefreshKind::Connections => return None,
             RefreshKind::Backfill => Lane::Backfill,
-            RefreshKind::Audit | RefreshKind::ConfirmedAudit => Lane::Audit,
+            RefreshKind::Audit | RefreshKind::ConfirmedAudit | RefreshKind::Computed => Lane::Audit,
             RefreshKind::Nightly | RefreshKind::Incremental | RefreshKind::Poll => Lane::Incremental,
         };
         self.stop(lane).filter(|stop| self.task.object.is_none() && *stop == Stop::OverBudget)

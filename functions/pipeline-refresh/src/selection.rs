@@ -71,10 +71,16 @@ impl Selection {
         if !fields.contains(&FieldName::ID) || !fields.contains(&FieldName::SYSTEM_MODSTAMP) {
             return Err(Skip::WithoutSystemModstamp);
         }
+        Ok(Self::fitting(fields))
+    }
+
+    /// Chooses how these fields are read, the keys among them.
+    #[must_use]
+    pub fn fitting(fields: Vec<FieldName>) -> Self {
         // A comma and a space take six bytes once they are encoded.
         let encoded: usize = fields.iter().map(|field| field.as_str().len() + 6).sum();
         let rows = Self::Rows(fields);
-        Ok(if encoded <= MAX_FIELDS_BYTES { rows } else { rows.by_keys() })
+        if encoded <= MAX_FIELDS_BYTES { rows } else { rows.by_keys() }
     }
 
     /// Returns the selection of the same fields by key.

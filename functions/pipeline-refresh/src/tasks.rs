@@ -83,8 +83,8 @@ async fn handle_task(deps: &Deps, task: &RefreshTask, deadline: Timestamp, count
     counts.blocked += next.blocked;
     counts.dead_lettered += next.dead.len() as u64;
     queue(deps, &next, &report, now, deadline).await?;
-    for audit in audits_after(task, &report, deps.nightly_audit) {
-        deps.queues.send(&audit, false, Duration::ZERO).await?;
+    for follower in followers(task, &report, deps.nightly_audit) {
+        deps.queues.send(&follower, false, Duration::ZERO).await?;
     }
     counts.reports.push(report);
     Ok(())
@@ -178,21 +178,25 @@ fn happened(report: &OrgReport) -> Happened {
     }
 }
 
-/// Returns the audits that follow a task: of a night those of all objects that are refreshed, and of any task those of objects
-/// whose deletions a scan cannot have seen. What is audited already since the task was requested is not audited again.
-fn audits_after(task: &RefreshTask, report: &OrgReport, nightly: NightlyAudit) -> Vec<RefreshTask> {
-    let is_due = |object: &&ObjectReport| {
-        let is_refreshed = matches!(object.outcome, Outcome::Complete | Outcome::AlreadyDone);
-        let is_night = task.kind == RefreshKind::Nightly && nightly == NightlyAudit::On;
-        object.audit.is_none() && is_refreshed && (is_night || object.is_doubtful)
-    };
-    let audit = |object: &ObjectReport| RefreshTask {
-        kind: RefreshKind::Audit,
+/// Returns the tasks that follow a task when its objects are refreshed: of a night the readings of their computed fields and their
+/// audits, and of any task the audits of objects whose deletions a scan cannot have seen. What is audited already since the task
+/// was requested is not audited again.
+fn followers(task: &RefreshTask, report: &OrgReport, nightly: NightlyAudit) -> Vec<RefreshTask> {
+    let is_night = task.kind == RefreshKind::Nightly;
+    let is_refreshed = |object: &&ObjectReport| matches!(object.outcome, Outcome::Complete | Outcome::AlreadyDone);
+    let refreshed = || report.objects.iter().filter(is_refreshed);
+    let follower = |kind, object: &ObjectReport| RefreshTask {
+        kind,
         not_before: None,
         deferrals: Deferrals::default(),
         ..task.for_object(object.object.clone())
     };
-    report.objects.iter().filter(is_due).map(audit).collect()
+    let is_audited = |object: &&ObjectReport| {
+        object.audit.is_none() && (is_night && nightly == NightlyAudit::On || object.is_doubtful)
+    };
+    let computed = refreshed().filter(|object| object.computed_is_due);
+    let computed = computed.map(|object| follower(RefreshKind::Computed, object));
+    computed.chain(refreshed().filter(is_audited).map(|object| follower(RefreshKind::Audit, object))).collect()
 }
 
 /// Queues what follows a task.

@@ -4,6 +4,7 @@
 //! same version of a record.
 
 mod cache;
+mod computed;
 mod configured;
 #[cfg(test)]
 mod error_texts;
@@ -13,6 +14,7 @@ mod org_mirror;
 mod retrieve;
 
 pub use cache::FieldCache;
+pub use computed::ComputedFields;
 pub use configured::{InvalidFieldList, MirroredFields};
 pub use extent::{Excess, Extent, MAX_ROWS};
 pub use filtered::{Filtered, filter};

@@ -53,6 +53,13 @@ impl CursorName {
         Self(format!("audit/{object}"))
     }
 
+    /// The reading of an object's computed fields. It has no position; [`Cursor::covered_until`] is the start of the last complete
+    /// reading.
+    #[must_use]
+    pub fn computed(object: &ObjectName) -> Self {
+        Self(format!("computed/{object}"))
+    }
+
     /// The list of an object's deleted records. It has no position; [`Cursor::covered_until`] is the time up to which the last
     /// list was complete.
     #[must_use]
@@ -71,10 +78,10 @@ impl CursorName {
         self.0.split('/').nth(1).is_some_and(|name| name.eq_ignore_ascii_case(object.as_str()))
     }
 
-    /// Returns whether this is the cursor of an object's scan.
+    /// Returns whether this is the cursor of an object's scan, or of the reading of its computed fields.
     #[must_use]
     pub fn is_scan(&self) -> bool {
-        self.0.starts_with("incremental/") || self.0.starts_with("backfill/")
+        ["incremental/", BACKFILL, "computed/"].iter().any(|prefix| self.0.starts_with(prefix))
     }
 
     /// The poll of all the org's objects. It has no position; only [`Cursor::covered_until`] is stored.

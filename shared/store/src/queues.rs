@@ -41,6 +41,8 @@ pub enum RefreshKind {
     /// An audit after a person has confirmed that the records are gone which Salesforce does not return any more, however
     /// many they are.
     ConfirmedAudit,
+    /// The values of an object's computed fields, which change without a new version of their record.
+    Computed,
 }
 
 /// A request to refresh an org, or one of its objects.
@@ -320,6 +322,7 @@ mod tests {
             ("connections", None, RefreshKind::Connections),
             ("audit", Some("Account"), RefreshKind::Audit),
             ("confirmed_audit", Some("Account"), RefreshKind::ConfirmedAudit),
+            ("computed", Some("Account"), RefreshKind::Computed),
         ];
         for (kind, object, expected) in cases {
             let message = message(kind, object);

@@ -46,7 +46,7 @@ impl Repairs<'_> {
     }
 
     /// Returns how many of the records the org still has, and how many of these the mirror has now.
-    async fn read_again(&self, ids: &[RecordId]) -> Result<(u64, u64), Error> {
+    pub(crate) async fn read_again(&self, ids: &[RecordId]) -> Result<(u64, u64), Error> {
         let (mut found, mut repaired) = (0, 0);
         for ids in ids.chunks(MAX_RETRIEVE_IDS) {
             let mut changes = Vec::new();

@@ -88,6 +88,7 @@ impl TestContext {
             },
             refresh_window: Duration::ZERO,
             nightly_audit: NightlyAudit::Off,
+            computed_fields: mirroring::ComputedFields::default(),
             bulk: Bulk::new(20_000, 3),
             mirrored_objects: ["Account", "Contact", "Lead", "Opportunity"]
                 .map(|name| name.parse().expect("a name"))

@@ -5,6 +5,7 @@
 mod audit_jobs;
 mod audits;
 mod backfills;
+mod computed;
 mod failures;
 mod fields;
 mod freshness;

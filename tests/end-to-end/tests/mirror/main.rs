@@ -63,6 +63,7 @@ impl Both {
             },
             refresh_window: std::time::Duration::ZERO,
             nightly_audit: pipeline_refresh::NightlyAudit::Off,
+            computed_fields: mirroring::ComputedFields::default(),
             bulk: pipeline_refresh::backfill::Bulk::new(20_000, 3),
             mirrored_objects: OBJECTS.to_vec(),
             fields: cache(),
