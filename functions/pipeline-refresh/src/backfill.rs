@@ -154,7 +154,8 @@ impl Backfill<'_> {
         // Every other object is left to the scan, which says why it cannot be read.
         let Some(fields) = describe(run, self.object).await? else { return Ok(None) };
         let Ok(selection) = Selection::of(&fields) else { return Ok(None) };
-        let from = scan.position.map(|position| position.system_modstamp);
+        // Where `SystemModstamp` is no filter, all rows are read.
+        let from = scan.position.filter(|_| fields.key.is_default()).map(|position| position.system_modstamp);
         if run.task.kind != RefreshKind::Poll {
             notice_changes(run, self.object, (&fields, from.is_none())).await?;
         }

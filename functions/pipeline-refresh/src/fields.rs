@@ -20,7 +20,7 @@ pub(crate) async fn notice_changes(
 ) -> Result<(), Error> {
     let (org, deps, now) = (run.org(), run.deps, run.deps.clock.now());
     let Some(known) = deps.cursors.seen_fields(org, object).await? else {
-        let first = SeenFields::first(org, object, fields.types.clone(), now);
+        let first = SeenFields::first(org, object, fields.types.clone(), now).scanned_by(fields.key);
         return Ok(deps.cursors.store_fields(None, &first).await?);
     };
     // A field that the settings leave out is not hidden.
@@ -28,7 +28,12 @@ pub(crate) async fn notice_changes(
     let is_mirrored = |field: &FieldName| run.mirror.fields().includes(object, field.as_str());
     mirrored.visible.retain(|field, _| is_mirrored(field));
     mirrored.hidden.retain(|field, _| is_mirrored(field));
-    let Some(seen) = mirrored.after(fields.types.clone(), now) else { return Ok(()) };
+    let Some(seen) = mirrored.after(fields.types.clone(), now) else {
+        if known.scanned_by != fields.key {
+            deps.cursors.store_fields(Some(&known), &known.clone().scanned_by(fields.key)).await?;
+        }
+        return Ok(());
+    };
     if let Some(FieldChanges { added, hidden, shown, retyped }) = &seen.last_change {
         info!(org.id = %org, sf.object = %object, added = added.len(), hidden = hidden.len(), shown = shown.len(),
             retyped = retyped.len(), "the fields of the object have changed");
@@ -37,5 +42,5 @@ pub(crate) async fn notice_changes(
         let backfill = RefreshTask::new(org, RefreshKind::Backfill, now).for_object(object.clone());
         deps.queues.send(&backfill, true, std::time::Duration::ZERO).await?;
     }
-    Ok(deps.cursors.store_fields(Some(&known), &seen).await?)
+    Ok(deps.cursors.store_fields(Some(&known), &seen.scanned_by(fields.key)).await?)
 }

@@ -9,7 +9,9 @@ use runtime::{Chain, record_freshness};
 use salesforce::{FieldName, ObjectName, Record, Soql};
 use serde::Serialize;
 use store::cursors::Progress;
-use store::{AuditCounts, Change, CursorName, Lane, Measured, Position, RefreshKind, Tombstone, VisibleIn};
+use store::{
+    AuditCounts, Change, CursorName, Lane, Measured, Position, RefreshKind, ScanKey, Tombstone, VisibleIn,
+};
 use tracing::warn;
 
 use crate::backfill;
@@ -22,7 +24,7 @@ use crate::progress::{Plan, Stored, plan};
 use crate::removal;
 use crate::run::{Run, Stop};
 use crate::scan::{PageFault, PageShape, Scan, Step};
-use crate::selection::{Selection, Skip, positions};
+use crate::selection::{Selection, Skip, positions_by};
 
 /// The result of refreshing one object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -69,7 +71,7 @@ pub struct ObjectReport {
 pub enum Outcome {
     /// All rows are stored.
     Complete,
-    /// A complete scan is newer than the task.
+    /// A complete scan is newer than the task, or a poll leaves the object to the night.
     AlreadyDone,
     /// Another task is scanning the object.
     Busy,
@@ -148,7 +150,7 @@ async fn scan_object(run: &Run<'_>, object: &ObjectName, report: &mut ObjectRepo
         {
             return Ok(outcome);
         }
-        let ended = scan_once(run, object, (&name, scan, stored.position(&name)), report).await;
+        let ended = scan_once(run, object, (&name, scan, &stored), report).await;
         let is_complete = matches!(ended, Ok(Outcome::Complete));
         report.is_doubtful |= is_complete && has_outlived_the_bin(&name, object, &stored, &scan);
         if let (true, RefreshKind::Nightly, Some(scanned)) = (is_complete, run.task.kind, stored.covered_until()) {
@@ -194,7 +196,7 @@ pub(crate) async fn record_failure(run: &Run<'_>, object: &ObjectName, reason: &
 async fn scan_once(
     run: &Run<'_>,
     object: &ObjectName,
-    (name, mut scan, mut position): (&CursorName, Scan, Option<Position>),
+    (name, scan, stored): (&CursorName, Scan, &Stored),
     report: &mut ObjectReport,
 ) -> Result<Outcome, Error> {
     if let Some(stop) = run.stop(report.lane()) {
@@ -208,6 +210,10 @@ async fn scan_once(
     if run.task.kind != RefreshKind::Poll {
         notice_changes(run, object, (&fields, false)).await?;
     }
+    if run.task.kind == RefreshKind::Poll && fields.key == ScanKey::Id {
+        return Ok(Outcome::AlreadyDone);
+    }
+    let (mut scan, mut position) = (stored.keyed(name, scan, fields.key), stored.position(name));
     let left_out = LeftOutRows::load(run, object).await?;
     let scanning = Scanning { run, object, selection, left_out };
     scanning.retry_left_out(report).await?;
@@ -217,7 +223,7 @@ async fn scan_once(
         report.rows += rows.len() as u64;
         scanning.leave_out(unreadable, report).await?;
         scanning.store(&stored_as, changes, report).await?;
-        let progress = Progress { seen: position, last_row: rows.last().copied(), state: scan.state_after(&step) };
+        let progress = Progress { seen: position, last_row: scan.last_row(&rows), state: scan.state_after(&step) };
         let moved = run.deps.cursors.advance(run.org(), name, &progress, run.deps.clock.now()).await;
         position = moved?;
         if report.is_copy {
@@ -297,7 +303,7 @@ impl Scanning<'_> {
         let page = self.run.client.query_all(&query).await.map_err(|error| self.rows_error(error))?;
         let is_empty = page.records.is_empty();
         cache.set_extent(org, self.object, if is_empty { extent.after_nothing() } else { extent.after_success() });
-        let rows = positions(&page.records).map_err(|fault| self.page_error(fault))?;
+        let rows = positions_by(&page.records, scan.key).map_err(|fault| self.page_error(fault))?;
         let shape = PageShape { rows: &rows, total_size: page.total_size, done: page.done, limit, until };
         let step = scan.after(&shape).map_err(|fault| self.page_error(fault))?;
         let object = page.records.first().map_or_else(|| self.object.clone(), |record| record.object.clone());

@@ -5,7 +5,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use salesforce::ObjectName;
-use store::{Cursor, CursorName, Position, RefreshKind, RefreshTask};
+use store::{Cursor, CursorName, Position, RefreshKind, RefreshTask, ScanKey};
 
 use crate::scan::Scan;
 
@@ -42,10 +42,21 @@ impl Stored {
         covered(self.backfill.as_ref()).max(covered(self.incremental.as_ref()))
     }
 
+    /// Returns the scan in the order of this key.
+    #[must_use]
+    pub fn keyed(&self, name: &CursorName, scan: Scan, key: ScanKey) -> Scan {
+        let is_interrupted = self.cursor(name).and_then(running) == Some(scan);
+        scan.by(key, is_interrupted)
+    }
+
     /// Returns the position of the cursor of this name.
     #[must_use]
     pub fn position(&self, name: &CursorName) -> Option<Position> {
-        [&self.backfill, &self.incremental].into_iter().flatten().find(|cursor| cursor.cursor_name == *name)?.position
+        self.cursor(name)?.position
+    }
+
+    fn cursor(&self, name: &CursorName) -> Option<&Cursor> {
+        [&self.backfill, &self.incremental].into_iter().flatten().find(|cursor| cursor.cursor_name == *name)
     }
 }
 
@@ -137,7 +148,7 @@ mod tests {
 
     fn half_way(started_at: Timestamp) -> Scan {
         let position = ScanPoint { system_modstamp: at(-1_000), last_id: Some("0015e00000ZkM3hAAF".parse().unwrap()) };
-        Scan { started_at, position: Some(position) }
+        Scan { started_at, position: Some(position), key: store::ScanKey::default() }
     }
 
     #[test]

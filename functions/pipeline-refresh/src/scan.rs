@@ -2,7 +2,8 @@
 //!
 //! A scan reads an object in the order of (`SystemModstamp`, `Id`) and stores the last row that is in the mirror, its
 //! [`ScanPoint`]. The next query selects the rows after it, so that a scan can be killed between any two steps and go on
-//! in another process, and so that any number of rows may share one `SystemModstamp`.
+//! in another process, and so that any number of rows may share one `SystemModstamp`. Where Salesforce does not filter by
+//! `SystemModstamp`, another field takes its place ([`ScanKey`]).
 //!
 //! Salesforce sets a row's `SystemModstamp` when the row is written, and the row becomes visible when its transaction
 //! commits, which may be minutes later. A scan may have passed the row's place by then. So the next scan begins
@@ -12,20 +13,20 @@ use jiff::{SignedDuration, Timestamp};
 use salesforce::{FieldName, RecordId, Soql, soql};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::Position;
 use store::cursors::ScanState;
+use store::{Position, ScanKey};
 
 /// The overlap of a new scan with the time before the last complete one: the longest time for which Salesforce keeps a
 /// transaction open.
 pub const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
 
 /// A time before which no record was saved: Salesforce began in 1999.
-const FIRST: Timestamp = Timestamp::constant(915_148_800, 0);
+pub(crate) const FIRST: Timestamp = Timestamp::constant(915_148_800, 0);
 
 /// The point up to which all rows are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScanPoint {
-    /// Rows with an earlier `SystemModstamp` are stored.
+    /// Rows with an earlier `SystemModstamp`, or an earlier value of another key, are stored.
     pub system_modstamp: Timestamp,
     /// Of the rows with this `SystemModstamp`, those up to and including this id are stored; `None`: none of them.
     pub last_id: Option<RecordId>,
@@ -38,6 +39,9 @@ pub struct Scan {
     pub started_at: Timestamp,
     /// The last stored point; `None` before the first row.
     pub position: Option<ScanPoint>,
+    /// The key in whose order the rows are read.
+    #[serde(default, skip_serializing_if = "ScanKey::is_default")]
+    pub key: ScanKey,
 }
 
 /// The properties of a page that [`Scan::after`] validates.
@@ -89,7 +93,21 @@ impl Scan {
             system_modstamp: watermark.checked_sub(OVERLAP).unwrap_or(Timestamp::MIN),
             last_id: None,
         });
-        Self { started_at: now, position }
+        Self { started_at: now, position, key: ScanKey::default() }
+    }
+
+    /// Returns the scan in the order of this key. Of an interrupted scan in another order, nothing says which rows of this order
+    /// are stored, so that it begins anew with all rows.
+    #[must_use]
+    pub fn by(self, key: ScanKey, is_interrupted: bool) -> Self {
+        let is_resumed = self.key == key || (!is_interrupted && key != ScanKey::Id);
+        Self { key, position: self.position.filter(|_| is_resumed), ..self }
+    }
+
+    /// Returns the position that the cursor stores after these rows; `None` in the order of the ids, which every scan begins anew.
+    #[must_use]
+    pub fn last_row(&self, rows: &[Position]) -> Option<Position> {
+        rows.last().copied().filter(|_| self.key != ScanKey::Id)
     }
 
     /// Renders the checkpoint from which another process goes on.
@@ -114,9 +132,12 @@ impl Scan {
         }
     }
 
-    /// Returns the span of `SystemModstamp` that the scan has still to read.
+    /// Returns the span of `SystemModstamp` that the scan has still to read; zero in the order of the ids.
     #[must_use]
     pub fn range(&self) -> SignedDuration {
+        if self.key == ScanKey::Id {
+            return SignedDuration::ZERO;
+        }
         self.started_at.duration_since(self.from()).max(SignedDuration::ZERO)
     }
 
@@ -124,7 +145,7 @@ impl Scan {
     /// has no end.
     #[must_use]
     pub fn until(&self, span: Option<SignedDuration>) -> Option<Timestamp> {
-        let until = self.from().saturating_add(span?).ok()?;
+        let until = self.from().saturating_add(span.filter(|_| self.key != ScanKey::Id)?).ok()?;
         (until < self.started_at).then_some(until)
     }
 
@@ -135,21 +156,25 @@ impl Scan {
     /// Narrows `query` to the next rows, at most `limit`, in the scan's order, with an earlier `SystemModstamp` than `until`.
     #[must_use]
     pub fn next_rows(&self, query: Soql, limit: u32, until: Option<Timestamp>) -> Soql {
+        let key = self.key.field();
+        if self.key == ScanKey::Id {
+            let last_id = self.position.and_then(|position| position.last_id);
+            let query = last_id.into_iter().fold(query, |query, id| query.where_(soql::gt(&key, id)));
+            return query.order_by(&key).limit(limit);
+        }
         let query = match self.position {
             None => query,
-            Some(ScanPoint { system_modstamp, last_id: None }) => {
-                query.where_(soql::ge(&FieldName::SYSTEM_MODSTAMP, system_modstamp))
-            }
+            Some(ScanPoint { system_modstamp, last_id: None }) => query.where_(soql::ge(&key, system_modstamp)),
             // The first condition is redundant; it lets Salesforce use its index.
             Some(ScanPoint { system_modstamp, last_id: Some(id) }) => query
-                .where_(soql::ge(&FieldName::SYSTEM_MODSTAMP, system_modstamp))
-                .where_(soql::gt(&FieldName::SYSTEM_MODSTAMP, system_modstamp).or(soql::gt(&FieldName::ID, id))),
+                .where_(soql::ge(&key, system_modstamp))
+                .where_(soql::gt(&key, system_modstamp).or(soql::gt(&FieldName::ID, id))),
         };
         let query = match until {
             None => query,
-            Some(until) => query.where_(soql::lt(&FieldName::SYSTEM_MODSTAMP, until)),
+            Some(until) => query.where_(soql::lt(&key, until)),
         };
-        query.order_by(&FieldName::SYSTEM_MODSTAMP).order_by(&FieldName::ID).limit(limit)
+        query.order_by(&key).order_by(&FieldName::ID).limit(limit)
     }
 
     /// Validates `page` and returns the step to take once its rows are stored.

@@ -3,16 +3,22 @@
 use mirroring::ObjectFields;
 use salesforce::{FieldName, Record};
 use serde::Serialize;
-use store::Position;
+use store::{Position, ScanKey};
 
-use crate::scan::PageFault;
+use crate::scan::{FIRST, PageFault};
 
 /// The bytes for encoded field names in a query's URL. URL and headers may have 16,384 bytes
 /// (shared/salesforce/FACTS.md 4).
 const MAX_FIELDS_BYTES: usize = 12_000;
 
-/// The fields that explain a deletion or merge. Objects whose records cannot be deleted or merged do not have them.
-const DELETION_FIELDS: [FieldName; 2] = [FieldName::from_static("IsDeleted"), FieldName::from_static("MasterRecordId")];
+/// The fields beside the id and the version that a query by keys selects, if the object has them: those that explain a deletion or
+/// merge, and other keys of a scan.
+const KEY_FIELDS: [FieldName; 4] = [
+    FieldName::from_static("IsDeleted"),
+    FieldName::from_static("MasterRecordId"),
+    FieldName::from_static("LastModifiedDate"),
+    FieldName::from_static("CreatedDate"),
+];
 
 /// A reason for which an object cannot be scanned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -88,7 +94,7 @@ impl Selection {
     pub fn by_keys(&self) -> Self {
         let fields = self.fields().to_vec();
         let mut keys = vec![FieldName::ID, FieldName::SYSTEM_MODSTAMP];
-        keys.extend(DELETION_FIELDS.into_iter().filter(|field| fields.contains(field)));
+        keys.extend(KEY_FIELDS.into_iter().filter(|field| fields.contains(field)));
         Self::KeysThenRows { keys, fields }
     }
 
@@ -110,14 +116,24 @@ impl Selection {
     }
 }
 
-/// Returns the positions of a page's rows.
+/// Returns the positions of a page's rows: their versions and ids.
 ///
 /// # Errors
 /// [`PageFault::WithoutKey`] when a row has no `SystemModstamp`.
 pub fn positions(rows: &[Record]) -> Result<Vec<Position>, PageFault> {
+    positions_by(rows, ScanKey::SystemModstamp)
+}
+
+/// Returns the positions of a page's rows in the order of a scan: the values of its key in place of the versions. In the order of
+/// the ids all have the same time.
+///
+/// # Errors
+/// [`PageFault::WithoutKey`] when a row lacks the key.
+pub fn positions_by(rows: &[Record], key: ScanKey) -> Result<Vec<Position>, PageFault> {
+    let field = key.field();
     let position = |row: &Record| {
-        let system_modstamp = row.system_modstamp().ok_or(PageFault::WithoutKey)?;
-        Ok(Position { system_modstamp, record_id: row.id })
+        let value = if key == ScanKey::Id { Some(FIRST) } else { row.datetime(field.as_str()) };
+        Ok(Position { system_modstamp: value.ok_or(PageFault::WithoutKey)?, record_id: row.id })
     };
     rows.iter().map(position).collect()
 }

@@ -24,6 +24,7 @@ pub use retrieve::{Narrowing, Retrieved};
 use std::collections::BTreeMap;
 
 use salesforce::{Classify as _, FieldName, ObjectDescribe, Retry};
+use store::ScanKey;
 
 const IS_DELETED: FieldName = FieldName::from_static("IsDeleted");
 const MASTER_RECORD_ID: FieldName = FieldName::from_static("MasterRecordId");
@@ -46,6 +47,8 @@ pub struct ObjectFields {
     pub unreadable: Vec<FieldName>,
     /// The types of the mirrored fields.
     pub types: BTreeMap<FieldName, String>,
+    /// The key of the object's scans.
+    pub key: ScanKey,
     /// The mirrored fields that Salesforce computes: formulas and roll-ups. They change without a new `SystemModstamp`.
     pub computed: Vec<FieldName>,
 }
@@ -56,9 +59,10 @@ impl ObjectFields {
     pub fn from_describe(describe: &ObjectDescribe, configured: &MirroredFields) -> Self {
         let readable = describe.readable_fields();
         let configured = configured.for_object(&describe.summary.name);
+        let key = scan_key(describe, &readable);
         let is_selected = |field: &FieldName| {
             let configured = configured.is_none_or(|names| names.iter().any(|name| is_same(name, field)));
-            configured || ALWAYS.contains(field)
+            configured || ALWAYS.contains(field) || *field == key.field()
         };
         let is_unreadable = |name: &&FieldName| !readable.iter().any(|field| is_same(name, field));
         let unreadable = configured.unwrap_or_default().iter().filter(is_unreadable).cloned().collect();
@@ -71,8 +75,18 @@ impl ObjectFields {
         let mirrored = || describe.fields.iter().filter(|field| selected.contains(&field.name));
         let types = mirrored().map(|field| (field.name.clone(), field.field_type.clone())).collect();
         let computed = mirrored().filter(|field| field.calculated).map(|field| field.name.clone()).collect();
-        Self { queryable: describe.summary.queryable, selected, deletion_fields, unreadable, types, computed }
+        let queryable = describe.summary.queryable;
+        Self { queryable, selected, deletion_fields, unreadable, types, key, computed }
     }
+}
+
+/// Returns the best key that queries of the object may filter and sort by.
+fn scan_key(describe: &ObjectDescribe, readable: &[FieldName]) -> ScanKey {
+    let is_usable = |key: &ScanKey| {
+        let field = describe.fields.iter().find(|field| field.name == key.field());
+        field.is_some_and(|field| field.filterable && field.sortable && readable.contains(&field.name))
+    };
+    ScanKey::ALL.into_iter().find(is_usable).unwrap_or(ScanKey::Id)
 }
 
 /// Returns a stable code for the failure of a read: Salesforce's own error code where there is one.

@@ -110,3 +110,29 @@ fn an_entry_expires_and_can_be_invalidated() {
     cache.invalidate(org, &object);
     assert_eq!(cache.get(org, &object, clock.now()), None);
 }
+
+#[test]
+fn scans_read_by_the_best_key_that_can_be_filtered() {
+    let key_of = |usable: &[&str]| {
+        let field = |name: &str| {
+            let is_usable = usable.contains(&name);
+            json!({
+                "name": name, "label": name, "type": "datetime", "nillable": true, "createable": true, "updateable": true,
+                "filterable": is_usable, "sortable": is_usable,
+            })
+        };
+        let fields = ["Id", "SystemModstamp", "LastModifiedDate", "CreatedDate", "Name"].map(field);
+        let describe = serde_json::from_value(json!({
+            "name": "Log__x", "label": "Log", "keyPrefix": "001", "custom": false, "queryable": true, "createable": true,
+            "updateable": true, "replicateable": true, "fields": fields,
+        }));
+        let fields = ObjectFields::from_describe(&describe.unwrap(), &"Log__x:Name".parse().unwrap());
+        assert!(fields.selected.contains(&fields.key.field()), "it is read whatever is configured");
+        fields.key
+    };
+    assert_eq!(key_of(&["Id", "CreatedDate", "SystemModstamp", "LastModifiedDate"]), ScanKey::SystemModstamp);
+    assert_eq!(key_of(&["Id", "CreatedDate", "LastModifiedDate"]), ScanKey::LastModifiedDate);
+    assert_eq!(key_of(&["Id", "CreatedDate"]), ScanKey::CreatedDate);
+    assert_eq!(key_of(&["Id"]), ScanKey::Id);
+    assert_eq!(key_of(&[]), ScanKey::Id);
+}

@@ -23,7 +23,12 @@ pub struct Record {
 impl Record {
     /// Returns `SystemModstamp`; `None` if it was not selected.
     pub fn system_modstamp(&self) -> Option<Timestamp> {
-        datetime::parse(self.text("SystemModstamp")?).ok()
+        self.datetime("SystemModstamp")
+    }
+
+    /// Returns the time of a field; `None` if it is absent, null or not a time.
+    pub fn datetime(&self, field: &str) -> Option<Timestamp> {
+        datetime::parse(self.text(field)?).ok()
     }
 
     /// Returns the text of a field; `None` if it is absent, null or not a text.

@@ -15,10 +15,12 @@ mod backfill;
 pub mod fields;
 mod left_out;
 pub mod rule;
+mod scan_key;
 
 pub use backfill::{BackfillMethod, BackfillProgress};
 pub use fields::{FieldChanges, SeenFields};
 pub use left_out::LeftOut;
+pub use scan_key::ScanKey;
 
 /// The name of a cursor in its org: the scan that it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

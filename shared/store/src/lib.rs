@@ -70,7 +70,7 @@ pub use connections::{
     LeaseRequest, LeaseSlot, PendingGrant, Reservation, SunsetWarning, UserRights,
 };
 pub use cursors::{
-    BackfillMethod, BackfillProgress, Cursor, CursorName, Cursors, FieldChanges, LeftOut, Position, SeenFields,
+    BackfillMethod, BackfillProgress, Cursor, CursorName, Cursors, FieldChanges, LeftOut, Position, ScanKey, SeenFields,
 };
 pub use dead_letters::{DeadLetter, DeadLetters};
 pub use deferral::Deferrals;

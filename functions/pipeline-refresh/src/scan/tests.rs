@@ -23,7 +23,8 @@ fn page(rows: &[Position], total_size: u64, done: bool) -> PageShape<'_> {
 }
 
 fn scan_at(second: i64, last: Option<usize>) -> Scan {
-    Scan { started_at: at(1_000), position: Some(ScanPoint { system_modstamp: at(second), last_id: last.map(id) }) }
+    let position = Some(ScanPoint { system_modstamp: at(second), last_id: last.map(id) });
+    Scan { started_at: at(1_000), position, key: ScanKey::default() }
 }
 
 fn soql_of(scan: &Scan) -> String {
@@ -299,4 +300,62 @@ fn a_checkpoint_of_version_0_1_0_is_resumed() {
     let position = Scan::resume(checkpoint).unwrap().position.unwrap();
 
     assert!(position.last_id.is_some_and(|id| id.as_str().starts_with("001")));
+}
+
+#[test]
+fn another_key_takes_the_place_of_the_modstamp() {
+    let object = ObjectName::from_static("Opportunity");
+    let soql = |scan: Scan| scan.next_rows(Soql::select(&[FieldName::ID]).from(&object), 2_000, None).to_string();
+    let by_creation = Scan { key: ScanKey::CreatedDate, ..scan_at(5, Some(7)) };
+    let expected = "SELECT Id FROM Opportunity WHERE (CreatedDate >= 2026-09-21T14:13:25.000Z AND \
+                  (CreatedDate > 2026-09-21T14:13:25.000Z OR Id > '0065e0000000007AAA')) \
+                  ORDER BY CreatedDate, Id LIMIT 2000";
+    assert_eq!(soql(by_creation), expected);
+    assert_eq!(Scan::resume(&by_creation.checkpoint()), Some(by_creation));
+
+    let by_id = Scan { key: ScanKey::Id, ..scan_at(5, Some(7)) };
+    assert_eq!(soql(by_id), "SELECT Id FROM Opportunity WHERE Id > '0065e0000000007AAA' ORDER BY Id LIMIT 2000");
+    assert_eq!((by_id.until(Some(SignedDuration::from_secs(60))), by_id.range()), (None, SignedDuration::ZERO));
+    assert_eq!(by_id.last_row(&[row(5, 8)]), None, "each scan begins anew");
+}
+
+#[test]
+fn a_scan_in_another_order_begins_anew() {
+    let fresh = Scan::fresh(Some(at(600)), at(1_000));
+    assert_eq!(fresh.by(ScanKey::LastModifiedDate, false).position, fresh.position);
+    assert_eq!(fresh.by(ScanKey::Id, false).position, None, "every record may have changed");
+
+    let interrupted = scan_at(5, Some(7));
+    assert_eq!(interrupted.by(ScanKey::SystemModstamp, true), interrupted);
+    let changed = interrupted.by(ScanKey::CreatedDate, true);
+    assert_eq!((changed.position, changed.started_at), (None, interrupted.started_at));
+    assert_eq!(changed.by(ScanKey::SystemModstamp, true).position, None);
+}
+
+proptest! {
+    /// Rows at every second, and queries that end at any of them: each row is read by one query and by no other.
+    #[test]
+    fn queries_with_ends_read_every_row_once(
+        rows in prop::collection::btree_map(0..60_usize, 0..40_i64, 1..60),
+        spans in prop::collection::vec(prop::option::of(1..12_i64), 1..8),
+        page_rows in 1..12_usize,
+    ) {
+        let org = Org { now: 100, visible: rows.clone(), ..Org::default() };
+        let mut scan = Scan { started_at: at(100), position: Some(ScanPoint { system_modstamp: at(0), last_id: None }), key: ScanKey::default() };
+        let (mut read, mut spans) = (Vec::new(), spans.iter().cycle());
+        loop {
+            let until = scan.until(spans.next().unwrap().map(SignedDuration::from_secs));
+            let (page, total) = org.query(&scan, page_rows, until);
+            let (total_size, done) = (total as u64, page.len() == total);
+            read.extend(page.iter().map(|row| row.record_id));
+            let shape = PageShape { rows: &page, total_size, done, limit: 2_000, until };
+            match scan.after(&shape).unwrap() {
+                Step::Next(next) => scan = next,
+                Step::Complete => break,
+            }
+        }
+        read.sort_unstable();
+        let expected: Vec<RecordId> = rows.keys().map(|n| id(*n)).collect();
+        prop_assert_eq!(read, expected);
+    }
 }

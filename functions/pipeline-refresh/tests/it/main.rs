@@ -16,6 +16,7 @@ mod overlaps;
 mod pipelines;
 mod polls;
 mod removals;
+mod scan_keys;
 mod scans;
 mod schedule;
 mod settings;

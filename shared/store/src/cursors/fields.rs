@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use salesforce::{FieldName, ObjectName, OrgId};
 use serde::{Deserialize, Serialize};
 
-use super::{CursorName, Cursors, row_key};
+use super::{CursorName, Cursors, ScanKey, row_key};
 use crate::Error;
 use crate::table::{Expression, KeyRange, text, to_item};
 use crate::time;
@@ -34,6 +34,9 @@ pub struct SeenFields {
     /// The fields that it saw before, and sees no more.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub hidden: BTreeMap<FieldName, HiddenField>,
+    /// The key of the object's scans.
+    #[serde(default, skip_serializing_if = "ScanKey::is_default")]
+    pub scanned_by: ScanKey,
     /// The last change; `None` before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_change: Option<FieldChanges>,
@@ -102,7 +105,14 @@ impl SeenFields {
     pub fn first(org_id: OrgId, object: &ObjectName, visible: FieldTypes, now: Timestamp) -> Self {
         let (cursor_name, object) = (name(object), object.clone());
         let updated_at = time::to_millis(now);
-        Self { org_id, cursor_name, object, visible, hidden: BTreeMap::new(), last_change: None, updated_at }
+        let (hidden, scanned_by) = (BTreeMap::new(), ScanKey::default());
+        Self { org_id, cursor_name, object, visible, hidden, scanned_by, last_change: None, updated_at }
+    }
+
+    /// Returns the same with another key of the object's scans. That is no change of the fields.
+    #[must_use]
+    pub fn scanned_by(self, scanned_by: ScanKey) -> Self {
+        Self { scanned_by, ..self }
     }
 
     /// Compares the fields with those of a later describe; `None` if nothing differs.

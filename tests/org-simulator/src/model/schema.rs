@@ -18,6 +18,7 @@ pub(crate) use object::{
     Access, CREATED_BY, CREATED_DATE, ChildRelationship, ID, IS_DELETED, MODIFIED_BY, MODIFIED_DATE, MODSTAMP, OWNER,
     Object,
 };
+pub(crate) use query_flags::QueryFlags;
 
 /// All objects of an org.
 #[derive(Clone, Debug, Default)]

@@ -14,7 +14,7 @@ use crate::http::admin::response::{Outcome, done, ok};
 use crate::identity::realm::Shared;
 use crate::model::computed::{Computed, Formula, Rollup};
 use crate::model::org::Org;
-use crate::model::schema::{Dependency, Field, FieldKind, Object, PicklistValue, relationship_of};
+use crate::model::schema::{Dependency, Field, FieldKind, Object, PicklistValue, QueryFlags, relationship_of};
 use crate::model::value::Value;
 
 pub(super) fn routes() -> Router<Shared> {
@@ -30,6 +30,9 @@ struct ObjectRequest {
     name: String,
     #[serde(default)]
     fields: Vec<FieldRequest>,
+    /// Fields that queries may only select, neither filter nor sort by.
+    #[serde(default)]
+    only_selected: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -204,6 +207,12 @@ fn define(org: &mut Org, request: &ObjectRequest) -> Result<Arc<Object>, Error> 
     }
     for requested in &request.fields {
         org.define_field(&request.name, requested.field()?)?;
+    }
+    let object = org.object(&request.name)?;
+    for name in &request.only_selected {
+        let field = object.field(name).cloned();
+        let field = field.ok_or_else(|| Error::Unknown { what: "field", name: name.clone() })?;
+        org.schema.add_field(&object.name, Field { query_flags: Some(QueryFlags::default()), ..field });
     }
     let object = org.object(&request.name)?;
     org.store.reindex(&object);
