@@ -34,7 +34,6 @@ impl ScanKey {
 
     /// Returns whether this is the usual key.
     #[must_use]
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     pub fn is_default(&self) -> bool {
         *self == Self::default()
     }
