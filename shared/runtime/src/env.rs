@@ -6,7 +6,8 @@ use std::str::FromStr;
 use jiff::SignedDuration;
 
 /// The default of `MIRRORED_OBJECTS`: people, companies, deals, activities and users. The template has the same.
-pub const DEFAULT_MIRRORED_OBJECTS: &str = "Account,Contact,Lead,Opportunity,OpportunityContactRole,Task,Event,User";
+pub const DEFAULT_MIRRORED_OBJECTS: &str =
+    "Account,Contact,Lead,Opportunity,OpportunityContactRole,Task,Event,User,RecordType";
 
 /// A source of configuration: the process's environment, or pairs in a test. An empty value counts as missing.
 pub struct Env {

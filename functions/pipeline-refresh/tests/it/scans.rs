@@ -3,6 +3,8 @@
 use jiff::SignedDuration;
 use org_simulator::ObjectPermissions;
 use pipeline_refresh::handle;
+use runtime::DEFAULT_MIRRORED_OBJECTS;
+use salesforce::ObjectName;
 use serde_json::json;
 use store::cursors::{Progress, ScanState};
 use store::{CursorName, Lane, RefreshKind};
@@ -26,6 +28,26 @@ fn a_backfill_copies_every_mirrored_object() {
         assert_eq!(budget.calls.values().sum::<u64>(), context.calls().values().sum::<usize>() as u64);
         let objects = 3 * context.deps.mirrored_objects.len() as u64;
         assert_eq!(budget.calls.get(&Lane::Backfill), Some(&objects), "a describe, a count and a page for each object");
+    });
+}
+
+#[test]
+fn record_types_are_mirrored_by_default() {
+    run(async {
+        let mut context = TestContext::connected().await;
+        let record_type: ObjectName = "RecordType".parse().unwrap();
+        let mirrored = DEFAULT_MIRRORED_OBJECTS.split(',').map(|name| name.parse().unwrap());
+        context.deps.mirrored_objects = mirrored.collect();
+        assert!(context.work_on(&[context.task(RefreshKind::Backfill)]).await.is_empty());
+        let types = context.count_in_org("RecordType") as u64;
+        assert!(types > 0 && context.count(&record_type).await.live == types);
+
+        context.pass(SignedDuration::from_hours(1));
+        context.simulator.rename_record_type("Renewal", "Renewals").unwrap();
+        assert!(context.work_on(&[context.task(RefreshKind::Nightly)]).await.is_empty());
+
+        let rows = context.deps.records.list(context.org, &record_type, None, 100).await.unwrap().records;
+        assert!(rows.iter().any(|row| row.fields["Name"] == "Renewals"), "{rows:?}");
     });
 }
 
