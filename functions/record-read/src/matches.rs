@@ -21,7 +21,7 @@ pub(crate) use person::{Person, PersonBody};
 
 use self::person::{Reason, websites};
 use crate::live::LiveReader;
-use crate::summary::{ACCOUNT, CONTACT, LEAD, RecordSummary, summary_fields};
+use crate::summary::{ACCOUNT, CONTACT, IS_PERSON, LEAD, RecordSummary, summary_fields};
 use crate::views::Source;
 use crate::{Deps, Error};
 
@@ -35,7 +35,6 @@ const MAX_ROWS: u32 = 100;
 const NAME: FieldName = FieldName::from_static("Name");
 const WEBSITE: FieldName = FieldName::from_static("Website");
 const MODIFIED: FieldName = FieldName::from_static("LastModifiedDate");
-const IS_PERSON: FieldName = FieldName::from_static("IsPersonAccount");
 
 /// The candidates, the best first.
 #[derive(Debug, Serialize)]

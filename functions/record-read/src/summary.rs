@@ -11,6 +11,9 @@ pub(crate) const CONTACT: ObjectName = ObjectName::from_static("Contact");
 pub(crate) const LEAD: ObjectName = ObjectName::from_static("Lead");
 pub(crate) const OPPORTUNITY: ObjectName = ObjectName::from_static("Opportunity");
 
+/// Set on an account that is a person, and on the person's contact.
+pub(crate) const IS_PERSON: FieldName = FieldName::from_static("IsPersonAccount");
+
 const ACCOUNT_NAME: FieldName = FieldName::from_static("Account.Name");
 const OWNER_NAME: FieldName = FieldName::from_static("Owner.Name");
 
@@ -24,6 +27,11 @@ pub(crate) struct RecordSummary {
     url: String,
     owner: Option<OwnerView>,
     fields: JsonObject,
+}
+
+/// Returns whether these are the fields of the contact of a person account, which is no contact of its own.
+pub(crate) fn is_contact_of_person(object: &ObjectName, fields: &JsonObject) -> bool {
+    object.as_str().eq_ignore_ascii_case(CONTACT.as_str()) && fields.get(IS_PERSON.as_str()) == Some(&true.into())
 }
 
 /// Returns the fields of a summary, and paths to parents, as far as the user can access them.

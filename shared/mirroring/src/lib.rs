@@ -30,9 +30,17 @@ const IS_DELETED: FieldName = FieldName::from_static("IsDeleted");
 const MASTER_RECORD_ID: FieldName = FieldName::from_static("MasterRecordId");
 const LAST_MODIFIED_BY_ID: FieldName = FieldName::from_static("LastModifiedById");
 
-/// The fields that are read regardless of the configuration: they order versions and describe deletions, merges and authors.
-const ALWAYS: [FieldName; 5] =
-    [FieldName::ID, IS_DELETED, FieldName::SYSTEM_MODSTAMP, MASTER_RECORD_ID, LAST_MODIFIED_BY_ID];
+/// The fields that are read regardless of the configuration: they order versions, describe deletions, merges and authors, and tell
+/// person accounts and their contacts from companies and their contacts.
+const ALWAYS: [FieldName; 7] = [
+    FieldName::ID,
+    IS_DELETED,
+    FieldName::SYSTEM_MODSTAMP,
+    MASTER_RECORD_ID,
+    LAST_MODIFIED_BY_ID,
+    FieldName::from_static("IsPersonAccount"),
+    FieldName::from_static("PersonContactId"),
+];
 
 /// The fields to read of an object through a connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

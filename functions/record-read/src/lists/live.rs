@@ -14,6 +14,7 @@ use super::request::{Filter, ListRequest, Sort, SortBy};
 use super::{List, within_bytes};
 use crate::Error;
 use crate::live::LiveReader;
+use crate::summary::{CONTACT, IS_PERSON};
 
 /// The last row of a page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +57,10 @@ fn soql(seen: Seen<'_>, request: &ListRequest, after: Option<&LastRow>) -> Resul
     let mut conditions = Vec::new();
     for condition in &filter.conditions {
         conditions.push(condition.soql(seen.field(&condition.field)?)?);
+    }
+    let is_contact = summary.name == CONTACT && seen.schema.field(&CONTACT, IS_PERSON.as_str()).is_some();
+    if is_contact && !filter.asks_for_persons() {
+        conditions.push(soql::eq(&IS_PERSON, false));
     }
     if let Some(since) = filter.modified_since {
         conditions.push(soql::ge(&seen.field(&FieldName::SYSTEM_MODSTAMP)?.name, since));

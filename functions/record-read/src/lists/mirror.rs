@@ -10,6 +10,7 @@ use super::condition::value_of;
 use super::request::{Filter, ListRequest, Sort, SortBy};
 use super::{List, within_bytes};
 use crate::Error;
+use crate::summary::is_contact_of_person;
 
 /// The number of rows in one read of the table.
 const CHUNK: u16 = 200;
@@ -151,7 +152,9 @@ impl<'a> Collector<'a> {
         for (known, condition) in self.known.iter_mut().zip(&filter.conditions) {
             *known |= value_of(&row.fields, &condition.field).is_some();
         }
-        filter.modified_since.is_none_or(|since| row.system_modstamp >= since)
+        let is_meant = filter.asks_for_persons() || !is_contact_of_person(&row.object, &row.fields);
+        is_meant
+            && filter.modified_since.is_none_or(|since| row.system_modstamp >= since)
             && filter.conditions.iter().all(|condition| condition.holds_for(&row.fields))
     }
 

@@ -6,6 +6,7 @@ use store::PlatformUser;
 
 use super::condition::Condition;
 use crate::Error;
+use crate::summary::IS_PERSON;
 
 /// The default number of rows in a page.
 const DEFAULT_LIMIT: u16 = 50;
@@ -40,6 +41,13 @@ pub(super) struct Filter {
     pub(super) account: Option<RecordId>,
     pub(super) modified_since: Option<Timestamp>,
     pub(super) sort: Option<Sort>,
+}
+
+impl Filter {
+    /// Returns whether a condition is about the contacts of person accounts, which are left out otherwise.
+    pub(super) fn asks_for_persons(&self) -> bool {
+        self.conditions.iter().any(|condition| condition.field.as_str().eq_ignore_ascii_case(IS_PERSON.as_str()))
+    }
 }
 
 /// The order of a list.

@@ -148,6 +148,8 @@ pub(super) struct Behind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Only {
     Every,
+    /// No contacts of person accounts.
+    NoPersons,
     OpenOrWon,
     EnhancedNotes,
 }

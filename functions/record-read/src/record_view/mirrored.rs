@@ -11,6 +11,7 @@ use super::kind::{Behind, Index, Kind, List, Only, Part};
 use super::plan::{ListRows, Plan, Unavailable, objects, wanted};
 use super::request::ViewRequest;
 use crate::live::LiveReader;
+use crate::summary::is_contact_of_person;
 use crate::views::{Freshness, RecordView, Source};
 use crate::{Deps, Error, mirror};
 
@@ -113,7 +114,12 @@ async fn rows(
 
 fn shows(list: &List, row: &MirrorRecord) -> bool {
     let is_true = |field: &str| row.fields.get(field).and_then(Value::as_bool).unwrap_or_default();
-    !row.deleted && (list.only != Only::OpenOrWon || !is_true("IsClosed") || is_true("IsWon"))
+    let is_meant = match list.only {
+        Only::Every | Only::EnhancedNotes => true,
+        Only::NoPersons => !is_contact_of_person(&row.object, &row.fields),
+        Only::OpenOrWon => !is_true("IsClosed") || is_true("IsWon"),
+    };
+    !row.deleted && is_meant
 }
 
 /// Returns the columns that a query of the list selects.

@@ -8,6 +8,7 @@ use super::interactions::time_field;
 use super::kind::{By, EMAIL_RELATION, Kind, List, Only, Part, Reference};
 use super::request::ViewRequest;
 use crate::live::Pages;
+use crate::summary::IS_PERSON;
 
 /// The number of products whose prices are added up.
 pub(super) const MAX_PRODUCTS: u32 = 500;
@@ -210,6 +211,8 @@ fn rows(schema: &Schema, list: &List, request: &ViewRequest, from: &ObjectName) 
         columns.extend(paths(schema, &list.object, behind.field, &behind.object, behind.fields));
     }
     let query = Soql::select(&columns).from(from);
+    let has_persons = list.only == Only::NoPersons && schema.field(&list.object, IS_PERSON.as_str()).is_some();
+    let query = if has_persons { query.where_(soql::eq(&IS_PERSON, false)) } else { query };
     let sorted = list.order.iter().fold(query, |query, (field, descending)| {
         let Some(field) = sort_field(schema, list, field) else { return query };
         if *descending { query.order_by_descending(&field) } else { query.order_by(&field) }
@@ -244,7 +247,7 @@ fn related(rows: Soql, list: &List, id: RecordId, request: &ViewRequest) -> Soql
 /// Adds the conditions of the list.
 fn conditioned(rows: Soql, list: &List, request: &ViewRequest) -> Soql {
     let rows = match list.only {
-        Only::Every => rows,
+        Only::Every | Only::NoPersons => rows,
         Only::OpenOrWon => {
             let is_open = soql::eq(&FieldName::from_static("IsClosed"), false);
             rows.where_(is_open.or(soql::eq(&FieldName::from_static("IsWon"), true)))

@@ -7,6 +7,7 @@ use serde_json::Value;
 use store::{Cursor, CursorName, MirrorRecord, PlatformUser};
 
 use super::millis_option;
+use crate::summary::is_contact_of_person;
 
 /// The source of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -49,6 +50,9 @@ pub(crate) struct RecordView {
     /// The time since which the record has a newer version that is too large for the mirror.
     #[serde(serialize_with = "millis_option", skip_serializing_if = "Option::is_none")]
     outdated_since: Option<Timestamp>,
+    /// The account of a person whose contact the record is; `None` for a contact of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    person_account: Option<RecordId>,
     /// The fields that the team's connection could not see when the record was read last. Their values are of earlier reads.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     hidden_fields: Vec<String>,
@@ -154,6 +158,7 @@ impl RecordView {
 impl From<MirrorRecord> for RecordView {
     fn from(row: MirrorRecord) -> Self {
         Self {
+            person_account: person_account(&row.object, &row.fields),
             object: row.object,
             label: None,
             id: row.record_id,
@@ -175,6 +180,7 @@ impl From<Record> for RecordView {
         let owner = OwnerView::of(&record.fields);
         record.fields.remove("Owner");
         Self {
+            person_account: person_account(&record.object, &record.fields),
             system_modstamp: record.system_modstamp(),
             object: record.object,
             label: None,
@@ -189,6 +195,12 @@ impl From<Record> for RecordView {
             hidden_fields: Vec::new(),
         }
     }
+}
+
+/// Returns the account of the person whose contact has these fields.
+fn person_account(object: &ObjectName, fields: &JsonObject) -> Option<RecordId> {
+    let account = fields.get("AccountId")?.as_str()?.parse().ok()?;
+    is_contact_of_person(object, fields).then_some(account)
 }
 
 #[cfg(test)]

@@ -33,7 +33,16 @@ impl Deref for TestContext {
 impl TestContext {
     /// Creates an active org with a team connection and the rep's.
     pub(crate) async fn new() -> Self {
-        let context = harness::TestContext::connected().await;
+        Self::from(harness::TestContext::connected().await)
+    }
+
+    /// Returns the same for an org with person accounts.
+    pub(crate) async fn with_person_accounts() -> Self {
+        let features = org_simulator::Features { person_accounts: true, ..org_simulator::Features::default() };
+        Self::from(harness::TestContext::connected_with(features).await)
+    }
+
+    fn from(context: harness::TestContext) -> Self {
         let deps = Deps {
             orgs: context.orgs.clone(),
             connections: context.connections.clone(),

@@ -11,6 +11,7 @@ mod harness;
 mod lists;
 mod org_settings;
 mod orgs;
+mod persons;
 mod record_views;
 mod records;
 mod refresh;

@@ -140,7 +140,7 @@ pub(super) const CONTACTS: List = List {
     fields: &["Name", "FirstName", "LastName", "Title", "Email", "Phone", "MobilePhone", "OwnerId"],
     names: &["OwnerId"],
     behind: None,
-    only: Only::Every,
+    only: Only::NoPersons,
     order: &[("Name", false), ("Id", false)],
 };
 
