@@ -52,11 +52,12 @@ const OF_ORG: [Step; 16] = [
     Step::DeadLetters,
     Step::Connections,
 ];
-const OF_RECORD: [Step; 6] = [
+const OF_RECORD: [Step; 7] = [
     Step::Row,
     Step::Ledger(RecordLedger::Origins),
     Step::Ledger(RecordLedger::Deliveries),
     Step::Ledger(RecordLedger::ClientKeys),
+    Step::Ledger(RecordLedger::LeftOut),
     Step::Writes,
     Step::DeadLetters,
 ];

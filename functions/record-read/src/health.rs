@@ -3,7 +3,7 @@
 //! A new field of the response goes here, into `HealthView` (`views.rs`), and into the schema `Health` of
 //! `infra/openapi.yaml`, with which every response of a test is compared.
 
-use futures::future::{join, try_join3};
+use futures::future::{join, try_join, try_join3};
 use jiff::Timestamp;
 use runtime::{AuditView, BackfillView, Chain};
 use salesforce::OrgId;
@@ -11,7 +11,9 @@ use store::{Cursor, CursorName, Org, Pipeline, PlatformUser};
 
 use crate::changes::ChangesView;
 use crate::failing::Known;
-use crate::views::{BudgetHealth, CopyView, HealthView, LeftOutView, LicenseView, PipelinesHealth, SyncView};
+use crate::views::{
+    BudgetHealth, CopyView, HealthView, LeftOutView, LicenseView, ObjectFieldsView, PipelinesHealth, SyncView,
+};
 use crate::{Deps, Error, connections, failing, freshness};
 
 /// Builds the health view from reads of Ferry's own tables and the app registrations, without a call to Salesforce. Of the
@@ -29,7 +31,8 @@ pub(crate) async fn health(deps: &Deps, org: Org, only: Option<&PlatformUser>) -
     let budgets = &deps.budgets;
     let (budget, limits, settings) =
         try_join3(budgets.load(org_id, now), budgets.load_limits(org_id), deps.settings.load(org_id, now)).await?;
-    let left_out = deps.cursors.left_out(org_id, None).await?;
+    let (left_out, fields) =
+        try_join(deps.cursors.left_out(org_id, None), deps.cursors.all_seen_fields(org_id)).await?;
     let known = Known { cursors: &cursors, left_out: &left_out, connections: &connections };
     let (freshness, failing) = join(freshness::load(deps, org_id), failing::load(deps, org_id, only, &known)).await;
     let (failing, backlog) = shown(failing).unzip();
@@ -46,6 +49,7 @@ pub(crate) async fn health(deps: &Deps, org: Org, only: Option<&PlatformUser>) -
         sync: cursors.into_iter().filter(is_scan).map(SyncView::from).collect(),
         budget: budget.map(|budget| BudgetHealth::new(budget, settings.api_allocation, limits, now)),
         left_out: LeftOutView::of(left_out),
+        fields: ObjectFieldsView::of(fields),
         freshness: shown(freshness),
         failing,
         backlog,

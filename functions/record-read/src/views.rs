@@ -2,6 +2,7 @@
 
 mod budget;
 mod connection;
+mod fields;
 mod health;
 mod left_out;
 mod org;
@@ -12,6 +13,7 @@ use serde::Serializer;
 
 pub(crate) use budget::BudgetHealth;
 pub(crate) use connection::ConnectionView;
+pub(crate) use fields::ObjectFieldsView;
 pub(crate) use health::{HealthView, PipelinesHealth, SyncView};
 pub(crate) use left_out::LeftOutView;
 pub(crate) use org::{CopyView, LicenseView, OrgView};

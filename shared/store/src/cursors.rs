@@ -315,6 +315,13 @@ pub(crate) fn rows_of_org(org: OrgId) -> Rows {
     Rows { keys: &["org_id", "cursor_name"], place: Place::of_org(org) }
 }
 
+/// Returns the marks of a record that scans leave out.
+pub(crate) fn rows_of_record(org: OrgId, record: RecordId) -> Rows {
+    let only = Expression { text: "#record_id = :record", values: vec![(":record", text(record.as_str()))] };
+    let place = Place::Partition { attribute: "org_id", value: org.to_string(), only: Some(only) };
+    Rows { keys: &["org_id", "cursor_name"], place }
+}
+
 fn row_key(org: OrgId, name: &CursorName) -> Item {
     key([("org_id", org.as_str()), ("cursor_name", &name.0)])
 }

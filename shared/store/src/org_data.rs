@@ -114,6 +114,8 @@ pub enum RecordLedger {
     Deliveries,
     /// The client key of the record.
     ClientKeys,
+    /// The mark of the record that scans leave out.
+    LeftOut,
 }
 
 impl RecordLedger {
@@ -128,6 +130,7 @@ impl RecordLedger {
             Self::Origins => OrgTable::Origins,
             Self::Deliveries => OrgTable::Deliveries,
             Self::ClientKeys => OrgTable::WriteOrder,
+            Self::LeftOut => OrgTable::Cursors,
         }
     }
 
@@ -136,6 +139,7 @@ impl RecordLedger {
             Self::Origins => origins::rows_of_record(org, record),
             Self::Deliveries => deliveries::rows_of_record(org, record),
             Self::ClientKeys => writes::client_keys::rows_of_record(org, record),
+            Self::LeftOut => cursors::rows_of_record(org, record),
         }
     }
 }

@@ -250,6 +250,7 @@ impl TestContext {
         let now = self.clock.now();
         let cursors = Cursors::new(self.dynamodb(), self.table("cursors"));
         cursors.finish(org, &CursorName::incremental(&CONTACTS), now).await.unwrap();
+        cursors.leave_out(org, (&CONTACTS, CONTACT.parse().unwrap()), "too_large", now).await.unwrap();
         let observed = Observation { used: 1, max: 100, lane: Lane::Webhook, calls: 1 };
         Budgets::new(self.dynamodb(), self.table("budgets")).observe(org, observed, now).await.unwrap();
         let mut measured = Measured::default();

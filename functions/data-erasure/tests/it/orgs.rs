@@ -35,7 +35,7 @@ fn everything_of_an_org_is_erased_and_nothing_of_another() {
         let done = context.progress(&erasure).await;
         assert_eq!(done["state"], "finished", "{done}");
         let deleted = json!({
-            "records": 3, "pipelines": 1, "cursors": 1, "deliveries": 1, "writes": 1, "write_order": 1,
+            "records": 3, "pipelines": 1, "cursors": 2, "deliveries": 1, "writes": 1, "write_order": 1,
             "origins": 1, "budgets": 1, "freshness": 1, "authorizations": 1, "users": 1, "org_settings": 1, "audits": 1, "staged_files": 0, "dead_letters": 1, "connections": 2,
         });
         assert_eq!(done["deleted"], deleted);

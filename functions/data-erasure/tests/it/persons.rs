@@ -29,8 +29,9 @@ fn a_person_is_erased_from_the_mirror_and_the_ledgers() {
         let done = erase(&context, CONTACT).await;
 
         assert_eq!((&done["state"], &done["subject"]), (&json!("finished"), &json!("record")), "{done}");
-        let deleted =
-            json!({ "records": 1, "origins": 1, "deliveries": 1, "writes": 1, "write_order": 0, "dead_letters": 1 });
+        let deleted = json!({
+            "records": 1, "origins": 1, "deliveries": 1, "writes": 1, "write_order": 0, "cursors": 1, "dead_letters": 1,
+        });
         assert_eq!(done["deleted"], deleted);
         assert!(!done.to_string().contains(CONTACT), "{done}");
         let row = context.deps.records.load(context.org, &CONTACTS, CONTACT.parse().unwrap()).await.unwrap().unwrap();

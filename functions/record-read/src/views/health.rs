@@ -6,7 +6,7 @@ use salesforce::OrgId;
 use serde::Serialize;
 use store::{Cursor, CursorName, OrgState};
 
-use super::{BudgetHealth, ConnectionView, CopyView, LeftOutView, LicenseView, millis_option};
+use super::{BudgetHealth, ConnectionView, CopyView, LeftOutView, LicenseView, ObjectFieldsView, millis_option};
 use crate::changes::ChangesView;
 use crate::failing::{BacklogView, FailingView};
 use crate::freshness::FreshnessView;
@@ -62,6 +62,9 @@ pub(crate) struct HealthView {
     pub(crate) budget: Option<BudgetHealth>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) left_out: Option<LeftOutView>,
+    /// The objects whose fields have changed, or that are not scanned by `SystemModstamp`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) fields: Vec<ObjectFieldsView>,
     /// `None` if it could not be read, as the next two.
     pub(crate) freshness: Option<FreshnessView>,
     pub(crate) failing: Option<FailingView>,

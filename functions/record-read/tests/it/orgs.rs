@@ -9,7 +9,7 @@ use store::budgets::Observation;
 use store::cursors::{Progress, ScanState};
 use store::{
     Audit, AuditCounts, AuditState, BackfillMethod, BackfillProgress, CursorName, Edition, Lane, OrgLimits, OrgState,
-    Pipeline, Position, RowsHash, SeenCopy,
+    Pipeline, Position, RowsHash, ScanKey, SeenCopy, SeenFields,
 };
 
 use crate::harness::{REP, TestContext, run};
@@ -160,6 +160,35 @@ fn health_shows_connections_scans_pipelines_and_budget() {
         assert_eq!(health["pipelines"], json!({ "count": 1, "refreshed_at": "2026-11-22T10:00:00.000Z", "stale": 0 }));
         assert_eq!((&health["budget"]["used"], &health["budget"]["max"]), (&json!(17), &json!(15_000)));
         assert_eq!(health["budget"]["calls"]["interactive"], 2);
+    });
+}
+
+#[test]
+fn health_names_hidden_fields_and_other_keys_of_scans() {
+    run(async {
+        let context = TestContext::new().await;
+        let now = context.deps.clock.now();
+        let types = |fields: &[&str]| fields.iter().map(|name| (name.parse().unwrap(), "string".to_owned())).collect();
+        let store = async |known: Option<&SeenFields>, fields: &SeenFields| {
+            context.deps.cursors.store_fields(known, fields).await.unwrap();
+        };
+        let account = SeenFields::first(context.org, &"Account".parse().unwrap(), types(&["Id", "Phone"]), now);
+        store(None, &account).await;
+        assert_eq!(context.get("/health").await.1.get("fields"), None, "nothing has changed");
+        let log = SeenFields::first(context.org, &"Log__c".parse().unwrap(), types(&["Id"]), now);
+        store(None, &log.scanned_by(ScanKey::CreatedDate)).await;
+        let later = now + SignedDuration::from_hours(1);
+        store(Some(&account), &account.after(types(&["Id", "New__c"]), later).unwrap()).await;
+
+        let (_, health) = context.get("/health").await;
+
+        let at = "2026-11-22T11:00:00.000Z";
+        let change = json!({ "at": at, "added": ["New__c"], "hidden": ["Phone"], "shown": [], "retyped": [] });
+        let hidden = json!([{ "field": "Phone", "type": "string", "since": at }]);
+        let of_account =
+            json!({ "object": "Account", "scanned_by": "SystemModstamp", "hidden": hidden, "last_change": change });
+        let of_log = json!({ "object": "Log__c", "scanned_by": "CreatedDate", "hidden": [], "last_change": null });
+        assert_eq!(health["fields"], json!([of_account, of_log]));
     });
 }
 
