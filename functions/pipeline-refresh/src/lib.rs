@@ -21,6 +21,7 @@ mod error;
 #[cfg(test)]
 mod error_texts;
 mod fields;
+mod id_ranges;
 mod left_out;
 mod limits;
 pub mod next;

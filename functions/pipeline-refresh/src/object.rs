@@ -6,7 +6,7 @@ use futures::future::try_join;
 use jiff::{SignedDuration, Timestamp};
 use mirroring::{Excess, Narrowing, ObjectFields, Retrieved};
 use runtime::{Chain, record_freshness};
-use salesforce::{FieldName, ObjectName, Record, Soql};
+use salesforce::{FieldName, ObjectName, Record};
 use serde::Serialize;
 use store::cursors::Progress;
 use store::{
@@ -298,14 +298,14 @@ impl Scanning<'_> {
         let (cache, org) = (&self.run.deps.fields, self.run.org());
         let (read_at, extent) = (self.run.deps.clock.now(), cache.extent(org, self.object));
         let selection = if extent.parts() > 1 { self.selection.by_keys() } else { self.selection.clone() };
-        let (limit, until) = (extent.rows(), scan.until(extent.span()));
-        let query = scan.next_rows(Soql::select(selection.queried()).from(self.object), limit, until);
-        let page = self.run.client.query_all(&query).await.map_err(|error| self.rows_error(error))?;
+        let next = self.next_rows(scan, &selection, extent).await?;
+        let page = self.run.client.query_all(&next.query).await.map_err(|error| self.rows_error(error))?;
         let is_empty = page.records.is_empty();
         cache.set_extent(org, self.object, if is_empty { extent.after_nothing() } else { extent.after_success() });
         let rows = positions_by(&page.records, scan.key).map_err(|fault| self.page_error(fault))?;
-        let shape = PageShape { rows: &rows, total_size: page.total_size, done: page.done, limit, until };
-        let step = scan.after(&shape).map_err(|fault| self.page_error(fault))?;
+        let (total_size, done, limit, until) = (page.total_size, page.done, next.limit, next.until);
+        let step = self.after(scan, &next, &PageShape { rows: &rows, total_size, done, limit, until });
+        let step = step.map_err(|fault| self.page_error(fault))?;
         let object = page.records.first().map_or_else(|| self.object.clone(), |record| record.object.clone());
         let (changes, unreadable) = match &selection {
             Selection::Rows(_) => {

@@ -146,7 +146,39 @@ impl Scan {
     #[must_use]
     pub fn until(&self, span: Option<SignedDuration>) -> Option<Timestamp> {
         let until = self.from().saturating_add(span.filter(|_| self.key != ScanKey::Id)?).ok()?;
+        // Rows have whole seconds, so that the shortest query is for those of one `SystemModstamp`.
+        let until = Timestamp::from_second(until.as_second()).ok()?;
         (until < self.started_at).then_some(until)
+    }
+
+    /// Returns the id after which the next query begins, if it is for the rows of a single `SystemModstamp`, which is the
+    /// position's; `None` if it may be for more.
+    #[must_use]
+    pub fn moment(&self, until: Option<Timestamp>) -> Option<Option<RecordId>> {
+        let (from, position) = (self.from(), self.position?);
+        let is_moment = from.subsec_nanosecond() == 0 && until?.duration_since(from) == SignedDuration::from_secs(1);
+        is_moment.then_some(position.last_id)
+    }
+
+    /// Returns whether the scan is at the same `SystemModstamp` after the step.
+    #[must_use]
+    pub fn stays_at(&self, step: &Step) -> bool {
+        matches!(step, Step::Next(next) if next.from() == self.from())
+    }
+
+    /// Does the same as [`Self::after`] for a page of the rows of one `SystemModstamp` with ids up to `to_id`: once all of them
+    /// are stored, the next query begins after that id.
+    ///
+    /// # Errors
+    /// The page is not valid and must not move the cursor.
+    pub fn after_ids(&self, page: &PageShape<'_>, to_id: RecordId) -> Result<Step, PageFault> {
+        match self.after(page)? {
+            Step::Next(Self { position: Some(ScanPoint { last_id: None, .. }), .. }) => {
+                let position = ScanPoint { system_modstamp: self.from(), last_id: Some(to_id) };
+                Ok(Step::Next(Self { position: Some(position), ..*self }))
+            }
+            step => Ok(step),
+        }
     }
 
     fn from(&self) -> Timestamp {

@@ -22,12 +22,16 @@ const MAX_SPAN: SignedDuration = SignedDuration::from_hours(50 * 365 * 24);
 /// The factor by which a query that timed out is shortened. Each attempt may take two minutes, so it is more than a half.
 const SHORTENING: i32 = 4;
 
+/// The factor by which the ids of a query that timed out become fewer.
+const FEWER_IDS: u32 = 8;
+
 /// The part of an object that one request reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {
     rows: u32,
     parts: u32,
     span: Option<SignedDuration>,
+    by_ids: bool,
     successes: u32,
 }
 
@@ -47,7 +51,7 @@ pub enum Excess {
 
 impl Default for Extent {
     fn default() -> Self {
-        Self { rows: MAX_ROWS, parts: 1, span: None, successes: 0 }
+        Self { rows: MAX_ROWS, parts: 1, span: None, by_ids: false, successes: 0 }
     }
 }
 
@@ -85,6 +89,18 @@ impl Extent {
         self.span
     }
 
+    /// Returns whether a query of a scan for the rows of one `SystemModstamp` reads a range of as many ids as [`Self::rows`].
+    #[must_use]
+    pub fn by_ids(self) -> bool {
+        self.by_ids
+    }
+
+    /// Returns the extent without ranges of ids: for the rows of another `SystemModstamp`.
+    #[must_use]
+    pub fn without_ids(self) -> Self {
+        Self { by_ids: false, ..self }
+    }
+
     /// Returns whether requests need not be smaller than the largest.
     pub(crate) fn is_full(self) -> bool {
         Self { successes: 0, ..self } == Self::default()
@@ -115,9 +131,18 @@ impl Extent {
                 ..self
             })
         };
+        // All rows of one time are too many: whole pages again, of ranges of ids.
+        let by_ids = || {
+            let is_new = range.is_some() && self.span == Some(MIN_SPAN) && !self.by_ids;
+            is_new.then_some(Self { rows: MAX_ROWS, by_ids: true, successes: 0, ..self })
+        };
+        let fewer_ids = || {
+            let is_more = self.by_ids && self.rows > 1;
+            is_more.then(|| Self { rows: (self.rows / FEWER_IDS).max(1), successes: 0, ..self })
+        };
         match excess {
             Excess::Rows => fewer_rows().or_else(more_parts),
-            Excess::Time => shorter().or_else(fewer_rows).or_else(more_parts),
+            Excess::Time => shorter().or_else(by_ids).or_else(fewer_ids).or_else(fewer_rows).or_else(more_parts),
             Excess::Fields => more_parts().or_else(fewer_rows),
             // An outage says nothing about the fields.
             Excess::RowsPerhaps => fewer_rows(),
@@ -141,6 +166,9 @@ impl Extent {
     }
 
     fn lengthened(self) -> Self {
+        if self.by_ids {
+            return self;
+        }
         Self { span: self.span.map(|span| span.saturating_mul(2)).filter(|span| *span < MAX_SPAN), ..self }
     }
 }
@@ -204,13 +232,33 @@ mod tests {
         prop::option::of((0..900_000_000_i64).prop_map(SignedDuration::from_secs))
     }
 
+    #[test]
+    fn a_query_for_one_time_that_times_out_is_narrowed_to_ids() {
+        let range = Some(SignedDuration::from_secs(900));
+        let mut extent = Extent::default();
+        while !extent.by_ids() {
+            extent = extent.narrowed(Excess::Time, 10, range).unwrap();
+        }
+        assert_eq!((extent.span(), extent.rows()), (Some(MIN_SPAN), MAX_ROWS));
+        let rows: Vec<u32> = std::iter::successors(Some(extent), |extent| extent.narrowed(Excess::Time, 1, range))
+            .map(Extent::rows)
+            .collect();
+        assert_eq!(rows, [2_000, 250, 31, 3, 1]);
+        let grown = (0..100).fold(extent, |extent, _| extent.after_nothing());
+        assert_eq!((grown.span(), grown.by_ids()), (Some(MIN_SPAN), true), "until the scan has passed the time");
+        assert_eq!(grown.without_ids().after_nothing().span(), Some(MIN_SPAN * 2));
+        let by_ids = Extent::default().narrowed(Excess::Time, 10, None).unwrap();
+        assert!(!by_ids.by_ids(), "a request by ids has fewer of them");
+    }
+
     proptest! {
         #[test]
         fn narrowing_ends_and_never_asks_for_nothing(excess in excess(), fields in 0..900_usize, range in range()) {
             let (mut extent, mut steps) = (Extent::default(), 0);
             while let Some(smaller) = extent.narrowed(excess, fields, range) {
                 let is_shorter = smaller.span.unwrap_or(MAX_SPAN) < extent.span.unwrap_or(MAX_SPAN);
-                prop_assert!(smaller.rows < extent.rows || smaller.parts > extent.parts || is_shorter);
+                let is_by_ids = smaller.by_ids && !extent.by_ids;
+                prop_assert!(smaller.rows < extent.rows || smaller.parts > extent.parts || is_shorter || is_by_ids);
                 prop_assert!(smaller.rows >= 1 && (smaller.parts as usize) <= fields.max(1));
                 prop_assert!(smaller.span.is_none_or(|span| span >= MIN_SPAN));
                 (extent, steps) = (smaller, steps + 1);
@@ -225,6 +273,7 @@ mod tests {
             for _ in 0..steps {
                 extent = extent.narrowed(excess, 300, range).unwrap_or(extent);
             }
+            extent = extent.without_ids();
             let parts = extent.parts;
             for _ in 0..SUCCESSES * 32 {
                 let grown = extent.after_success();

@@ -135,8 +135,8 @@ enum Action {
     Wait(i64),
     /// The worker takes its next step.
     Work,
-    /// Salesforce refuses the worker's query for taking too long.
-    TimeOut,
+    /// Salesforce refuses so many of the worker's queries for taking too long.
+    TimeOut(u32),
     /// The worker is killed and loses its memory.
     Kill,
 }
@@ -168,6 +168,29 @@ impl Org {
         let (due, open): (Vec<_>, Vec<_>) = self.uncommitted.drain(..).partition(|(commit, ..)| *commit <= now);
         self.uncommitted = open.into();
         self.visible.extend(due.into_iter().map(|(_, row, stamp)| (row, stamp)));
+    }
+
+    /// Returns the last of the next ids; `None` if they are the last ones.
+    fn last_of_range(&self, begin: Option<RecordId>, limit: usize) -> Option<RecordId> {
+        let ids: Vec<_> =
+            self.visible.keys().map(|n| id(*n)).filter(|id| begin.is_none_or(|begin| *id > begin)).collect();
+        (ids.len() >= limit).then(|| ids[limit - 1])
+    }
+
+    /// Returns the first rows of `scan`'s query for a range of ids.
+    fn query_ids(
+        &self,
+        scan: &Scan,
+        limit: usize,
+        until: Option<Timestamp>,
+        (begin, to_id): (Option<RecordId>, Option<RecordId>),
+    ) -> (Vec<Position>, usize) {
+        let (mut rows, _) = self.query(scan, usize::MAX, until);
+        rows.retain(|row| begin.is_none_or(|begin| row.record_id > begin));
+        rows.retain(|row| to_id.is_none_or(|to_id| row.record_id <= to_id));
+        let total = rows.len();
+        rows.truncate(limit);
+        (rows, total)
     }
 
     /// Returns the first rows of `scan`'s query, and the number of rows that it matches.
@@ -202,7 +225,7 @@ struct Worker {
 enum Memory {
     #[default]
     Idle,
-    Read(Scan, Option<Timestamp>, Vec<Position>, usize),
+    Read(Scan, Option<Timestamp>, Option<RecordId>, Vec<Position>, usize),
     Stored(Scan, Step),
 }
 
@@ -213,15 +236,26 @@ impl Worker {
                 let scan = self.checkpoint.unwrap_or_else(|| Scan::fresh(self.watermark, at(org.now)));
                 self.checkpoint = Some(scan);
                 let until = scan.until(self.extent.span());
-                let (rows, total) = org.query(&scan, page_rows, until);
                 let extent = self.extent;
+                let begin = scan.moment(until).filter(|_| extent.by_ids());
+                let to_id = begin.and_then(|begin| org.last_of_range(begin, page_rows.min(extent.rows() as usize)));
+                let (rows, total) = match begin {
+                    Some(begin) => org.query_ids(&scan, page_rows, until, (begin, to_id)),
+                    None => org.query(&scan, page_rows, until),
+                };
                 self.extent = if rows.is_empty() { extent.after_nothing() } else { extent.after_success() };
-                Memory::Read(scan, until, rows, total)
+                Memory::Read(scan, until, to_id, rows, total)
             }
-            Memory::Read(scan, until, rows, total) => {
+            Memory::Read(scan, until, to_id, rows, total) => {
                 let (total_size, done) = (total as u64, rows.len() == total);
                 let shape = PageShape { rows: &rows, total_size, done, limit: 2_000, until };
-                let step = scan.after(&shape).unwrap();
+                let step = match to_id {
+                    Some(to_id) => scan.after_ids(&shape, to_id).unwrap(),
+                    None => scan.after(&shape).unwrap(),
+                };
+                if !scan.stays_at(&step) {
+                    self.extent = self.extent.without_ids();
+                }
                 for row in rows {
                     let mirrored = self.mirror.entry(row.record_id).or_insert(row.system_modstamp);
                     *mirrored = row.system_modstamp.max(*mirrored);
@@ -261,7 +295,7 @@ fn action() -> impl Strategy<Value = Action> {
         1 => (1..40_usize, delay).prop_map(|(rows, delay)| Action::MassEdit { rows, delay }),
         3 => (0..900_i64).prop_map(Action::Wait),
         8 => Just(Action::Work),
-        3 => Just(Action::TimeOut),
+        3 => (1..12_u32).prop_map(Action::TimeOut),
         1 => Just(Action::Kill),
     ]
 }
@@ -279,7 +313,7 @@ proptest! {
                 Action::MassEdit { rows, delay } => (0..rows).for_each(|row| org.edit(row, delay)),
                 Action::Wait(seconds) => org.wait(seconds),
                 Action::Work => worker.step(&org, page_rows),
-                Action::TimeOut => worker.time_out(),
+                Action::TimeOut(times) => (0..times).for_each(|_| worker.time_out()),
                 Action::Kill => worker.memory = Memory::Idle,
             }
         }
@@ -358,4 +392,29 @@ proptest! {
         let expected: Vec<RecordId> = rows.keys().map(|n| id(*n)).collect();
         prop_assert_eq!(read, expected);
     }
+}
+
+#[test]
+fn a_range_of_ids_is_followed_by_the_rest_of_the_same_time() {
+    let scan = scan_at(5, Some(3));
+    let until = scan.until(Some(SignedDuration::from_secs(1)));
+    assert_eq!(scan.moment(until), Some(Some(id(3))));
+    assert_eq!(scan.moment(scan.until(Some(SignedDuration::from_secs(2)))), None, "rows of two times");
+    let (first, last) = ([row(5, 4)], [row(5, 9)]);
+    let shape = |rows| PageShape { until, ..page(rows, 1, true) };
+
+    let next = scan.after_ids(&shape(&first), id(8)).unwrap();
+    assert_eq!(next, Step::Next(scan_at(5, Some(8))));
+    assert!(scan.stays_at(&next));
+    let empty = PageShape { until, ..page(&[], 0, true) };
+    assert_eq!(scan.after_ids(&empty, id(8)), Ok(next), "also without a row of this time");
+    let end = scan.after(&shape(&last)).unwrap();
+    assert_eq!((end, scan.stays_at(&end)), (Step::Next(scan_at(6, None)), false), "the last range has no end");
+
+    let between = Scan {
+        position: Some(ScanPoint { system_modstamp: at(5) + SignedDuration::from_millis(500), last_id: None }),
+        ..scan
+    };
+    let until = between.until(Some(SignedDuration::from_secs(1)));
+    assert_eq!((until, between.moment(until)), (Some(at(6)), None), "no row is between two seconds");
 }

@@ -1,6 +1,7 @@
 //! Retried and delayed tasks, and that neither stops the others.
 
 use jiff::SignedDuration;
+use mirroring::{Excess, Extent};
 use org_simulator::{Effect, Fault};
 use pipeline_refresh::{Reply, handle};
 use salesforce::ObjectName;
@@ -208,6 +209,32 @@ fn a_slow_query_is_narrowed_to_spans_of_time() {
         let queries = context.calls()["queryAll"];
         assert!((8 + 5..8 + 40).contains(&queries), "{queries} queries");
         assert_eq!(context.delayed().await, 0);
+    });
+}
+
+/// The copy is marked as complete ten minutes after the accounts were created, so that the next scan begins with all of them.
+#[test]
+fn many_rows_of_one_time_are_read_in_ranges_of_ids() {
+    run(async {
+        let mut context = TestContext::connected().await;
+        context.deps.mirrored_objects = vec![ACCOUNT];
+        let accounts = context.accounts(20);
+        context.pass(SignedDuration::from_mins(10));
+        let copied = context.deps.clock.now();
+        context.deps.cursors.finish(context.org, &CursorName::backfill(&ACCOUNT), copied).await.unwrap();
+        context.pass(SignedDuration::from_mins(1));
+        let narrowed = |extent: &Extent| extent.narrowed(Excess::Time, 10, Some(SignedDuration::from_hours(1)));
+        let of_three_ids = std::iter::successors(Some(Extent::default()), narrowed)
+            .find(|extent| extent.by_ids() && extent.rows() == 3);
+        context.deps.fields.set_extent(context.org, &ACCOUNT, of_three_ids.unwrap());
+        let before = context.calls().get("queryAll").copied().unwrap_or_default();
+
+        assert!(context.work_on(&[context.task(RefreshKind::Nightly).for_object(ACCOUNT)]).await.is_empty());
+
+        context.assert_mirrored(&accounts).await;
+        let queries = context.calls()["queryAll"] - before;
+        assert!(queries > 2 * 20 / 6, "two for each range: {queries}");
+        assert!(!context.deps.fields.extent(context.org, &ACCOUNT).by_ids(), "later times are read without ranges");
     });
 }
 
