@@ -15,13 +15,18 @@ use crate::audit::bucket::Bucket;
 use crate::audit::repair::Repairs;
 use crate::error::Error;
 use crate::object::describe;
+use crate::progress::Stored;
 use crate::run::Run;
+use crate::scan::Scan;
 
 /// The longest window: Salesforce allows 30 days, by its own clock.
 const LONGEST: SignedDuration = SignedDuration::from_hours(29 * 24);
 
 /// The shortest window: more than a minute, without the seconds.
 const SHORTEST: SignedDuration = SignedDuration::from_mins(2);
+
+/// The time for which Salesforce keeps deleted records.
+const RECYCLE_BIN: SignedDuration = SignedDuration::from_hours(15 * 24);
 
 /// The rows of the mirror that are read at once.
 const ROWS: usize = 1_000;
@@ -38,6 +43,12 @@ pub fn window(covered: Option<Timestamp>, scanned: Timestamp, now: Timestamp) ->
 #[must_use]
 pub fn has_gap(covered: Option<Timestamp>, start: Timestamp, listed: &DeletedRecords) -> bool {
     covered.is_some_and(|covered| covered < start) || listed.earliest_date_available > start
+}
+
+/// Returns whether records may have been deleted and purged between the last complete scan and this one, which no scan sees.
+pub(crate) fn has_outlived_the_bin(name: &CursorName, object: &ObjectName, stored: &Stored, scan: &Scan) -> bool {
+    let pause = stored.covered_until().map(|covered| scan.started_at.duration_since(covered));
+    *name == CursorName::incremental(object) && pause > Some(RECYCLE_BIN)
 }
 
 /// Applies the deletions since the last list. Returns whether an audit has to follow, because the list may lack some.

@@ -23,9 +23,10 @@ pub(crate) async fn notice_changes(
         let first = SeenFields::first(org, object, fields.types.clone(), now).scanned_by(fields.key);
         return Ok(deps.cursors.store_fields(None, &first).await?);
     };
-    // A field that the settings leave out is not hidden.
+    // A field that the settings leave out is not hidden. The key of the scans is read whatever they say.
     let mut mirrored = known.clone();
-    let is_mirrored = |field: &FieldName| run.mirror.fields().includes(object, field.as_str());
+    let is_mirrored =
+        |field: &FieldName| *field == fields.key.field() || run.mirror.fields().includes(object, field.as_str());
     mirrored.visible.retain(|field, _| is_mirrored(field));
     mirrored.hidden.retain(|field, _| is_mirrored(field));
     let Some(seen) = mirrored.after(fields.types.clone(), now) else {

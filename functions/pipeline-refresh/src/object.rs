@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use futures::future::try_join;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use mirroring::{Excess, Narrowing, ObjectFields, Retrieved};
 use runtime::{Chain, record_freshness};
 use salesforce::{FieldName, ObjectName, Record};
 use serde::Serialize;
 use store::cursors::Progress;
-use store::{
-    AuditCounts, Change, CursorName, Lane, Measured, Position, RefreshKind, ScanKey, Tombstone, VisibleIn,
-};
+use store::{AuditCounts, Change, CursorName, Lane, Measured, Position, RefreshKind, ScanKey, Tombstone, VisibleIn};
 use tracing::warn;
 
 use crate::backfill;
@@ -152,7 +150,7 @@ async fn scan_object(run: &Run<'_>, object: &ObjectName, report: &mut ObjectRepo
         }
         let ended = scan_once(run, object, (&name, scan, &stored), report).await;
         let is_complete = matches!(ended, Ok(Outcome::Complete));
-        report.is_doubtful |= is_complete && has_outlived_the_bin(&name, object, &stored, &scan);
+        report.is_doubtful |= is_complete && deletions::has_outlived_the_bin(&name, object, &stored, &scan);
         if let (true, RefreshKind::Nightly, Some(scanned)) = (is_complete, run.task.kind, stored.covered_until()) {
             report.is_doubtful |= deletions::apply(run, object, scanned).await?;
         }
@@ -172,15 +170,6 @@ async fn scan_object(run: &Run<'_>, object: &ObjectName, report: &mut ObjectRepo
             ended => return ended,
         }
     }
-}
-
-/// The time for which Salesforce keeps deleted records.
-const RECYCLE_BIN: SignedDuration = SignedDuration::from_hours(15 * 24);
-
-/// Returns whether records may have been deleted and purged between the last complete scan and this one, which no scan sees.
-fn has_outlived_the_bin(name: &CursorName, object: &ObjectName, stored: &Stored, scan: &Scan) -> bool {
-    let pause = stored.covered_until().map(|covered| scan.started_at.duration_since(covered));
-    *name == CursorName::incremental(object) && pause > Some(RECYCLE_BIN)
 }
 
 /// Stores that the object is not refreshed for a reason that stops the org's other objects as well.
