@@ -115,8 +115,19 @@ async fn serve(aws: Aws) -> String {
 
 /// Starts the function with everything that it requires.
 fn start(aws: &str) -> RuntimeApi {
-    let tables = ["ORGS", "CONNECTIONS", "CURSORS", "RECORDS", "PIPELINES", "BUDGETS", "FRESHNESS", "WRITES", "AUDITS"]
-        .map(|name| format!("{name}_TABLE"));
+    let tables = [
+        "ORGS",
+        "ORG_SETTINGS",
+        "CONNECTIONS",
+        "CURSORS",
+        "RECORDS",
+        "PIPELINES",
+        "BUDGETS",
+        "FRESHNESS",
+        "WRITES",
+        "AUDITS",
+    ]
+    .map(|name| format!("{name}_TABLE"));
     let queue = format!("{aws}/000000000000/pipeline-refresh");
     let mut environment: Vec<(&str, &str)> = tables.iter().map(|name| (name.as_str(), "table")).collect();
     environment.extend([
