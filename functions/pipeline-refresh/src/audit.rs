@@ -21,6 +21,7 @@ use store::cursors::{self, ScanState};
 use store::{Audit, AuditState, CursorName, Deferrals, Lane, RefreshKind, RowState};
 use tracing::warn;
 
+use crate::deletions;
 use crate::error::Error;
 use crate::object::{self, ObjectReport, Outcome};
 use crate::query_jobs::QueryJobs;
@@ -91,6 +92,9 @@ async fn audit(run: &Run<'_>, object: &ObjectName, report: &mut ObjectReport) ->
             Err(error) => (AuditState::Unfinished, Some(error.reason())),
         };
         report.audit = Some(progress.counts);
+        if state == AuditState::Finished {
+            deletions::close(run, object, progress.cutoff()).await?;
+        }
         store_end(run, object, progress.clone(), (state, reason.as_deref())).await?;
         match ended {
             Ok(Outcome::Complete) if progress.started_at < run.task.requested_at => {}

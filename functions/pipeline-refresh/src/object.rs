@@ -49,7 +49,7 @@ pub struct ObjectReport {
     pub narrowed: u64,
     /// `true` if the object was scanned for its backfill.
     pub is_copy: bool,
-    /// `true` if an audit has to follow, because deletions may have left the recycle bin before the scan.
+    /// `true` if an audit has to follow the complete scan, because deletions may be unknown.
     #[serde(skip)]
     pub is_doubtful: bool,
     /// `true` if the computed fields have to be read again after the scan.
@@ -139,7 +139,10 @@ async fn scan_object(run: &Run<'_>, object: &ObjectName, report: &mut ObjectRepo
         let stored = load_cursors(run, object).await?;
         let (name, scan) = match plan(run.task, object, &stored, run.deps.clock.now()) {
             Plan::Scan(name, scan) => (name, scan),
-            Plan::Done => return Ok(if report.pages > 0 { Outcome::Complete } else { Outcome::AlreadyDone }),
+            Plan::Done => {
+                report.is_doubtful = deletions::notice(run, object).await?;
+                return Ok(if report.pages > 0 { Outcome::Complete } else { Outcome::AlreadyDone });
+            }
             Plan::Busy => return Ok(Outcome::Busy),
         };
         report.is_copy = name == CursorName::backfill(object);
@@ -148,11 +151,10 @@ async fn scan_object(run: &Run<'_>, object: &ObjectName, report: &mut ObjectRepo
         {
             return Ok(outcome);
         }
+        deletions::prepare(run, object, (&stored, &scan)).await?;
         let ended = scan_once(run, object, (&name, scan, &stored), report).await;
-        let is_complete = matches!(ended, Ok(Outcome::Complete));
-        report.is_doubtful |= is_complete && deletions::has_outlived_the_bin(&name, object, &stored, &scan);
-        if let (true, RefreshKind::Nightly, Some(scanned)) = (is_complete, run.task.kind, stored.covered_until()) {
-            report.is_doubtful |= deletions::apply(run, object, scanned).await?;
+        if matches!(ended, Ok(Outcome::Complete)) {
+            report.is_doubtful = deletions::notice(run, object).await?;
         }
         let failure = match &ended {
             Ok(Outcome::Skipped(skip)) => Some(skip.reason().to_owned()),

@@ -2,14 +2,14 @@
 
 use jiff::SignedDuration;
 use org_simulator::{Effect, ObjectPermissions};
+use pipeline_refresh::NightlyAudit;
 use pipeline_refresh::audit::RECORDS_VANISHED;
-use pipeline_refresh::{NightlyAudit, handle};
 use salesforce::RecordId;
 use serde_json::json;
 use store::{Audit, AuditState, Change, CursorName, DeletionReason, Lane, RefreshKind, RefreshTask, Tombstone};
 
 use crate::failures::fault;
-use crate::harness::{ACCOUNT, TestContext, event, run};
+use crate::harness::{ACCOUNT, TestContext, run};
 
 /// The longest time for which Salesforce keeps deleted records, and a day.
 const PURGED: SignedDuration = SignedDuration::from_hours(16 * 24);
@@ -248,6 +248,52 @@ fn a_pause_longer_than_the_recycle_bin_keeps_records_is_audited() {
     });
 }
 
+/// Where no audit follows every night, one has to follow a pause in which deletions may have left the recycle bin.
+#[test]
+fn an_audit_follows_a_long_pause_wherever_the_scan_is_killed() {
+    run(async {
+        for kind in [RefreshKind::Nightly, RefreshKind::Incremental] {
+            let (context, accounts) = copied(TestContext::connected_killable().await, 3).await;
+            context.delete("Account", &accounts[0]);
+            context.pass(PURGED);
+            let task = context.task(kind).for_object(ACCOUNT);
+
+            let kills = context.work_killed_at_every_point(&task, |_| ()).await;
+
+            assert!(kills > 6, "killed {kills} times");
+            let queued = context.queued().await;
+            assert!(queued.iter().any(|task| task.kind == RefreshKind::Audit), "{kind:?}: {queued:?}");
+            for task in queued {
+                context.finish(task).await;
+            }
+            assert_eq!(found(&context.last_audit().await), [0, 1, 0, 1], "{kind:?}");
+        }
+    });
+}
+
+#[test]
+fn every_night_asks_for_the_audit_until_deletions_are_known() {
+    run(async {
+        let (context, accounts) = copied(TestContext::connected().await, 3).await;
+        context.delete("Account", &accounts[0]);
+        context.pass(PURGED);
+        let audits = async || {
+            context.work_on(&[context.task(RefreshKind::Nightly)]).await;
+            context.queued().await.into_iter().filter(|task| task.kind == RefreshKind::Audit).collect::<Vec<_>>()
+        };
+        // Its message is lost, so that only the cursor of the deletions tells.
+        assert_eq!(audits().await.len(), 1);
+        context.pass(SignedDuration::from_hours(24));
+
+        let [audit] = audits().await.try_into().expect("the audit of the next night");
+        context.finish(audit).await;
+
+        assert_eq!(found(&context.last_audit().await), [0, 1, 0, 1]);
+        context.pass(SignedDuration::from_hours(24));
+        assert_eq!(audits().await, [], "the audit has seen all deletions");
+    });
+}
+
 #[test]
 fn an_audit_that_cannot_finish_says_so_and_goes_on_later() {
     run(async {
@@ -334,15 +380,7 @@ fn an_audit_killed_at_every_point_finds_and_repairs_the_same() {
         context.pass(SignedDuration::from_mins(11));
         let task = context.task(RefreshKind::Audit);
 
-        let mut kills = 0;
-        loop {
-            let deadline = context.deps.clock.now() + SignedDuration::from_mins(15);
-            let work = handle(&context.deps, event(std::slice::from_ref(&task)), deadline);
-            if context.killed_at(kills, work).await {
-                break;
-            }
-            kills += 1;
-        }
+        let kills = context.work_killed_at_every_point(&task, |_| ()).await;
 
         assert!(kills > 6, "killed {kills} times");
         let audit = context.last_audit().await;
@@ -395,8 +433,8 @@ fn a_list_of_deletions_that_fails_begins_at_the_same_time_again() {
         context.finish(context.task(RefreshKind::Nightly)).await;
 
         context.assert_mirrored(&accounts).await;
-        let cursors = &context.deps.cursors;
-        assert!(cursors.load(context.org, &CursorName::deletions(&ACCOUNT)).await.unwrap().is_none());
+        let copied = context.cursor(&CursorName::backfill(&ACCOUNT)).await.covered_until;
+        assert_eq!(context.cursor(&CursorName::deletions(&ACCOUNT)).await.covered_until, copied);
     });
 }
 

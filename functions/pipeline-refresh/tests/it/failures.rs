@@ -133,15 +133,7 @@ fn a_failing_refresh_killed_at_every_point_goes_on() {
         let task = context.task(RefreshKind::Nightly).for_object(ACCOUNT);
         context.simulator.fault(fault("queryAll", 10_000, Effect::UnableToLockRow));
 
-        let mut kills = 0;
-        loop {
-            let deadline = context.deps.clock.now() + SignedDuration::from_mins(15);
-            let work = handle(&context.deps, event(std::slice::from_ref(&task)), deadline);
-            if context.killed_at(kills, work).await {
-                break;
-            }
-            kills += 1;
-        }
+        let kills = context.work_killed_at_every_point(&task, |_| ()).await;
 
         assert!(kills > 3, "killed {kills} times");
         // A task that was not acknowledged may be queued again twice.

@@ -132,6 +132,21 @@ impl TestContext {
         report.failed.iter().map(|id| id.parse().expect("an index")).collect()
     }
 
+    /// Works on a task that is killed at its first request to AWS or Salesforce, then at its second, and so on until it ends. Calls
+    /// `between` with the number of kills after each. Returns this number.
+    pub(crate) async fn work_killed_at_every_point(&self, task: &RefreshTask, mut between: impl FnMut(usize)) -> usize {
+        let mut kills = 0;
+        loop {
+            let deadline = self.deps.clock.now() + SignedDuration::from_mins(15);
+            let work = handle(&self.deps, event(std::slice::from_ref(task)), deadline);
+            if self.killed_at(kills, work).await {
+                return kills;
+            }
+            kills += 1;
+            between(kills);
+        }
+    }
+
     /// Takes the tasks that wait in the queues.
     pub(crate) async fn queued(&self) -> Vec<RefreshTask> {
         let mut tasks = Vec::new();

@@ -2,14 +2,13 @@
 
 use jiff::SignedDuration;
 use org_simulator::ObjectPermissions;
-use pipeline_refresh::handle;
 use runtime::DEFAULT_MIRRORED_OBJECTS;
 use salesforce::ObjectName;
 use serde_json::json;
 use store::cursors::{Progress, ScanState};
 use store::{CursorName, Lane, RefreshKind};
 
-use crate::harness::{ACCOUNT, TestContext, event, run};
+use crate::harness::{ACCOUNT, TestContext, run};
 
 #[test]
 fn a_backfill_copies_every_mirrored_object() {
@@ -154,18 +153,13 @@ fn a_refresh_killed_at_every_point_loses_no_row() {
         let mut accounts = context.accounts(20);
         let task = context.task(RefreshKind::Backfill);
 
-        let mut kills = 0;
-        loop {
-            let deadline = context.deps.clock.now() + SignedDuration::from_mins(15);
-            let work = handle(&context.deps, event(std::slice::from_ref(&task)), deadline);
-            if context.killed_at(kills, work).await {
-                break;
-            }
-            context.rename(&accounts[kills % 20], &format!("Renamed {kills}"));
-            accounts
-                .extend((kills % 5 == 0).then(|| context.create(&context.admin, "Account", &json!({"Name": "Late"}))));
-            kills += 1;
-        }
+        let kills = context
+            .work_killed_at_every_point(&task, |kills| {
+                context.rename(&accounts[kills % 20], &format!("Renamed {kills}"));
+                let late = || context.create(&context.admin, "Account", &json!({"Name": "Late"}));
+                accounts.extend((kills % 5 == 0).then(late));
+            })
+            .await;
         context.work_on(&[context.task(RefreshKind::Nightly)]).await;
 
         assert!(kills > 3, "killed {kills} times");
