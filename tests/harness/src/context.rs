@@ -196,6 +196,15 @@ impl TestContext {
         aws_sdk_sqs::Client::new(&self.sdk)
     }
 
+    /// Returns a client for the queues of another server, at whose requests [`TestContext::killed_at`] kills the function too.
+    pub async fn sqs_at(&self, url: &str) -> aws_sdk_sqs::Client {
+        let url = match &self.proxies {
+            Some(proxies) => proxies.beside(url).await,
+            None => url.to_owned(),
+        };
+        aws_sdk_sqs::Client::new(&self.sdk.to_builder().endpoint_url(url).build())
+    }
+
     /// Returns a client that lists the apps, of which there are none until [`TestContext::register`].
     pub fn apps(&self) -> AppList {
         AppList::new(self.broker.clone(), self.clock.clone())

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::pin::pin;
+use std::sync::Mutex;
 use std::task::Poll;
 
 use bench::{Proxy, Side};
@@ -15,13 +16,22 @@ use crate::TestContext;
 pub(crate) struct Proxies {
     aws: Proxy,
     salesforce: Proxy,
+    others: Mutex<Vec<Proxy>>,
 }
 
 impl Proxies {
     pub(crate) async fn start(emulator: &Emulator, simulator: &Simulator) -> Self {
         let aws = Proxy::start(emulator.endpoint()).await.unwrap();
         let salesforce = aws.start_beside(simulator.url()).await.unwrap();
-        Self { aws, salesforce }
+        Self { aws, salesforce, others: Mutex::default() }
+    }
+
+    /// Starts a proxy for another service. Returns its URL.
+    pub(crate) async fn beside(&self, url: &str) -> String {
+        let proxy = self.aws.start_beside(url).await.unwrap();
+        let url = proxy.url().to_owned();
+        self.others.lock().unwrap().push(proxy);
+        url
     }
 
     /// Returns the configuration of AWS SDK clients that send their requests through the proxy.

@@ -10,6 +10,7 @@ mod failures;
 mod fields;
 mod freshness;
 mod harness;
+mod hostile;
 mod limits;
 mod overdue;
 mod overlaps;
