@@ -1,8 +1,9 @@
 //! The audit: compares every row of an object in the mirror with the org, repairs what differs, and reports it (invariant 15 of
 //! `ARCHITECTURE.md`).
 //!
-//! The org's (`Id`, `SystemModstamp`) are read in [pages](pages). Each page is a [`Bucket`]. After each bucket a checkpoint and the report are stored, so that an interrupted audit goes on at the next
-//! one, in bounded memory. Its calls count in the lane `audit`.
+//! The org's (`Id`, `SystemModstamp`) are read page by page (`pages.rs`), and each page is a [`Bucket`]. After each bucket a
+//! checkpoint and the report are stored, so that an interrupted audit goes on at the next one, in bounded memory. Its calls count
+//! in the lane `audit`.
 
 pub mod bucket;
 mod pages;
