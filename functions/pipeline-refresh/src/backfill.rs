@@ -130,7 +130,7 @@ impl Backfill<'_> {
         let checkpoint = stored.backfill.as_ref().and_then(|cursor| cursor.checkpoint.as_deref());
         let task = self.run.task;
         let bulk = checkpoint.and_then(BulkScan::resume);
-        let goes_on = bulk.filter(|bulk| bulk.is_for(task.kind, task.requested_at));
+        let goes_on = bulk.filter(|bulk| bulk.is_for(task));
         if goes_on.is_none() && checkpoint.and_then(Scan::resume).as_ref() == Some(scan) {
             return Ok(None);
         }

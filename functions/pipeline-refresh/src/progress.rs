@@ -65,10 +65,12 @@ impl Stored {
 pub fn plan(task: &RefreshTask, object: &ObjectName, stored: &Stored, now: Timestamp) -> Plan {
     // The requester's clock may be ahead; a scan that seemed older than its task would never be resumed.
     let now = now.max(task.requested_at);
-    let copied = covered(stored.backfill.as_ref());
-    let covered = stored.covered_until();
     let is_backfill = task.kind == RefreshKind::Backfill;
-    if (if is_backfill { copied } else { covered }) >= Some(task.requested_at) {
+    // A backfill of the rows since a time does not answer a request for all rows.
+    let answers = |cursor: &&Cursor| !is_backfill || task.since.is_some() || reads_all(cursor);
+    let backfill = stored.backfill.as_ref().filter(answers);
+    let covered = stored.covered_until();
+    if (if is_backfill { self::covered(backfill) } else { covered }) >= Some(task.requested_at) {
         return Plan::Done;
     }
     // Polls are frequent: they must not start a scan that another task is running.
@@ -83,13 +85,21 @@ pub fn plan(task: &RefreshTask, object: &ObjectName, stored: &Stored, now: Times
         }
         _ => {
             // A requested backfill reads everything again, so an older interrupted one is not resumed.
-            let running = stored.backfill.as_ref().and_then(running);
+            let running = backfill.and_then(running);
             let running = running.filter(|scan| !is_backfill || scan.started_at >= task.requested_at);
-            // Of an object that was not copied yet, all rows are missing; of one that was, also those since its last scan.
-            let since = task.since.and_then(|since| covered.map(|covered| covered.min(since)));
+            // Of an object that was not copied yet, all rows are missing; of one that was, also those since its last scan. In place
+            // of an unfinished backfill of all rows, all rows are read.
+            let is_unfinished = |cursor: &Cursor| cursor.checkpoint.is_some() && reads_all(cursor);
+            let since = task.since.filter(|_| !stored.backfill.as_ref().is_some_and(is_unfinished));
+            let since = since.and_then(|since| covered.map(|covered| covered.min(since)));
             Plan::Scan(CursorName::backfill(object), running.unwrap_or_else(|| Scan::fresh(since, now)))
         }
     }
+}
+
+/// Returns whether the last backfill reads all rows, and not only those since a time.
+fn reads_all(cursor: &Cursor) -> bool {
+    cursor.progress.as_ref().is_none_or(|progress| progress.since.is_none())
 }
 
 /// The time at which the last complete scan began: all that was committed before is in the mirror.
@@ -114,6 +124,7 @@ fn running(cursor: &Cursor) -> Option<Scan> {
 #[cfg(test)]
 mod tests {
     use salesforce::OrgId;
+    use store::{BackfillMethod, BackfillProgress};
 
     use super::*;
     use crate::scan::ScanPoint;
@@ -222,6 +233,31 @@ mod tests {
             let plan = plan(&since(asked), &ACCOUNT, stored, at(1));
             assert_eq!(plan, Plan::Scan(CursorName::backfill(&ACCOUNT), Scan::fresh(from, at(1))));
         }
+    }
+
+    /// Of the last backfill, which was for the rows since a time if `since`.
+    fn backfilled(since: bool, covered_until: Option<Timestamp>, running: Option<Scan>) -> Stored {
+        let since = since.then(|| at(-90));
+        let progress = BackfillProgress { since, ..BackfillProgress::new(BackfillMethod::Rest, at(0)) };
+        let cursor = cursor(covered_until, running).map(|cursor| Cursor { progress: Some(progress), ..cursor });
+        Stored { backfill: cursor, incremental: None }
+    }
+
+    #[test]
+    fn a_backfill_since_a_time_replaces_no_backfill_of_all_rows() {
+        let of_all = task(RefreshKind::Backfill, at(0));
+        let since = RefreshTask { since: Some(at(-90)), ..task(RefreshKind::Backfill, at(5)) };
+        let everything = |now| Plan::Scan(CursorName::backfill(&ACCOUNT), Scan::fresh(None, at(now)));
+        let planned = |task, stored| plan(task, &ACCOUNT, &stored, at(9));
+
+        assert_eq!(planned(&since, backfilled(false, Some(at(-60)), Some(half_way(at(1))))), everything(9));
+        let only_since = Plan::Scan(CursorName::backfill(&ACCOUNT), Scan::fresh(Some(at(-90)), at(9)));
+        assert_eq!(planned(&since, backfilled(true, Some(at(-60)), Some(half_way(at(1))))), only_since);
+        // The backfill of all rows was requested first, and begins last.
+        assert_eq!(planned(&of_all, backfilled(true, Some(at(6)), None)), everything(9));
+        assert_eq!(planned(&of_all, backfilled(true, None, Some(half_way(at(6))))), everything(9));
+        assert_eq!(planned(&of_all, backfilled(false, Some(at(6)), None)), Plan::Done);
+        assert_eq!(planned(&since, backfilled(false, Some(at(6)), None)), Plan::Done);
     }
 
     #[test]

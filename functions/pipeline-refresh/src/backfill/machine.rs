@@ -19,8 +19,8 @@ use salesforce::bulk::{JobId, Locator};
 use salesforce::soql::{self, Filter};
 use salesforce::{FieldName, Soql};
 use serde::{Deserialize, Serialize};
-use store::RefreshKind;
 use store::deferral::MAX_DELAY;
+use store::{RefreshKind, RefreshTask};
 
 use crate::query_jobs::{self, PATIENCE};
 
@@ -161,12 +161,13 @@ impl BulkScan {
         serde_json::from_str(checkpoint).ok()
     }
 
-    /// Returns whether a task goes on with this backfill. A backfill that was requested later reads everything again, and so does
-    /// every task that was requested after the last job has failed.
+    /// Returns whether a task goes on with this backfill. A backfill that was requested later, or of all rows where this one is of
+    /// those since a time, begins anew, and so does every task that was requested after the last job has failed.
     #[must_use]
-    pub fn is_for(&self, kind: RefreshKind, requested_at: Timestamp) -> bool {
-        let is_new_enough = kind != RefreshKind::Backfill || self.started_at >= requested_at;
-        is_new_enough && self.failed_at.is_none_or(|failed_at| requested_at <= failed_at)
+    pub fn is_for(&self, task: &RefreshTask) -> bool {
+        let reads_enough = self.from.is_none() || task.since.is_some();
+        let is_answer = task.kind != RefreshKind::Backfill || self.started_at >= task.requested_at && reads_enough;
+        is_answer && self.failed_at.is_none_or(|failed_at| task.requested_at <= failed_at)
     }
 
     /// Narrows a query to the rows of the backfill. It has no order and no limit: with either, Salesforce does not split the query

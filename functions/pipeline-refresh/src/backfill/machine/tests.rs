@@ -423,3 +423,15 @@ fn a_job_has_one_chain_of_polls() {
     assert!(scan.replace_job(job(1), job(2), at(200)));
     assert!(!scan.polls_again(false, at(201)));
 }
+
+#[test]
+fn a_job_of_rows_since_a_time_does_not_answer_a_request_for_all() {
+    let org = "00D5e000000KQ2eEAG".parse().unwrap();
+    let task = |kind, requested_at| RefreshTask::new(org, kind, requested_at);
+    let of_all = task(RefreshKind::Backfill, at(0));
+    let since = RefreshTask { since: Some(at(-90)), ..of_all.clone() };
+    let partial = BulkScan { from: Some(at(-90)), ..begun() };
+    let asked = [&of_all, &since, &task(RefreshKind::Nightly, at(0)), &task(RefreshKind::Backfill, at(1))];
+    assert_eq!(asked.map(|task| begun().is_for(task)), [true, true, true, false]);
+    assert_eq!(asked.map(|task| partial.is_for(task)), [false, true, true, false]);
+}
