@@ -14,7 +14,8 @@ use org_simulator::{OrgOptions, Seed, Simulator};
 use salesforce::{Clock, ObjectName, OrgId, RecordId};
 use serde::Serialize;
 use serde_json::json;
-use store::{Budget, Budgets, Lane, Pipelines, Records};
+use store::org_settings::Author;
+use store::{Allocation, Budget, Budgets, Lane, OrgSettings, OrgSettingsTable, Pipelines, Records, SettingsChange};
 use tokio::time::Instant;
 
 use crate::poller::{Poller, PollerOptions};
@@ -47,7 +48,7 @@ pub struct Report {
     pub minimum: u64,
     /// The calls of one org in the lane of the audit: the smallest, and the largest number.
     pub audit_calls: (u64, u64),
-    /// The number of orgs whose lane has used more than its share of the org's daily calls.
+    /// The number of orgs with more calls on the day than [`ALLOCATION`].
     pub over_allocation: usize,
     /// The highest resident memory of the process that queued the night, in bytes.
     pub scheduler_peak_bytes: Option<u64>,
@@ -56,16 +57,25 @@ pub struct Report {
 }
 
 impl Report {
-    /// Returns whether every org is done with the smallest possible number of calls, and none is over its allocation.
+    /// Returns whether every org is done with the smallest possible number of calls, none is over its allocation, and the memory of
+    /// the process that queued the night has not grown with the orgs.
     #[must_use]
     pub fn is_good(&self, plan: &Plan) -> bool {
-        self.orgs_done == plan.orgs && self.calls == (self.minimum, self.minimum) && self.over_allocation == 0
+        let growth =
+            self.scheduler_peak_bytes.zip(self.scheduler_idle_bytes).map(|(peak, idle)| peak.saturating_sub(idle));
+        let is_flat = growth.is_none_or(|growth| growth <= MOST_GROWTH);
+        let is_least = self.calls == (self.minimum, self.minimum);
+        self.orgs_done == plan.orgs && is_least && self.over_allocation == 0 && is_flat
     }
 }
 
 const ACCOUNT: ObjectName = ObjectName::from_static("Account");
 /// The visibility timeout of the queue. It is longer than a task takes, so that no message is received twice.
 const HIDDEN: Duration = Duration::from_secs(900);
+/// The calls of a day that the settings of each org allow Ferry: of the connection, the backfill and the night.
+pub const ALLOCATION: u64 = 200;
+/// The bytes by which the memory of the process that queues the night may grow: for its client of AWS, and one page of orgs.
+const MOST_GROWTH: u64 = 16 << 20;
 const NIGHT_LIMIT: Duration = Duration::from_secs(6 * 3600);
 
 /// The mirrored objects whose records have no `IsDeleted`, so that Salesforce has no list of their deletions.
@@ -105,6 +115,7 @@ pub async fn measure(plan: &Plan, progress: &Progress) -> Result<Report> {
     stop_poller(stack, "pipeline-refresh").await?;
     let state = State::of(stack)?;
     for org in &mut orgs {
+        state.allocate(org.id).await?;
         org.before = state.budgets.load(org.id, Clock::system().now()).await?;
         org.change(plan.changes)?;
     }
@@ -198,6 +209,7 @@ impl NightlyOrg {
 /// Ferry's state, as the night leaves it.
 struct State {
     budgets: Budgets,
+    settings: OrgSettingsTable,
     pipelines: Pipelines,
     records: Records,
     queue: Messages,
@@ -209,10 +221,19 @@ impl State {
         let sqs = aws_sdk_sqs::Client::new(stack.sdk_config());
         Ok(Self {
             budgets: Budgets::new(dynamodb(), stack.output("BudgetsTable")?),
+            settings: OrgSettingsTable::new(dynamodb(), stack.output("OrgSettingsTable")?),
             pipelines: Pipelines::new(dynamodb(), stack.output("PipelinesTable")?),
             records: Records::new(dynamodb(), stack.output("RecordsTable")?),
             queue: Messages::of(sqs, stack.output("PipelineRefreshQueueUrl")?, HIDDEN),
         })
+    }
+
+    /// Gives the org its allocation of calls.
+    async fn allocate(&self, org: OrgId) -> Result<()> {
+        let settings = OrgSettings { api_allocation: Some(Allocation::Calls(ALLOCATION)), ..OrgSettings::default() };
+        let change = SettingsChange { seen: 0, settings, author: Author::Operator };
+        self.settings.store(org, change, Clock::system().now()).await?;
+        Ok(())
     }
 
     /// Adds an org to the report.
@@ -231,7 +252,7 @@ impl State {
         let extend = |(least, most): (u64, u64), calls: u64| (least.min(calls), most.max(calls));
         report.calls = extend(report.calls, calls(Lane::Incremental));
         report.audit_calls = extend(report.audit_calls, calls(Lane::Audit));
-        report.over_allocation += usize::from(!Lane::Incremental.may_call(budget.used, budget.max, 0));
+        report.over_allocation += usize::from(budget.own_calls() > ALLOCATION);
         let pipelines = self.pipelines.list(org.id).await?;
         report.minimum = report.minimum.max(minimum(pipelines.len(), objects));
         let mut is_done = !pipelines.is_empty();
