@@ -20,7 +20,7 @@ async fn operate(stack: &Stack, org: OrgId, request: &Value) -> Result<Value, Fa
     let function: Arc<dyn Invoke> = Arc::new(stack.org_admin());
     let reply: Value = call(&function, request).await.map_err(|error| {
         Failure::Unavailable(format!(
-            "could not change org {org}: {}; see the log of the function {}-org-admin",
+            "could not reach org-admin for org {org}: {}; see the log of the function {}-org-admin",
             runtime::Chain(&error),
             stack.name()
         ))

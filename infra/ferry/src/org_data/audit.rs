@@ -12,8 +12,8 @@ use crate::stack::Stack;
 /// Show the last audit of each object of an org, or request audits.
 ///
 /// An audit compares every row of an object's mirror with the org, and repairs what differs. It is made every night after the
-/// object's refresh, and costs an API call for every 2,000 records. An audit is green if every row is compared and every
-/// difference is repaired. Times are in UTC.
+/// object's refresh, and costs an API call for every 2,000 records, and above 20,000 records one for every 50,000. An audit is
+/// green if every row is compared and every difference is repaired. Times are in UTC.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
@@ -35,7 +35,7 @@ pub(crate) struct AuditArgs {
     /// Request an audit, of one object or of all mirrored ones, instead of showing the last ones.
     #[arg(long)]
     now: bool,
-    /// Confirm that the records are gone which Salesforce does not return any more, however many they are.
+    /// Delete all records from the mirror that Salesforce no longer returns, however many they are.
     #[arg(long, requires_all = ["now", "object"])]
     confirm: bool,
     /// Print one JSON object instead of a table.

@@ -21,7 +21,7 @@ pub(crate) enum Command {
 
 /// Print the settings of an org as JSON, or write them to a file.
 ///
-/// What is not set, and therefore as the installation has it, is left out.
+/// Settings that are not set, and so have their defaults, are left out.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Example:
