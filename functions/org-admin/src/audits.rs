@@ -16,7 +16,7 @@ use crate::{Deps, Error, objects};
 pub(crate) struct AuditBody {
     /// The object; all mirrored ones without it.
     object: Option<ObjectName>,
-    /// `true` if the records are gone which Salesforce does not return any more, however many they are.
+    /// `true` to delete all records from the mirror that Salesforce no longer returns, however many they are.
     #[serde(default)]
     confirm_vanished: bool,
 }

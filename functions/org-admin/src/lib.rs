@@ -7,8 +7,8 @@
 //! | output | the settings, with their version, their author and what they changed; the reports of audits, and audits in the queue `pipeline-refresh`; the progress of backfills, and backfills in the queue `backfill` |
 //! | failures | an RFC 9457 problem that lists every defect of the settings |
 //!
-//! [`check`] says which settings an org accepts. A change is queued before it is stored: what is mirrored by now with other
-//! fields or another filter is read again by a backfill of the object.
+//! [`check`] says which settings an org accepts. The backfills that follow a change are queued before it is stored:
+//! of the objects that are new, or have other fields or another filter.
 
 mod audits;
 mod backfills;

@@ -16,7 +16,7 @@ use store::{
 use crate::views::{HistoryView, SettingsView};
 use crate::{Deps, Error, check};
 
-/// The delay of a backfill of what is mirrored otherwise: longer than a function remembers the settings before.
+/// Delay of the backfills that follow a change of settings: longer than functions cache the former settings.
 const DELAY: Duration = Duration::from_mins(2);
 
 /// The settings as a caller sends them. Filters are texts, so that all defects of all filters are found at once.
@@ -55,8 +55,8 @@ pub(crate) async fn history(deps: &Deps, org: OrgId, before: Option<u64>, limit:
     Ok(HistoryView::new(versions, usize::from(limit)))
 }
 
-/// Checks the settings against the org, and stores them as the next version. What is mirrored by now with other fields or
-/// another filter is read again, and what is left out is removed.
+/// Checks the settings against the org, and stores them as the next version. Objects that are new, or have other fields or another
+/// filter, are read again by backfills, and what is left out is removed.
 ///
 /// # Errors
 /// [`Error::Refused`] with every defect; [`Error::Changed`] if the caller has not seen the newest version.

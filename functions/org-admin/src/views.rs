@@ -18,7 +18,7 @@ pub(crate) struct SettingsView {
     #[serde(serialize_with = "store::time::millis_option::serialize")]
     changed_at: Option<Timestamp>,
     changed_by: Option<Author>,
-    /// What a change changes.
+    /// The changed settings, with the values before and after.
     #[serde(skip_serializing_if = "Option::is_none")]
     changes: Option<Vec<Difference>>,
     /// `true` if nothing was stored.

@@ -38,8 +38,8 @@ const PAGE_ROWS: u16 = 1_000;
 /// The unseen rows that are looked up at once.
 const MAX_UNSEEN: usize = 2_000;
 
-/// The reason of an audit that found too many vanished records to believe it: an administrator of the org has to look at the
-/// connection's access, or to confirm that the records are gone.
+/// The reason of an audit in which more records have vanished at once than it deletes without confirmation: an administrator of
+/// the org has to look at the connection's access, or to confirm that the records are gone.
 pub const RECORDS_VANISHED: &str = "records_vanished";
 
 /// Audits the object, as far as time and budget allow. The report says what was done before a failure too.
@@ -135,7 +135,7 @@ async fn store_end(
 }
 
 async fn store_report(run: &Run<'_>, object: &ObjectName, progress: &Progress, state: AuditState) -> Result<(), Error> {
-    // An audit that met an obstacle is told as unfinished once, and then as finished.
+    // An audit that met an obstacle is reported once as `unfinished`, and then as `finished`.
     let is_hindered = state == AuditState::Running && progress.obstacle.is_some();
     let state = if is_hindered { AuditState::Unfinished } else { state };
     let audit = Audit {
@@ -191,11 +191,11 @@ async fn compare_and_repair(
                 continue;
             }
         };
-        let is_believed = auditing.bucket(page, &mut next).await?;
+        let is_plausible_number = auditing.bucket(page, &mut next).await?;
         *progress = next;
         report.pages += 1;
         calls.count(run, progress);
-        if !is_believed {
+        if !is_plausible_number {
             return Ok(give_up(progress));
         }
         let name = CursorName::audit(object);
@@ -209,8 +209,8 @@ async fn compare_and_repair(
         jobs.delete(job.id).await;
         progress.reading = Reading::RestOnly;
     }
-    let is_believed = auditing.end(progress).await?;
-    Ok(if is_believed { Outcome::Complete } else { give_up(progress) })
+    let is_plausible_number = auditing.end(progress).await?;
+    Ok(if is_plausible_number { Outcome::Complete } else { give_up(progress) })
 }
 
 /// Queues the audit again for the time at which its query job is asked next.
@@ -262,7 +262,7 @@ impl Auditing<'_> {
         self.repairs.run.task.kind == RefreshKind::ConfirmedAudit
     }
 
-    /// Compares the bucket of a page and repairs what differs. Returns whether the number of vanished rows can be believed.
+    /// Compares the bucket of a page and repairs what differs. Returns whether the number of vanished rows is plausible.
     async fn bucket(&mut self, page: OrgPage, progress: &mut Progress) -> Result<bool, Error> {
         let run = self.repairs.run;
         let OrgPage { records, stored_as, end } = page;
@@ -288,11 +288,11 @@ impl Auditing<'_> {
         }
         let found = run.deps.records.load_versions(run.org(), &self.repairs.stored_as, &bucket.unmatched()).await?;
         bucket.compare(&found);
-        let is_believed = self.look_up(&mut bucket, progress, cutoff).await?;
+        let is_plausible_number = self.look_up(&mut bucket, progress, cutoff).await?;
         let compared = bucket.end();
         self.repairs.repair(&compared.differences, &mut progress.counts).await?;
         progress.advance(&records, end, &compared);
-        Ok(is_believed)
+        Ok(is_plausible_number)
     }
 
     /// Looks up unseen rows. Returns `false` once more rows have vanished than the audit keeps in mind.
@@ -310,7 +310,7 @@ impl Auditing<'_> {
         Ok(false)
     }
 
-    /// Ends the audit with the vanished rows. Returns whether their number can be believed.
+    /// Ends the audit with the vanished rows. Returns whether their number is plausible.
     async fn end(&self, progress: &mut Progress) -> Result<bool, Error> {
         let deleted = self.repairs.known_as_deleted(&progress.vanished).await;
         let unexplained = progress.vanished.len().saturating_sub(deleted.len()) as u64;

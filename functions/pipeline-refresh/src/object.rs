@@ -77,7 +77,7 @@ pub enum Outcome {
     Stopped(Stop),
     /// The object cannot be scanned.
     Skipped(Skip),
-    /// An audit found that too many records have vanished at once to believe it.
+    /// More records have vanished at once than an audit deletes without confirmation.
     RecordsVanished,
     /// A page could not be read or stored.
     Failed,

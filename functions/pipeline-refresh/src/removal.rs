@@ -1,8 +1,8 @@
 //! Removes from the mirror what the settings leave out: the rows of an object, and fields of rows.
 //!
-//! A function that had begun before the settings changed may still store what it read by the settings before. So the rows are
-//! gone over twice: at once, and when no such function runs any more. The state is the checkpoint of a cursor of its own, so that
-//! each task of the org goes on with it and none depends on a message.
+//! A function that had begun before the settings changed may still store what it read by the settings before. So all rows are
+//! processed twice: at once, and 20 minutes later, when no such function runs any more. The state is the checkpoint of a cursor of
+//! its own, so that each task of the org goes on with it and none depends on a message.
 
 use std::time::Duration;
 
@@ -45,9 +45,9 @@ pub struct Removal {
     pub kept: Kept,
     /// The time at which the difference was noticed, which is after the change of the settings.
     pub noticed_at: Timestamp,
-    /// The time from which on the rows are gone over, this time.
+    /// The time at which this pass begins.
     pub begins_at: Timestamp,
-    /// The last row that was gone over, this time.
+    /// The last row of this pass.
     pub after: Option<RecordId>,
     /// `true` once nothing is left to remove.
     pub is_done: bool,
@@ -179,7 +179,7 @@ async fn store(run: &Run<'_>, name: &CursorName, removal: &Removal) -> Result<()
     Ok(())
 }
 
-/// Queues the refresh of the object that goes over the rows again.
+/// Queues the refresh of the object that makes the next pass.
 async fn go_on_at(run: &Run<'_>, object: &ObjectName, at: Timestamp) -> Result<(), Error> {
     let task = RefreshTask::new(run.org(), RefreshKind::Incremental, run.deps.clock.now()).for_object(object.clone());
     let task = RefreshTask { not_before: Some(at), ..task.with_deferrals(Deferrals::default()) };

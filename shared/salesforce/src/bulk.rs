@@ -130,15 +130,15 @@ impl From<JobId> for RecordId {
 pub enum JobState {
     /// An ingest job that waits for its rows.
     Open,
-    /// It waits for its turn.
+    /// Queued at Salesforce.
     UploadComplete,
-    /// Salesforce works on it.
+    /// In progress at Salesforce.
     InProgress,
-    /// It has ended, and its results can be read.
+    /// Complete; its results can be read.
     JobComplete,
-    /// It has failed.
+    /// Failed.
     Failed,
-    /// It was stopped.
+    /// Stopped by a client or an administrator.
     Aborted,
 }
 

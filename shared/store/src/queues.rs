@@ -38,8 +38,8 @@ pub enum RefreshKind {
     Connections,
     /// The audit: the comparison of the mirror's rows with the org's.
     Audit,
-    /// An audit after a person has confirmed that the records are gone which Salesforce does not return any more, however
-    /// many they are.
+    /// An audit that deletes all records from the mirror that Salesforce no longer returns, however many they are: a person has
+    /// confirmed that they are gone.
     ConfirmedAudit,
     /// The values of an object's computed fields, which change without a new version of their record.
     Computed,

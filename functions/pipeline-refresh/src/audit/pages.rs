@@ -21,7 +21,7 @@ use crate::selection::positions;
 /// The records of a page by REST.
 const PAGE_RECORDS: u32 = 2_000;
 
-/// The pages of a backfill that a page of an audit's job is as large as: it has two fields, and its rows are not stored.
+/// Size of a page of an audit's job, in pages of a backfill: it has two fields, and its rows are not stored.
 const BACKFILL_PAGES: u32 = 5;
 
 /// A page of the org's records.
@@ -36,9 +36,9 @@ pub(crate) struct OrgPage {
 
 /// The next page.
 pub(crate) enum Next {
-    /// It is read.
+    /// A page that was read.
     Page(OrgPage),
-    /// It can be read once the query job is complete, which is asked after this time.
+    /// The query job is not complete; poll it after this time.
     Wait(Duration),
     /// The query job is lost, and the audit begins again.
     Lost,

@@ -14,12 +14,12 @@ use crate::scan::{OVERLAP, PageFault, PageShape};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reading {
-    /// By REST, until so many are compared that a query job for those that follow costs fewer calls.
+    /// REST, until so many are compared that a query job for those that follow costs fewer calls.
     #[default]
     Rest,
-    /// By a query job in the order of the ids.
+    /// A query job in the order of the ids.
     Job(IdJob),
-    /// By REST to the end: Bulk cannot read the object, or a job was lost.
+    /// REST for all records: Bulk cannot read the object, or a job was lost.
     RestOnly,
 }
 

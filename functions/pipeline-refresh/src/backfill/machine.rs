@@ -100,11 +100,11 @@ pub enum End {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Message {
-    /// It is not sent yet.
+    /// Not sent yet.
     Waits,
-    /// It is in the queue. After this time it counts as lost.
+    /// Queued; counts as lost after this time.
     Sent(Timestamp),
-    /// A worker has it. After this time the worker has ended.
+    /// Taken by a worker, which has ended after this time.
     Taken(Timestamp),
 }
 
@@ -150,7 +150,7 @@ impl BulkScan {
     /// Renders the checkpoint.
     ///
     /// # Errors
-    /// None in practice: every part is JSON.
+    /// Never fails in practice: every part is JSON.
     pub fn checkpoint(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string(self)
     }

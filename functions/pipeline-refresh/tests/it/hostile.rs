@@ -1,4 +1,5 @@
-//! Nights of a hostile org, whose function is killed at random requests: one calm night later the mirror is the org.
+//! Nights of a hostile org, whose function is killed at random requests: after one night without further changes the mirror is
+//! the org.
 //!
 //! The messages of the function are delayed and delivered again by the test's clock, so that a night takes no real time. A failure
 //! names its seed. `HOSTILE_SEED` selects another one, and `HOSTILE_ROWS` another number of records with one `SystemModstamp`, with

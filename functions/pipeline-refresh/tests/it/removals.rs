@@ -63,7 +63,7 @@ fn a_field_that_is_left_out_is_removed_from_every_row() {
         assert!(context.work_on(&[again]).await.is_empty());
         assert!(!context.has_field(&ACCOUNT, "Phone").await);
 
-        // Nothing is gone over any more.
+        // No row is processed any more.
         context.store_by_earlier_settings(&ACCOUNT, &account).await;
         context.refresh(RefreshKind::Nightly).await;
         assert!(context.has_field(&ACCOUNT, "Phone").await);
