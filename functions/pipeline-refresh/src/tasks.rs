@@ -185,9 +185,9 @@ fn followers(task: &RefreshTask, report: &OrgReport, nightly: NightlyAudit) -> V
     let is_night = task.kind == RefreshKind::Nightly;
     let is_refreshed = |object: &&ObjectReport| matches!(object.outcome, Outcome::Complete | Outcome::AlreadyDone);
     let refreshed = || report.objects.iter().filter(is_refreshed);
+    // With the time at which the night began, from which the age of what follows counts.
     let follower = |kind, object: &ObjectReport| RefreshTask {
         kind,
-        not_before: None,
         deferrals: Deferrals::default(),
         ..task.for_object(object.object.clone())
     };
@@ -315,5 +315,22 @@ mod tests {
         let waits = |minutes| wait(Some(now + SignedDuration::from_mins(minutes)), now);
         assert_eq!(wait(None, now), None);
         assert_eq!([-1, 0, 4, 90].map(waits), [None, None, Some(Duration::from_mins(4)), Some(MAX_DELAY)]);
+    }
+
+    #[test]
+    fn what_follows_a_night_is_as_old_as_the_night() {
+        let requested_at: Timestamp = "2026-11-22T02:15:00Z".parse().unwrap();
+        let began_at = requested_at + SignedDuration::from_hours(23);
+        let night = RefreshTask::new("00D5e000000KQ2eEAG".parse().unwrap(), RefreshKind::Nightly, requested_at);
+        let night = RefreshTask { not_before: Some(began_at), ..night };
+        let account = ObjectReport {
+            outcome: Outcome::Complete,
+            computed_is_due: true,
+            ..ObjectReport::new(&"Account".parse().unwrap())
+        };
+        let report = OrgReport { objects: vec![account], ..OrgReport::default() };
+        let followers = followers(&night, &report, NightlyAudit::On);
+        let times: Vec<_> = followers.iter().map(|task| (task.kind, task.not_before)).collect();
+        assert_eq!(times, [(RefreshKind::Computed, Some(began_at)), (RefreshKind::Audit, Some(began_at))]);
     }
 }
