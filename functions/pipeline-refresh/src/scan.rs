@@ -34,6 +34,8 @@ pub struct ScanPoint {
 
 /// A scan in progress; its JSON is the checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+// The checkpoint of a backfill by Bulk has the same members and more.
+#[serde(deny_unknown_fields)]
 pub struct Scan {
     /// The start of the scan by our clock: the watermark of the complete scan.
     pub started_at: Timestamp,

@@ -30,8 +30,9 @@ pub const MAX_JOBS: u32 = 3;
 /// The rows of a page: as many as are stored within a minute or two.
 pub const PAGE_ROWS: u32 = 10_000;
 
-/// The smallest page that is asked for when an invocation was too short for a larger one.
-const MIN_PAGE_ROWS: u32 = 250;
+/// The smallest page that is asked for when an invocation was too short for a larger one. [`PAGE_ROWS`] halved again and again comes
+/// to it exactly, so that shorter pages end where the page that they divide ends.
+const MIN_PAGE_ROWS: u32 = 625;
 
 /// The time after which the worker of a page must have ended: longer than an invocation.
 const LEASE: SignedDuration = SignedDuration::from_mins(20);

@@ -435,3 +435,18 @@ fn a_job_of_rows_since_a_time_does_not_answer_a_request_for_all() {
     assert_eq!(asked.map(|task| begun().is_for(task)), [true, true, true, false]);
     assert_eq!(asked.map(|task| partial.is_for(task)), [false, true, true, false]);
 }
+
+#[test]
+fn shorter_pages_divide_a_page() {
+    let mut scan = begun();
+    for _ in 0..8 {
+        scan.shorten_pages();
+        assert_eq!(PAGE_ROWS % scan.page_rows, 0, "{}", scan.page_rows);
+    }
+    assert_eq!(scan.page_rows, MIN_PAGE_ROWS);
+}
+
+#[test]
+fn a_checkpoint_is_not_that_of_a_scan_by_rest() {
+    assert_eq!(crate::scan::Scan::resume(&begun().checkpoint().unwrap()), None);
+}
