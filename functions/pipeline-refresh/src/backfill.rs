@@ -151,6 +151,8 @@ impl Backfill<'_> {
     /// Counts the rows, and begins a job if there are many.
     async fn begin(&self, (checkpoint, is_new): (Option<&str>, bool), scan: &Scan) -> Result<Option<Outcome>, Error> {
         let (run, now) = (self.run, self.run.deps.clock.now());
+        // The backfill may be for a field that another execution environment has noticed.
+        run.deps.fields.invalidate(run.org(), self.object);
         // Every other object is left to the scan, which says why it cannot be read.
         let Some(fields) = describe(run, self.object).await? else { return Ok(None) };
         let Ok(selection) = Selection::of(&fields) else { return Ok(None) };

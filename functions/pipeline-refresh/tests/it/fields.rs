@@ -116,3 +116,16 @@ fn a_poll_leaves_new_fields_to_the_night() {
         assert!(night(&context).await.1.is_some());
     });
 }
+
+#[test]
+fn a_backfill_reads_a_field_that_was_shown_a_moment_ago() {
+    run(async {
+        let (context, account) = copied(&["Phone"]).await;
+        hide(&context, &[]);
+        context.pass(SignedDuration::from_secs(1));
+
+        assert!(context.work_on(&[context.task(RefreshKind::Backfill)]).await.is_empty());
+
+        assert_eq!(row(&context, &account).await.fields["Phone"], "555-0100");
+    });
+}
