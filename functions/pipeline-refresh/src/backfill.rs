@@ -64,9 +64,15 @@ impl Bulk {
         self.page_rows
     }
 
-    /// Returns the types of an object's fields. `None` if the connection cannot see the object.
-    pub(crate) async fn columns(&self, run: &Run<'_>, object: &ObjectName) -> Result<Option<Arc<Columns>>, Error> {
-        self.columns.load(run, object).await
+    /// Returns the types of an object's fields for the rows of a job that was created at this time. `None` if the connection cannot
+    /// see the object.
+    pub(crate) async fn columns(
+        &self,
+        run: &Run<'_>,
+        object: &ObjectName,
+        created_at: Timestamp,
+    ) -> Result<Option<Arc<Columns>>, Error> {
+        self.columns.load(run, object, created_at).await
     }
 
     /// Asks for other pages than of [`PAGE_ROWS`] rows.

@@ -121,7 +121,7 @@ impl Pages<'_> {
 
     async fn read_by_job(&self, job: IdJob, progress: &mut Progress) -> Result<Next, Error> {
         let run = self.jobs.run;
-        let Some(columns) = run.deps.bulk.columns(run, self.jobs.object).await? else {
+        let Some(columns) = run.deps.bulk.columns(run, self.jobs.object, job.created_at).await? else {
             return Ok(self.lost(Some("object_not_visible")));
         };
         let rows = Some(run.deps.bulk.page_rows().saturating_mul(BACKFILL_PAGES));

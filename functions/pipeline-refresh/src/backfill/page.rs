@@ -82,7 +82,7 @@ impl Backfill<'_> {
 
     /// Opens a page and stores its rows.
     async fn copy_rows(&self, taken: &Taken, report: &mut ObjectReport) -> Result<Copied, Error> {
-        let columns = self.run.deps.bulk.columns(self.run, self.object).await?;
+        let columns = self.run.deps.bulk.columns(self.run, self.object, taken.read_at).await?;
         let Some(columns) = columns else { return Err(self.hidden()) };
         let (client, rows) = (&self.run.client, Some(taken.page_rows));
         let opened = client.open_query_page(&taken.job, taken.locator.as_ref(), rows, &columns).await;
@@ -104,7 +104,11 @@ impl Backfill<'_> {
         }
         // The page after it is read while the rows of this one are stored.
         self.change(|bulk, _| bulk.open(taken.job, taken.number, next.as_ref())).await?;
-        let is_whole = self.store_page(taken, &mut page, report).await?;
+        let is_whole = match self.store_page(taken, &mut page, report).await {
+            // A field was hidden or removed since the job was created: another job reads the fields that are left.
+            Err(Error::Rows { source, .. }) if source.is_unknown_column() => return Ok(Copied::Lost),
+            stored => stored?,
+        };
         Ok(if is_whole { Copied::All { next, bytes: page.bytes() } } else { Copied::Part })
     }
 

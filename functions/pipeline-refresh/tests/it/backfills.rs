@@ -345,6 +345,45 @@ fn a_job_whose_locator_is_unknown_is_begun_again() {
 }
 
 #[test]
+fn a_job_with_a_field_that_is_hidden_meanwhile_is_begun_again() {
+    run(async {
+        let (context, accounts) = large(TestContext::connected().await, 15).await;
+        let (task, pages) = begin(&context).await;
+        hide(&context, &["Phone"]);
+
+        context.work_on(&pages).await;
+        context.work_on(&[task]).await;
+        drain(&context, context.take_backfills().await).await;
+
+        context.assert_mirrored(&accounts).await;
+        assert_eq!(context.calls()["jobs/query"], 2);
+    });
+}
+
+#[test]
+fn a_number_that_becomes_visible_between_two_backfills_is_no_text() {
+    run(async {
+        let (context, accounts) = large(TestContext::connected().await, 15).await;
+        let score = json!({ "name": "Account", "fields": [{ "name": "Score__c", "type": "double" }] });
+        context.simulator.define_object(score).unwrap();
+        context.update("Account", &accounts[0], &json!({ "Score__c": 7.5 }));
+        hide(&context, &["Score__c"]);
+        let (_, pages) = begin(&context).await;
+        drain(&context, pages).await;
+
+        // The execution environment remembers types for an hour.
+        context.pass(SignedDuration::from_mins(30));
+        hide(&context, &[]);
+        let (_, pages) = begin(&context).await;
+        drain(&context, pages).await;
+
+        let row =
+            context.deps.records.load(context.org, &ACCOUNT, accounts[0].parse().unwrap()).await.unwrap().unwrap();
+        assert_eq!(row.fields["Score__c"], json!(7.5));
+    });
+}
+
+#[test]
 fn a_backfill_that_reads_new_fields_is_not_begun_again() {
     run(async {
         let (context, accounts) = large(TestContext::connected().await, 15).await;

@@ -116,13 +116,15 @@ impl PageStream<'_> {
     /// # Errors
     ///
     /// [`Error::NoResponse`] or [`Error::InvalidResponse`] if the page did not arrive as a whole: its other rows are missing, and
-    /// the page has to be read again. [`Error::TooLarge`] if a row has more than 8 MiB.
+    /// the page has to be read again. The latter too if a column is unknown ([`Error::is_unknown_column`]), before the first
+    /// record. [`Error::TooLarge`] if a row has more than 8 MiB.
     pub async fn next_record(&mut self) -> Result<Option<Result<Record, RowError>>, Error> {
         if self.header.is_none() {
-            match self.body.next_row().await? {
-                Some(names) => self.header = Some(Header::new(names, self.columns)),
+            let header = match self.body.next_row().await? {
+                Some(names) => Header::new(names, self.columns),
                 None => return Ok(None),
-            }
+            };
+            self.header = Some(header.map_err(|what| self.body.invalid(what))?);
         }
         let row = self.body.next_row().await?;
         Ok(row.zip(self.header.as_ref()).map(|(row, header)| header.record(row, self.columns)))

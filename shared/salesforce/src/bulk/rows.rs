@@ -31,9 +31,11 @@ impl Columns {
         Self { object: describe.summary.name.clone(), kinds: kinds.collect() }
     }
 
-    /// Returns the form of a column; that of a related record's field, which another object describes, is text.
-    fn kind(&self, column: &str) -> Kind {
-        self.kinds.get(&column.to_lowercase()).copied().unwrap_or(Kind::Text)
+    /// Returns the form of a column; that of a related record's field, which another object describes, is text. `None` of a field
+    /// that the describe does not have.
+    fn kind(&self, column: &str) -> Option<Kind> {
+        let is_related = column.contains('.');
+        self.kinds.get(&column.to_lowercase()).copied().or(is_related.then_some(Kind::Text))
     }
 }
 
@@ -62,19 +64,31 @@ impl From<RowError> for Error {
     }
 }
 
+/// The defect of a page with a column whose type is not known.
+const UNKNOWN_COLUMN: &str = "a column that the describe does not have";
+
+impl Error {
+    /// Returns whether a page of a query job has a field that the describe of its object does not have: the describe is older than
+    /// the field, or the field was hidden or removed after the job was created.
+    #[must_use]
+    pub fn is_unknown_column(&self) -> bool {
+        matches!(self, Self::InvalidResponse { what, .. } if *what == UNKNOWN_COLUMN)
+    }
+}
+
 /// The columns of a page, in its order. Salesforce repeats the names on every page.
 pub(super) struct Header {
     columns: Vec<(String, Kind)>,
 }
 
 impl Header {
-    pub(super) fn new(names: &Splitter, columns: &Columns) -> Self {
+    /// Reads the first line of a page. The error is its defect: without the type of a column, no row can be read.
+    pub(super) fn new(names: &Splitter, columns: &Columns) -> Result<Self, &'static str> {
         let named = |name: &[u8]| {
             let name = String::from_utf8_lossy(name).into_owned();
-            let kind = columns.kind(&name);
-            (name, kind)
+            columns.kind(&name).map(|kind| (name, kind)).ok_or(UNKNOWN_COLUMN)
         };
-        Self { columns: names.values().map(named).collect() }
+        Ok(Self { columns: names.values().map(named).collect::<Result<_, _>>()? })
     }
 
     /// Reads a row as a record.
@@ -153,7 +167,7 @@ mod tests {
     fn records(csv: &str) -> Vec<Result<JsonObject, String>> {
         let (columns, mut header, mut found) = (columns(), None, Vec::new());
         each_row([csv.as_bytes()], |row| match &header {
-            None => header = Some(Header::new(row, &columns)),
+            None => header = Some(Header::new(row, &columns).unwrap()),
             Some(header) => found.push(header.record(row, &columns)),
         });
         found.into_iter().map(|row| row.map(|record| record.fields).map_err(|error| error.to_string())).collect()
@@ -181,6 +195,20 @@ mod tests {
         assert_eq!(found.iter().filter(|row| row.is_ok()).count(), 2);
         let text = "could not read a row of the query job: a row without an Id";
         assert_eq!(found[3].as_ref().unwrap_err(), text);
+    }
+
+    #[test]
+    fn a_field_of_an_unknown_type_is_no_text() {
+        let columns = columns();
+        let defect = |first_line: &str| {
+            let mut defect = None;
+            each_row([first_line.as_bytes()], |row| defect = Header::new(row, &columns).err());
+            defect
+        };
+        assert_eq!(defect("Id,Account__r.Name,seats__c\n"), None);
+        let what = defect("Id,Score__c\n").unwrap();
+        let error = |what| Error::InvalidResponse { operation: "read the results of the query job", what };
+        assert!(error(what).is_unknown_column() && !error("not CSV").is_unknown_column());
     }
 
     #[test]
