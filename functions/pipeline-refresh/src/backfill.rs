@@ -12,6 +12,7 @@ mod columns;
 mod job;
 pub mod machine;
 mod page;
+pub(crate) mod resume;
 
 use std::sync::Arc;
 use std::time::Duration;

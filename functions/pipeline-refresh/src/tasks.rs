@@ -15,6 +15,7 @@ use store::{
 };
 use tracing::{error, info, warn};
 
+use crate::backfill::resume;
 use crate::config::NightlyAudit;
 use crate::error::Error;
 use crate::next::{Failure, Happened, Next, Unfinished, next};
@@ -83,7 +84,8 @@ async fn handle_task(deps: &Deps, task: &RefreshTask, deadline: Timestamp, count
     counts.blocked += next.blocked;
     counts.dead_lettered += next.dead.len() as u64;
     queue(deps, &next, &report, now, deadline).await?;
-    for follower in followers(task, &report, deps.nightly_audit) {
+    let left = resume::followers(deps, task, &report.objects).await?;
+    for follower in followers(task, &report, deps.nightly_audit).into_iter().chain(left) {
         deps.queues.send(&follower, false, Duration::ZERO).await?;
     }
     counts.reports.push(report);

@@ -409,6 +409,56 @@ fn a_backfill_that_reads_new_fields_is_not_begun_again() {
 }
 
 #[test]
+fn a_night_goes_on_with_a_backfill_whose_messages_are_lost() {
+    run(async {
+        let (context, accounts) = large(TestContext::connected().await, 35).await;
+        for id in &accounts {
+            context.update("Account", id, &json!({ "Phone": "555-0100" }));
+        }
+        hide(&context, &["Phone"]);
+        context.pass(SignedDuration::from_hours(1));
+        let (first, pages) = begin(&context).await;
+        drain(&context, pages).await;
+        context.pass(SignedDuration::from_hours(2));
+        hide(&context, &[]);
+        let (second, pages) = begin(&context).await;
+        // The polls are delayed: they are lost whenever they come.
+        let is_poll = |task: &RefreshTask| {
+            let began = [&first, &second].map(|began| began.requested_at.as_millisecond());
+            task.part.is_none() && began.contains(&task.requested_at.as_millisecond())
+        };
+        let queued = async || {
+            let mut tasks = context.queued().await;
+            tasks.retain(|task| !is_poll(task));
+            tasks
+        };
+        context.work_on(&pages).await;
+        assert!(!queued().await.is_empty(), "the next page, which is lost");
+        context.pass(SignedDuration::from_hours(20));
+
+        context.work_on(&[context.task(RefreshKind::Nightly)]).await;
+        let follower = queued().await;
+        let [backfill] = &follower[..] else { panic!("{follower:?}") };
+        assert_eq!((backfill.kind, &backfill.object), (RefreshKind::Backfill, &Some(ACCOUNT)));
+        context.work_on(&follower).await;
+        let pages = queued().await;
+        assert!(!pages.is_empty());
+        context.work_on(&[context.task(RefreshKind::Nightly), backfill.clone()]).await;
+        let more = queued().await;
+        assert!(more.is_empty(), "another task would read the pages twice: {more:?}");
+        drain(&context, pages).await;
+
+        assert_eq!(context.calls()["jobs/query"], 2, "its job goes on");
+        let cursor = context.cursor(&CursorName::backfill(&ACCOUNT)).await;
+        assert!(cursor.checkpoint.is_none());
+        for id in &accounts {
+            let row = context.deps.records.load(context.org, &ACCOUNT, id.parse().unwrap()).await.unwrap().unwrap();
+            assert_eq!(row.fields["Phone"], "555-0100");
+        }
+    });
+}
+
+#[test]
 fn a_filter_is_part_of_the_first_job_and_of_no_later_one() {
     run(async {
         let (mut context, _) = large(TestContext::connected().await, 15).await;
