@@ -3,13 +3,18 @@
 //! A function that had begun before the settings changed may still store what it read by the settings before. So all rows are
 //! processed twice: at once, and 20 minutes later, when no such function runs any more. The state is the checkpoint of a cursor of
 //! its own, so that each task of the org goes on with it and none depends on a message.
+//!
+//! Settings may also restore what a function that began before removes. Before each page the function looks at the settings, which
+//! are remembered for at most a minute, and it replaces the state only if that is still what it has read. So its last page begins
+//! within a minute of the change, and what that page still removes is restored by the settings' backfill, which begins two minutes
+//! after the change.
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use mirroring::OrgMirror;
 use salesforce::{ObjectName, RecordId};
 use serde::{Deserialize, Serialize};
-use store::cursors::{Progress, ScanState};
 use store::records::RowState;
 use store::{Change, CursorName, Deferrals, DeletionReason, RefreshKind, RefreshTask, Tombstone};
 use tracing::info;
@@ -22,6 +27,10 @@ use crate::selection::Skip;
 /// The time after which no function works by earlier settings: the minute for which they are remembered, and the longest
 /// invocation of 15 minutes.
 const OTHERS_END: SignedDuration = SignedDuration::from_mins(20);
+
+/// The end of a removal that is not by the settings of the org any more, or which another function goes on with: the task is queued
+/// again, and finds the state and the settings as they are then.
+const OVERTAKEN: Outcome = Outcome::Stopped(Stop::OutOfTime);
 
 /// The rows of one page.
 const PAGE_ROWS: u16 = 500;
@@ -98,9 +107,9 @@ pub(crate) async fn go_on(
     report: &mut ObjectReport,
 ) -> Result<Option<Outcome>, Error> {
     let (org, deps, name) = (run.org(), run.deps, CursorName::removal(object));
-    let stored = deps.cursors.load(org, &name).await?;
-    let known = stored.and_then(|cursor| serde_json::from_str::<Removal>(&cursor.checkpoint?).ok());
-    let kept = kept(run, object);
+    let mut seen = deps.cursors.load(org, &name).await?.and_then(|cursor| cursor.checkpoint);
+    let known = seen.as_deref().and_then(|seen| serde_json::from_str::<Removal>(seen).ok());
+    let kept = kept(&run.mirror, object);
     if known.is_none() && kept == Kept::All {
         return Ok(None);
     }
@@ -108,8 +117,8 @@ pub(crate) async fn go_on(
     let is_scanned = cursors.backfill.is_some() || cursors.incremental.is_some();
     let is_new = known.as_ref().is_none_or(|known| known.kept != kept);
     let Some(mut removal) = Removal::next(known, kept, is_scanned, deps.clock.now()) else { return Ok(None) };
-    if is_new {
-        store(run, &name, &removal).await?;
+    if is_new && !(is_wanted(run, object, &removal).await? && store(run, &name, &mut seen, &removal).await?) {
+        return Ok(Some(OVERTAKEN));
     }
     while !removal.is_done {
         if deps.clock.now() < removal.begins_at {
@@ -117,6 +126,9 @@ pub(crate) async fn go_on(
         }
         if run.time_left().is_zero() {
             return Ok(Some(Outcome::Stopped(Stop::OutOfTime)));
+        }
+        if !is_wanted(run, object, &removal).await? {
+            return Ok(Some(OVERTAKEN));
         }
         let (rows, next) = page(run, object, &removal).await?;
         report.removed += rows;
@@ -126,7 +138,9 @@ pub(crate) async fn go_on(
             // Queued first: a function that is killed in between goes over the rows once more than necessary.
             go_on_at(run, object, removal.begins_at).await?;
         }
-        store(run, &name, &removal).await?;
+        if !store(run, &name, &mut seen, &removal).await? {
+            return Ok(Some(OVERTAKEN));
+        }
     }
     info!(org.id = %org, sf.object = %object, kept = ?removal.kept, "removed what is not mirrored any more");
     if removal.kept == Kept::None {
@@ -135,11 +149,18 @@ pub(crate) async fn go_on(
     Ok(None)
 }
 
-fn kept(run: &Run<'_>, object: &ObjectName) -> Kept {
-    if !run.mirror.has(object) {
+/// Returns whether the removal is still by the settings of the org. Those of the run may have changed since it began.
+async fn is_wanted(run: &Run<'_>, object: &ObjectName, removal: &Removal) -> Result<bool, Error> {
+    let deps = run.deps;
+    let settings = deps.settings.load(run.org(), deps.clock.now()).await?;
+    Ok(kept(&deps.fields.org_mirror(&settings, &deps.mirrored_objects), object) == removal.kept)
+}
+
+fn kept(mirror: &OrgMirror, object: &ObjectName) -> Kept {
+    if !mirror.has(object) {
         return Kept::None;
     }
-    let Some(listed) = run.mirror.fields().for_object(object) else { return Kept::All };
+    let Some(listed) = mirror.fields().for_object(object) else { return Kept::All };
     let mut fields: Vec<String> = listed.iter().map(|field| field.as_str().to_ascii_lowercase()).collect();
     fields.sort();
     Kept::Fields(fields)
@@ -172,11 +193,13 @@ async fn page(run: &Run<'_>, object: &ObjectName, removal: &Removal) -> Result<(
     Ok((rows, page.next))
 }
 
-async fn store(run: &Run<'_>, name: &CursorName, removal: &Removal) -> Result<(), Error> {
+/// Stores the state in the place of the one that was `seen`. Returns `false` if another function has changed that.
+async fn store(run: &Run<'_>, name: &CursorName, seen: &mut Option<String>, removal: &Removal) -> Result<bool, Error> {
     let checkpoint = serde_json::to_string(removal).unwrap_or_default();
-    let progress = Progress { seen: None, last_row: None, state: ScanState::Running(checkpoint) };
-    run.deps.cursors.advance(run.org(), name, &progress, run.deps.clock.now()).await?;
-    Ok(())
+    let (cursors, now) = (&run.deps.cursors, run.deps.clock.now());
+    let is_first = cursors.replace_state((run.org(), name), seen.as_deref(), &checkpoint, now).await?;
+    *seen = Some(checkpoint);
+    Ok(is_first)
 }
 
 /// Queues the refresh of the object that makes the next pass.

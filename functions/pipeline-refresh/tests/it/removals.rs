@@ -1,6 +1,8 @@
 //! What the settings leave out, and the mirror had.
 
+use futures::future::join;
 use jiff::SignedDuration;
+use pipeline_refresh::removal::Removal;
 use salesforce::{ObjectName, Record};
 use serde_json::{Value, json};
 use store::{Change, ChangeKey, ChangesFrom, CursorName, DeletionReason, MirrorRecord, RefreshKind};
@@ -25,6 +27,26 @@ impl TestContext {
     /// Returns whether a row of an object has the field.
     async fn has_field(&self, object: &ObjectName, field: &str) -> bool {
         self.rows(object).await.iter().any(|row| row.fields.contains_key(field))
+    }
+
+    /// Returns the number of Accounts whose rows have the field.
+    async fn accounts_with(&self, field: &str) -> usize {
+        let (mut count, mut after) = (0, None);
+        loop {
+            let page = self.deps.records.list(self.org, &ACCOUNT, after, 500).await.unwrap();
+            count += page.records.iter().filter(|row| row.fields.contains_key(field)).count();
+            after = page.next;
+            if after.is_none() {
+                return count;
+            }
+        }
+    }
+
+    /// Returns whether the removal of Accounts is between two pages.
+    async fn is_half_way(&self) -> bool {
+        let cursor = self.deps.cursors.load(self.org, &CursorName::removal(&ACCOUNT)).await.unwrap();
+        let state = cursor.and_then(|cursor| cursor.checkpoint);
+        state.is_some_and(|state| serde_json::from_str::<Removal>(&state).unwrap().after.is_some())
     }
 
     /// Stores a record as a function does that has read it now by earlier settings.
@@ -72,6 +94,39 @@ fn a_field_that_is_left_out_is_removed_from_every_row() {
         context.set_now(json!({ "objects": ["Account"], "fields": { "Account": ["Name", "Industry"] } })).await;
         context.refresh(RefreshKind::Nightly).await;
         assert!(!context.has_field(&ACCOUNT, "Phone").await, "the same list is new after another one");
+    });
+}
+
+#[test]
+fn a_removal_ends_when_the_settings_restore_the_field() {
+    run(async {
+        let mut context = TestContext::connected().await;
+        for number in 0..1_600 {
+            let account = json!({ "Name": format!("Account {number}"), "Phone": "1" });
+            context.create(&context.admin, "Account", &account);
+        }
+        let wide = json!({ "objects": ["Account"] });
+        context.set_now(wide.clone()).await;
+        context.refresh(RefreshKind::Backfill).await;
+        let all = context.accounts_with("Phone").await;
+        assert!(all >= 1_600, "{all}");
+
+        context.set_now(json!({ "objects": ["Account"], "fields": { "Account": ["Name"] } })).await;
+        let task = context.task(RefreshKind::Incremental).for_object(ACCOUNT);
+        let widen = async {
+            while !context.is_half_way().await {}
+            context.set(wide).await;
+            context.pass(SignedDuration::from_mins(2));
+        };
+        let (failed, ()) = join(context.work_on(&[task]), widen).await;
+        assert!(failed.is_empty());
+        let left = context.accounts_with("Phone").await;
+        assert!(0 < left && left < all, "{left} of {all}");
+
+        let [again] = context.queued().await.try_into().unwrap();
+        assert!(context.work_on(&[again]).await.is_empty());
+        context.refresh(RefreshKind::Backfill).await;
+        assert_eq!(context.accounts_with("Phone").await, all);
     });
 }
 

@@ -84,9 +84,24 @@ impl Cursors {
         let operation = "replace the checkpoint of the backfill";
         let mut update = state.update(now);
         update.set.push(("progress", text(render(operation, progress)?)));
-        update.when = if seen.is_some() { "#checkpoint = :seen" } else { "attribute_not_exists(#checkpoint)" };
-        update.values.extend(seen.map(|seen| (":seen", text(seen))));
-        let replaced = self.table.update(operation, row_key(org, name), update).await?;
+        let replaced = self.table.update(operation, row_key(org, name), update.if_seen(seen)).await?;
+        Ok(matches!(replaced, Conditional::Done(_)))
+    }
+
+    /// Replaces the state of what has only a checkpoint. Returns `false`, and changes nothing, if its checkpoint is no longer
+    /// `seen`: another worker was first.
+    ///
+    /// # Errors
+    /// Only those of the table.
+    pub async fn replace_state(
+        &self,
+        (org, name): (OrgId, &CursorName),
+        seen: Option<&str>,
+        checkpoint: &str,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let update = ScanState::Running(checkpoint.to_owned()).update(now).if_seen(seen);
+        let replaced = self.table.update("replace the checkpoint", row_key(org, name), update).await?;
         Ok(matches!(replaced, Conditional::Done(_)))
     }
 
@@ -104,6 +119,15 @@ impl Cursors {
         let operation = "record the progress of the backfill";
         let set = vec![("progress", text(render(operation, progress)?)), ("updated_at", text(time::format(now)))];
         self.table.update(operation, row_key(org, name), Update { set, ..Update::default() }).await.map(drop)
+    }
+}
+
+impl Update {
+    /// Adds the condition that the checkpoint is the one that was seen; `None` for none.
+    fn if_seen(mut self, seen: Option<&str>) -> Self {
+        self.when = if seen.is_some() { "#checkpoint = :seen" } else { "attribute_not_exists(#checkpoint)" };
+        self.values.extend(seen.map(|seen| (":seen", text(seen))));
+        self
     }
 }
 
