@@ -63,14 +63,15 @@ pub struct Removal {
 }
 
 impl Removal {
-    /// Returns the removal that goes on; `None` if nothing is to be removed. `is_scanned` if the object may have rows.
+    /// Returns the removal that goes on; `None` if nothing is to be removed. Fields are also removed from the rows that only
+    /// messages have brought, of an object that was never scanned; rows only if it was (`is_scanned`).
     #[must_use]
     pub fn next(known: Option<Self>, kept: Kept, is_scanned: bool, now: Timestamp) -> Option<Self> {
         match known {
             Some(known) if known.kept == kept => Some(known).filter(|known| !known.is_done),
             None if kept == Kept::All => None,
             _ => {
-                let is_done = kept == Kept::All || !is_scanned;
+                let is_done = kept == Kept::All || (kept == Kept::None && !is_scanned);
                 Some(Self { kept, noticed_at: now, begins_at: now, after: None, is_done })
             }
         }
@@ -275,8 +276,15 @@ mod tests {
     }
 
     #[test]
-    fn an_object_that_was_never_scanned_has_nothing_to_remove() {
-        assert!(Removal::next(None, fields(&["name"]), false, at(0)).unwrap().is_done);
-        assert!(!Removal::next(None, fields(&["name"]), true, at(0)).unwrap().is_done);
+    fn only_fields_are_removed_of_an_object_that_was_never_scanned() {
+        for (kept, is_scanned, is_done) in [
+            (fields(&["name"]), false, false),
+            (fields(&["name"]), true, false),
+            (Kept::None, false, true),
+            (Kept::None, true, false),
+        ] {
+            let next = Removal::next(None, kept.clone(), is_scanned, at(0)).unwrap();
+            assert_eq!(next.is_done, is_done, "{kept:?} {is_scanned}");
+        }
     }
 }

@@ -131,6 +131,19 @@ fn a_removal_ends_when_the_settings_restore_the_field() {
 }
 
 #[test]
+fn a_field_is_also_removed_from_rows_that_only_messages_brought() {
+    run(async {
+        let mut context = TestContext::connected().await;
+        let account = context.create(&context.admin, "Account", &json!({ "Name": "Acme", "Phone": "1" }));
+        context.store_by_earlier_settings(&ACCOUNT, &account).await;
+        assert!(context.has_field(&ACCOUNT, "Phone").await);
+        context.set_now(json!({ "objects": ["Account"], "fields": { "Account": ["Name"] } })).await;
+        context.refresh(RefreshKind::Nightly).await;
+        assert!(!context.has_field(&ACCOUNT, "Phone").await);
+    });
+}
+
+#[test]
 fn a_field_that_salesforce_hides_is_kept() {
     run(async {
         let mut context = TestContext::connected().await;
