@@ -31,6 +31,21 @@ pub fn referenced_objects(settings: &OrgSettings, schema: &Schema) -> BTreeSet<O
     objects
 }
 
+/// Returns the settings with the names of the objects as Salesforce spells them: rows of the mirror are stored under these.
+#[must_use]
+pub fn spelled(settings: OrgSettings, schema: &Schema) -> OrgSettings {
+    let spelled = |object: ObjectName| match schema.object(&object) {
+        Some(describe) => describe.summary.name.clone(),
+        None => object,
+    };
+    OrgSettings {
+        objects: settings.objects.map(|objects| objects.into_iter().map(spelled).collect()),
+        fields: settings.fields.into_iter().map(|(object, fields)| (spelled(object), fields)).collect(),
+        filters: settings.filters.into_iter().map(|(object, filter)| (spelled(object), filter)).collect(),
+        ..settings
+    }
+}
+
 /// Returns every defect of the settings, where `deployed` are the mirrored objects of the deployment.
 #[must_use]
 pub fn check(settings: &OrgSettings, deployed: &[ObjectName], schema: &Schema) -> Vec<Defect> {

@@ -19,15 +19,16 @@ use crate::{Deps, Error, check};
 /// Delay of the backfills that follow a change of settings: longer than functions cache the former settings.
 const DELAY: Duration = Duration::from_mins(2);
 
-/// The settings as a caller sends them. Filters are texts, so that all defects of all filters are found at once.
+/// The settings as a caller sends them. Filters and the objects of fields and filters are texts, so that all of their defects are
+/// found at once.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SettingsBody {
     objects: Option<Vec<ObjectName>>,
     #[serde(default)]
-    fields: BTreeMap<ObjectName, Vec<FieldName>>,
+    fields: BTreeMap<String, Vec<FieldName>>,
     #[serde(default)]
-    filters: BTreeMap<ObjectName, String>,
+    filters: BTreeMap<String, String>,
     poll_minutes: Option<org_settings::PollMinutes>,
     nightly_window: Option<org_settings::NightlyWindow>,
     api_allocation: Option<Allocation>,
@@ -87,11 +88,28 @@ pub(crate) async fn replace(deps: &Deps, org: &Org, request: Request) -> Result<
     Ok(view.with_changes(&settings, &deps.mirrored_objects, changes, false))
 }
 
-/// Returns the settings if the org accepts them.
+/// Returns what is set for objects by their names, of which two that differ only in case are one.
+fn by_object<T>(setting: &str, named: BTreeMap<String, T>, defects: &mut Vec<Defect>) -> BTreeMap<ObjectName, T> {
+    let mut by_object = BTreeMap::new();
+    for (name, value) in named {
+        let place = format!("{setting}.{name}");
+        match name.parse::<ObjectName>() {
+            Err(invalid) => defects.push(Defect::field(place, invalid.to_string())),
+            Ok(object) if by_object.contains_key(&object) => {
+                defects.push(Defect::field(place, "the object is listed twice"));
+            }
+            Ok(object) => drop(by_object.insert(object, value)),
+        }
+    }
+    by_object
+}
+
+/// Returns the settings if the org accepts them, with the names of the objects as Salesforce spells them.
 async fn checked(deps: &Deps, org: OrgId, body: SettingsBody) -> Result<OrgSettings, Error> {
     let mut defects = Vec::new();
     let mut filters = BTreeMap::new();
-    for (object, text) in body.filters {
+    let fields = by_object("fields", body.fields, &mut defects);
+    for (object, text) in by_object("filters", body.filters, &mut defects) {
         match text.parse::<Filter>() {
             Ok(filter) => drop(filters.insert(object, filter)),
             Err(invalid) => defects.push(Defect::field(format!("filters.{object}"), invalid.to_string())),
@@ -99,7 +117,7 @@ async fn checked(deps: &Deps, org: OrgId, body: SettingsBody) -> Result<OrgSetti
     }
     let settings = OrgSettings {
         objects: body.objects,
-        fields: body.fields,
+        fields,
         filters,
         poll_minutes: body.poll_minutes,
         nightly_window: body.nightly_window,
@@ -108,13 +126,19 @@ async fn checked(deps: &Deps, org: OrgId, body: SettingsBody) -> Result<OrgSetti
     let client = deps.salesforce.client(org, &ConnectionId::team());
     let found = defects_of(deps, org, &client, &settings).await;
     record_api_calls(&deps.budgets, org, Lane::Interactive, &client, &deps.clock).await;
-    defects.extend(found?);
-    if defects.is_empty() { Ok(settings) } else { Err(Error::Refused(defects)) }
+    let (found, schema) = found?;
+    defects.extend(found);
+    if defects.is_empty() { Ok(check::spelled(settings, &schema)) } else { Err(Error::Refused(defects)) }
 }
 
 /// Returns the defects of the settings in the org: against its objects and fields, and where these have none, what Salesforce
-/// says of each filter.
-async fn defects_of(deps: &Deps, org: OrgId, client: &Client, settings: &OrgSettings) -> Result<Vec<Defect>, Error> {
+/// says of each filter. Returns the objects too.
+async fn defects_of(
+    deps: &Deps,
+    org: OrgId,
+    client: &Client,
+    settings: &OrgSettings,
+) -> Result<(Vec<Defect>, Schema), Error> {
     let named = check::named_objects(settings);
     let schema = load(deps, org, client, &named).await?;
     let mut all: BTreeSet<ObjectName> = named.iter().cloned().collect();
@@ -140,7 +164,7 @@ async fn defects_of(deps: &Deps, org: OrgId, client: &Client, settings: &OrgSett
             }
         }
     }
-    Ok(defects)
+    Ok((defects, schema))
 }
 
 /// Describes objects as the team's user sees them.

@@ -102,3 +102,17 @@ fn only_what_is_mirrored_otherwise_is_to_refresh() {
     assert_eq!(to_refresh(&before, &left_out, &deployed()), ["User".parse().unwrap()]);
     assert_eq!(to_refresh(&before, &before, &deployed()), []);
 }
+
+#[test]
+fn objects_are_named_as_salesforce_spells_them() {
+    let sent = json!({
+        "objects": ["savedview", "User"], "fields": { "savedview": ["Id"] }, "filters": { "SAVEDVIEW": "Id != NULL" },
+        "poll_minutes": 5,
+    });
+    let expected = json!({
+        "objects": ["SavedView", "User"], "fields": { "SavedView": ["Id"] }, "filters": { "SavedView": "Id != NULL" },
+        "poll_minutes": 5,
+    });
+    // Names that differ only in case are equal, and their texts are not.
+    assert_eq!(serde_json::to_value(spelled(settings(sent), &schema())).unwrap(), expected);
+}

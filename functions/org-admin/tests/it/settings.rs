@@ -135,3 +135,39 @@ fn an_org_that_is_not_active_has_nothing_to_check_against() {
         assert_eq!((status, &problem["type"]), (StatusCode::CONFLICT, &json!("urn:ferry:problem:org_not_active")));
     });
 }
+
+#[test]
+fn objects_are_stored_as_salesforce_spells_them() {
+    run(async {
+        let context = TestContext::new().await;
+        let definition = json!({ "name": "Invoice__c", "fields": [{ "name": "Note__c" }] });
+        context.simulator.define_object(definition).unwrap();
+        let settings = json!({
+            "objects": ["invoice__c"], "fields": { "INVOICE__C": ["Note__c"] },
+            "filters": { "invoice__C": "Note__c != NULL" },
+        });
+        let (status, changed) = context.put(None, "", 0, &settings).await;
+        assert_eq!((status, &changed["objects"]), (StatusCode::OK, &json!(["Invoice__c"])), "{changed}");
+        let expected = json!({
+            "objects": ["Invoice__c"], "fields": { "Invoice__c": ["Note__c"] },
+            "filters": { "Invoice__c": "Note__c != NULL" },
+        });
+        assert_eq!(context.get("/settings").await.1["settings"], expected);
+    });
+}
+
+#[test]
+fn two_spellings_of_an_object_are_a_defect() {
+    run(async {
+        let context = TestContext::new().await;
+        let settings = json!({
+            "fields": { "Account": ["Name"], "account": ["Industry"] },
+            "filters": { "ACCOUNT": "Name = 'x'", "Account": "Name = 'y'", "1": "Name = 'z'" },
+        });
+        let (status, problem) = context.put(None, "", 0, &settings).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
+        let places: Vec<&str> =
+            problem["defects"].as_array().unwrap().iter().map(|defect| defect["field"].as_str().unwrap()).collect();
+        assert_eq!(places, ["fields.account", "filters.1", "filters.Account"], "{problem}");
+    });
+}
