@@ -11,6 +11,12 @@ use store::OrgSettings;
 /// The most objects of an org.
 const MAX_OBJECTS: usize = 100;
 
+/// The most fields of an object: as many as the custom fields that an object can have in Salesforce.
+const MAX_FIELDS: usize = 800;
+
+/// The most bytes of the settings as JSON. A version is one item of a table, which has at most 400 KB.
+const MAX_BYTES: usize = 200 * 1_024;
+
 /// Returns the objects that the settings name, each once.
 #[must_use]
 pub fn named_objects(settings: &OrgSettings) -> Vec<ObjectName> {
@@ -49,6 +55,9 @@ pub fn spelled(settings: OrgSettings, schema: &Schema) -> OrgSettings {
 /// Returns every defect of the settings, where `deployed` are the mirrored objects of the deployment.
 #[must_use]
 pub fn check(settings: &OrgSettings, deployed: &[ObjectName], schema: &Schema) -> Vec<Defect> {
+    if serde_json::to_string(settings).map_or(0, |json| json.len()) > MAX_BYTES {
+        return vec![Defect::whole("the settings have more than 200 KB")];
+    }
     let mut defects = Vec::new();
     let objects = settings.mirrored_objects(deployed);
     if let Some(listed) = &settings.objects {
@@ -75,6 +84,10 @@ pub fn check(settings: &OrgSettings, deployed: &[ObjectName], schema: &Schema) -
                 place.clone(),
                 "at least one field is needed; leave the object out for all of its fields",
             ));
+        }
+        if fields.len() > MAX_FIELDS {
+            defects.push(Defect::field(place, "at most 800 fields of an object can be listed"));
+            continue;
         }
         if schema.object(object).is_none() {
             defects.extend(hidden_object(object, place));

@@ -116,3 +116,20 @@ fn objects_are_named_as_salesforce_spells_them() {
     // Names that differ only in case are equal, and their texts are not.
     assert_eq!(serde_json::to_value(spelled(settings(sent), &schema())).unwrap(), expected);
 }
+
+#[test]
+fn the_fields_of_an_object_are_bounded() {
+    let listed = |count| json!({ "fields": { "Account": vec!["Name"; count] } });
+    let twice = places(listed(MAX_FIELDS));
+    assert_eq!(twice.len(), MAX_FIELDS - 1, "each but the first is listed twice");
+    assert_eq!(places(listed(MAX_FIELDS + 1)), [("fields.Account".to_owned(), DefectCode::Malformed)]);
+}
+
+#[test]
+fn the_settings_are_bounded() {
+    let name = ["A".repeat(250), "B".repeat(250), "C".repeat(250)].join(".");
+    let listed = |count| settings(json!({ "fields": { "Account": vec![name.as_str(); count] } }));
+    let whole = Defect::whole("the settings have more than 200 KB");
+    assert_eq!(check(&listed(300), &deployed(), &schema()), [whole.clone()]);
+    assert!(!check(&listed(200), &deployed(), &schema()).contains(&whole));
+}

@@ -171,3 +171,17 @@ fn two_spellings_of_an_object_are_a_defect() {
         assert_eq!(places, ["fields.account", "filters.1", "filters.Account"], "{problem}");
     });
 }
+
+#[test]
+fn settings_that_are_too_large_queue_no_backfill() {
+    run(async {
+        let context = TestContext::new().await;
+        let names = ["Account", "Contact"].map(|name| (name, vec![format!("{}__c", "A".repeat(200)); 700]));
+        let fields: serde_json::Map<String, Value> =
+            names.into_iter().map(|(name, fields)| (name.to_owned(), json!(fields))).collect();
+        let (status, problem) = context.put(None, "", 0, &json!({ "fields": fields })).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
+        assert!(problem["detail"].as_str().unwrap().contains("200 KB"), "{problem}");
+        assert_eq!((context.backfills().await, &context.get("/settings").await.1["version"]), (0, &json!(0)));
+    });
+}
