@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use runtime::problem::Defect;
 use runtime::{Schema, record_api_calls};
 use salesforce::soql::Filter;
@@ -79,13 +80,19 @@ pub(crate) async fn replace(deps: &Deps, org: &Org, request: Request) -> Result<
     // Queued first: a function that is killed in between reads objects once more than necessary, and never once less. The backfill
     // of an object that is not mirrored any more removes its rows.
     for object in check::to_refresh(&stored, &settings, &deps.mirrored_objects) {
-        let task = RefreshTask::new(org.org_id, RefreshKind::Backfill, deps.clock.now()).for_object(object);
-        deps.backfills.send(&task, DELAY).await?;
+        deps.backfills.send(&backfill(org.org_id, object, deps.clock.now()), DELAY).await?;
     }
     let change = SettingsChange { seen: request.seen, settings: settings.clone(), author: request.author };
     let version = deps.settings.store(org.org_id, change, deps.clock.now()).await?;
     let view = SettingsView::new(Some(version), &deps.mirrored_objects);
     Ok(view.with_changes(&settings, &deps.mirrored_objects, changes, false))
+}
+
+/// Returns the backfill of an object after a change of the settings. It is requested for the time at which it may begin: a backfill
+/// that begins before may read by earlier settings, and does not answer it.
+fn backfill(org: OrgId, object: ObjectName, changed_at: Timestamp) -> RefreshTask {
+    let begins_at = changed_at.saturating_add(DELAY).unwrap_or(changed_at);
+    RefreshTask::new(org, RefreshKind::Backfill, begins_at).for_object(object)
 }
 
 /// Returns what is set for objects by their names, of which two that differ only in case are one.
@@ -174,5 +181,18 @@ async fn load(deps: &Deps, org: OrgId, client: &Client, objects: &[ObjectName]) 
     match failed.into_iter().next() {
         Some((_, error)) => Err(error.into()),
         None => Ok(schema),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backfill_is_requested_for_the_time_at_which_it_may_begin() {
+        let (org, changed_at) = ("00D5e000000KQ2eEAG".parse().unwrap(), "2026-11-22T10:00:00Z".parse().unwrap());
+        let task = backfill(org, ObjectName::from_static("Account"), changed_at);
+        assert_eq!((task.kind, task.object), (RefreshKind::Backfill, Some(ObjectName::from_static("Account"))));
+        assert_eq!(task.requested_at, "2026-11-22T10:02:00Z".parse().unwrap());
     }
 }
