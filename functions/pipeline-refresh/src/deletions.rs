@@ -2,7 +2,8 @@
 //!
 //! A scan reads deleted rows as long as they are in the recycle bin. The list also has rows that `queryAll` does not return to
 //! the connection any more, and says how far back it knows of deletions. Where it does not reach back to the last one, the time
-//! is stored as a [`Gap`], until a complete list or audit closes it. So an audit follows even if the function is killed between.
+//! is stored as a [`Gap`], until a complete list or audit closes it. So an audit follows even if the function is killed between. One
+//! that a poll opens waits for the next night, or any other task of the object.
 
 use std::collections::HashSet;
 

@@ -181,8 +181,11 @@ fn happened(report: &OrgReport) -> Happened {
 }
 
 /// Returns the tasks that follow a task when its objects are refreshed: of a night the readings of their computed fields and their
-/// audits, and of any task the audits of objects whose deletions a scan cannot have seen. What is audited already since the task
-/// was requested is not audited again.
+/// audits, and of any task but a poll the audits of objects whose deletions a scan cannot have seen. What is audited already since
+/// the task was requested is not audited again.
+///
+/// Polls leave the audit to the next night, for which the gap is stored: an audit that waits for a person would otherwise be made
+/// again after each of them.
 fn followers(task: &RefreshTask, report: &OrgReport, nightly: NightlyAudit) -> Vec<RefreshTask> {
     let is_night = task.kind == RefreshKind::Nightly;
     let is_refreshed = |object: &&ObjectReport| matches!(object.outcome, Outcome::Complete | Outcome::AlreadyDone);
@@ -193,8 +196,9 @@ fn followers(task: &RefreshTask, report: &OrgReport, nightly: NightlyAudit) -> V
         deferrals: Deferrals::default(),
         ..task.for_object(object.object.clone())
     };
+    let asks = task.kind != RefreshKind::Poll;
     let is_audited = |object: &&ObjectReport| {
-        object.audit.is_none() && (is_night && nightly == NightlyAudit::On || object.is_doubtful)
+        object.audit.is_none() && (is_night && nightly == NightlyAudit::On || asks && object.is_doubtful)
     };
     let computed = refreshed().filter(|object| object.computed_is_due);
     let computed = computed.map(|object| follower(RefreshKind::Computed, object));
@@ -309,7 +313,27 @@ impl Counts {
 
 #[cfg(test)]
 mod tests {
+    use salesforce::ObjectName;
+
     use super::*;
+
+    #[test]
+    fn deletions_that_may_be_unknown_are_audited_after_every_task_but_a_poll() {
+        let now: Timestamp = "2026-11-22T02:15:00Z".parse().unwrap();
+        let mut object = ObjectReport::new(&ObjectName::from_static("Account"));
+        (object.outcome, object.is_doubtful) = (Outcome::Complete, true);
+        let report = OrgReport { objects: vec![object], ..OrgReport::default() };
+        let audits = |kind| {
+            let task = RefreshTask::new("00D5e000000KQ2eEAG".parse().unwrap(), kind, now);
+            let followers = followers(&task, &report, NightlyAudit::Off);
+            assert!(followers.iter().all(|task| task.kind == RefreshKind::Audit && task.object.is_some()));
+            followers.len()
+        };
+        for kind in [RefreshKind::Nightly, RefreshKind::Incremental, RefreshKind::Backfill] {
+            assert_eq!(audits(kind), 1, "{kind:?}");
+        }
+        assert_eq!(audits(RefreshKind::Poll), 0, "96 of them come in a day");
+    }
 
     #[test]
     fn a_task_waits_for_its_time_in_steps_that_sqs_allows() {

@@ -255,13 +255,32 @@ fn a_pause_longer_than_the_recycle_bin_keeps_records_is_audited() {
         context.delete("Account", &accounts[0]);
         context.pass(PURGED);
 
-        context.finish(context.task(RefreshKind::Incremental)).await;
+        context.finish(context.task(RefreshKind::Incremental).for_object(ACCOUNT)).await;
 
         let audit = context.last_audit().await;
         assert_eq!((found(&audit), audit.is_green()), ([0, 1, 0, 1], true));
         context.pass(SignedDuration::from_hours(24));
-        context.finish(context.task(RefreshKind::Incremental)).await;
+        context.finish(context.task(RefreshKind::Incremental).for_object(ACCOUNT)).await;
         assert_eq!(context.deps.audits.list(context.org, 10).await.unwrap().len(), 1, "a day is no such pause");
+    });
+}
+
+/// The schedule's polls are 96 a day, and each would make an audit again that waits for a person.
+#[test]
+fn a_poll_leaves_the_audit_of_a_long_pause_to_the_next_night() {
+    run(async {
+        let (context, accounts) = copied(TestContext::connected().await, 3).await;
+        context.delete("Account", &accounts[0]);
+        context.pass(PURGED);
+
+        for _ in 0..3 {
+            context.work_on(&[context.task(RefreshKind::Poll)]).await;
+            assert_eq!(context.queued().await, []);
+            context.pass(SignedDuration::from_mins(15));
+        }
+        context.finish(context.task(RefreshKind::Nightly)).await;
+
+        assert_eq!(found(&context.last_audit().await), [0, 1, 0, 1]);
     });
 }
 
