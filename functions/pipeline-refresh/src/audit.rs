@@ -2,10 +2,11 @@
 //! `ARCHITECTURE.md`).
 //!
 //! The org's (`Id`, `SystemModstamp`) are read page by page (`pages.rs`), and each page is a [`Bucket`]. After each bucket a
-//! checkpoint and the report are stored, so that an interrupted audit goes on at the next one, in bounded memory. Its calls count
-//! in the lane `audit`.
+//! checkpoint and the report are stored, so that an interrupted audit goes on at the next one, in bounded memory. A worker stores
+//! them only if no other one was ahead (`checkpoint.rs`). Its calls count in the lane `audit`.
 
 pub mod bucket;
+mod checkpoint;
 mod pages;
 pub mod progress;
 pub(crate) mod repair;
@@ -18,8 +19,8 @@ use jiff::Timestamp;
 use mirroring::ObjectFields;
 use runtime::Chain;
 use salesforce::{ObjectName, RecordId};
-use store::cursors::{self, ScanState};
-use store::{Audit, AuditState, CursorName, Deferrals, Lane, RefreshKind, RowState};
+use store::cursors::ScanState;
+use store::{Audit, AuditState, CursorName, Lane, RefreshKind, RowState};
 use tracing::warn;
 
 use crate::deletions;
@@ -29,6 +30,7 @@ use crate::query_jobs::QueryJobs;
 use crate::run::{Run, Stop};
 use crate::selection::{Selection, Skip};
 use bucket::Bucket;
+use checkpoint::Checkpoint;
 use pages::{Next, OrgPage, Pages};
 use progress::{MAX_VANISHED, Progress, Reading, is_plausible};
 use repair::Repairs;
@@ -62,7 +64,9 @@ pub(crate) async fn record_failure(run: &Run<'_>, object: &ObjectName, reason: &
     let stored = match run.deps.cursors.load(run.org(), &CursorName::audit(object)).await {
         Ok(cursor) => {
             let progress = progress_of(run, cursor.as_ref());
-            store_end(run, object, progress, (AuditState::Unfinished, Some(reason))).await
+            let mut checkpoint = Checkpoint::new(run, object, cursor.as_ref());
+            let end = (AuditState::Unfinished, Some(reason));
+            store_end(run, object, (progress, &mut checkpoint), end).await.map(drop)
         }
         Err(error) => Err(error.into()),
     };
@@ -79,25 +83,34 @@ async fn audit(run: &Run<'_>, object: &ObjectName, report: &mut ObjectReport) ->
         if cursor.as_ref().and_then(|cursor| cursor.covered_until) >= Some(run.task.requested_at) {
             return Ok(if report.pages > 0 { Outcome::Complete } else { Outcome::AlreadyDone });
         }
+        let given_up = cursor.as_ref().and_then(|cursor| cursor.checkpoint.as_deref()).and_then(Progress::given_up_at);
+        if run.task.kind != RefreshKind::ConfirmedAudit && given_up >= Some(run.task.requested_at) {
+            return Ok(Outcome::AlreadyDone);
+        }
         let mut progress = progress_of(run, cursor.as_ref());
+        let mut checkpoint = Checkpoint::new(run, object, cursor.as_ref());
         let mut calls = Calls { before: run.client.api_calls() };
-        let ended = compare_and_repair(run, object, &mut progress, report, &mut calls).await;
+        let ended = compare_and_repair(run, object, (&mut progress, &mut checkpoint), report, &mut calls).await;
         calls.count(run, &mut progress);
+        report.audit = Some(progress.counts);
         let (state, reason) = match &ended {
             Ok(Outcome::Complete) => (AuditState::Finished, None),
-            Ok(Outcome::Stopped(Stop::OutOfTime) | Outcome::Busy) => (AuditState::Running, None),
+            // What the worker has done is stored, or was done by another one.
+            Ok(Outcome::Busy) => return Ok(Outcome::Busy),
+            Ok(Outcome::Stopped(Stop::OutOfTime)) => (AuditState::Running, None),
             Ok(Outcome::Stopped(Stop::OverBudget)) => (AuditState::Unfinished, Some("over_budget".to_owned())),
             Ok(Outcome::Skipped(skip)) => (AuditState::Unfinished, Some(skip.reason().to_owned())),
             Ok(Outcome::RecordsVanished) => (AuditState::Unfinished, Some(RECORDS_VANISHED.to_owned())),
             Ok(_) => (AuditState::Unfinished, None),
             Err(error) => (AuditState::Unfinished, Some(error.reason())),
         };
-        report.audit = Some(progress.counts);
         if state == AuditState::Finished {
             deletions::close(run, object, progress.cutoff()).await?;
         }
-        store_end(run, object, progress.clone(), (state, reason.as_deref())).await?;
+        let end = (state, reason.as_deref());
+        let is_stored = store_end(run, object, (progress.clone(), &mut checkpoint), end).await?;
         match ended {
+            Ok(_) if !is_stored => return checkpoint.give_way().await,
             Ok(Outcome::Complete) if progress.started_at < run.task.requested_at => {}
             ended => return ended,
         }
@@ -112,14 +125,16 @@ fn progress_of(run: &Run<'_>, cursor: Option<&store::Cursor>) -> Progress {
     checkpoint.and_then(|checkpoint| Progress::resume(checkpoint, now)).unwrap_or_else(|| Progress::fresh(now))
 }
 
-/// Stores the report of an audit that has ended or stopped, and then the cursor.
+/// Stores the report of an audit that has ended or stopped, and then the cursor. Returns `false` if another worker was ahead.
 async fn store_end(
     run: &Run<'_>,
     object: &ObjectName,
-    mut progress: Progress,
+    (mut progress, checkpoint): (Progress, &mut Checkpoint<'_>),
     (state, reason): (AuditState, Option<&str>),
-) -> Result<(), Error> {
-    let name = CursorName::audit(object);
+) -> Result<bool, Error> {
+    if !checkpoint.is_current().await? {
+        return Ok(false);
+    }
     let obstacle = reason.map(str::to_owned).or(progress.obstacle).filter(|_| state != AuditState::Finished);
     progress.obstacle = obstacle;
     store_report(run, object, &progress, state).await?;
@@ -127,11 +142,11 @@ async fn store_end(
         AuditState::Finished => ScanState::Complete(progress.started_at),
         AuditState::Running | AuditState::Unfinished => ScanState::Running(progress.checkpoint()),
     };
-    store_cursor(run, &name, scan).await?;
-    if let Some(reason) = reason {
-        run.record_failure(&name, reason).await;
+    let is_stored = checkpoint.store(scan).await?;
+    if let Some(reason) = reason.filter(|_| is_stored) {
+        run.record_failure(&CursorName::audit(object), reason).await;
     }
-    Ok(())
+    Ok(is_stored)
 }
 
 async fn store_report(run: &Run<'_>, object: &ObjectName, progress: &Progress, state: AuditState) -> Result<(), Error> {
@@ -152,20 +167,17 @@ async fn store_report(run: &Run<'_>, object: &ObjectName, progress: &Progress, s
     Ok(run.deps.audits.store(&audit).await?)
 }
 
-async fn store_cursor(run: &Run<'_>, name: &CursorName, state: ScanState) -> Result<(), Error> {
-    let progress = cursors::Progress { seen: None, last_row: None, state };
-    run.deps.cursors.advance(run.org(), name, &progress, run.deps.clock.now()).await?;
-    Ok(())
-}
-
 /// Compares bucket by bucket from the progress on, and ends with the vanished rows.
 async fn compare_and_repair(
     run: &Run<'_>,
     object: &ObjectName,
-    progress: &mut Progress,
+    (progress, checkpoint): (&mut Progress, &mut Checkpoint<'_>),
     report: &mut ObjectReport,
     calls: &mut Calls,
 ) -> Result<Outcome, Error> {
+    if let Some(delay) = progress.poll_in(run.deps.clock.now()) {
+        return checkpoint.wait_for_poll(progress, delay).await;
+    }
     if let Some(stop) = run.stop(Lane::Audit) {
         return Ok(Outcome::Stopped(stop));
     }
@@ -183,10 +195,16 @@ async fn compare_and_repair(
         let page = match pages.next(&mut next).await? {
             Next::Page(page) => page,
             Next::Wait(delay) => {
+                let is_begun = progress.reading == Reading::Rest;
                 *progress = next;
-                return wait(run, object, progress, delay).await;
+                calls.count(run, progress);
+                return wait(run, object, (progress, checkpoint), (delay, is_begun)).await;
             }
             Next::Lost => {
+                // Another worker may have read the whole job and deleted it.
+                if !checkpoint.is_current().await? {
+                    return checkpoint.give_way().await;
+                }
                 *progress = progress.clone().without_job();
                 continue;
             }
@@ -198,9 +216,10 @@ async fn compare_and_repair(
         if !is_plausible_number {
             return Ok(give_up(progress));
         }
-        let name = CursorName::audit(object);
         store_report(run, object, progress, AuditState::Running).await?;
-        store_cursor(run, &name, ScanState::Running(progress.checkpoint())).await?;
+        if !checkpoint.store(ScanState::Running(progress.checkpoint())).await? {
+            return checkpoint.give_way().await;
+        }
         if let Some(stop) = run.stop(Lane::Audit) {
             return Ok(Outcome::Stopped(stop));
         }
@@ -213,13 +232,25 @@ async fn compare_and_repair(
     Ok(if is_plausible_number { Outcome::Complete } else { give_up(progress) })
 }
 
-/// Queues the audit again for the time at which its query job is asked next.
-async fn wait(run: &Run<'_>, object: &ObjectName, progress: &Progress, delay: Duration) -> Result<Outcome, Error> {
+/// Queues the audit again for the time at which its query job is asked next. A job that was begun beside another worker is stopped.
+async fn wait(
+    run: &Run<'_>,
+    object: &ObjectName,
+    (progress, checkpoint): (&mut Progress, &mut Checkpoint<'_>),
+    (delay, is_begun): (Duration, bool),
+) -> Result<Outcome, Error> {
+    progress.poll_after(delay, run.deps.clock.now());
+    store_report(run, object, progress, AuditState::Running).await?;
     // A message without a checkpoint would create another job.
-    store_cursor(run, &CursorName::audit(object), ScanState::Running(progress.checkpoint())).await?;
-    let rest = run.task.for_object(object.clone()).with_deferrals(Deferrals::default());
-    run.deps.queues.send(&rest, false, delay).await?;
-    Ok(Outcome::Busy)
+    if checkpoint.store(ScanState::Running(progress.checkpoint())).await? {
+        return checkpoint.send(delay).await;
+    }
+    if let Reading::Job(job) = &progress.reading
+        && is_begun
+    {
+        QueryJobs { run, object }.stop(job.id).await;
+    }
+    checkpoint.give_way().await
 }
 
 fn give_up(progress: &mut Progress) -> Outcome {

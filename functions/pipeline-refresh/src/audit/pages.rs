@@ -96,7 +96,7 @@ impl Pages<'_> {
     async fn begin_job(&self, progress: &Progress) -> Result<Reading, Error> {
         let created_at = self.jobs.run.deps.clock.now();
         let job = self.jobs.create(&progress.next_records(self.query(), None)).await?;
-        let job = job.map(|id| IdJob { id, created_at, is_complete: false, locator: None });
+        let job = job.map(|id| IdJob { id, created_at, is_complete: false, poll_at: None, locator: None });
         Ok(job.map_or(Reading::RestOnly, Reading::Job))
     }
 

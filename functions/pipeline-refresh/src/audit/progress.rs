@@ -1,5 +1,7 @@
 //! The progress of an audit over its buckets, as a pure state machine; its JSON is the checkpoint.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use salesforce::bulk::{JobId, Locator};
 use salesforce::{FieldName, RecordId, Soql, soql};
@@ -32,6 +34,9 @@ pub struct IdJob {
     pub created_at: Timestamp,
     /// `true` if its results can be read.
     pub is_complete: bool,
+    /// The time at which it is asked next, for which a message is in the queue; `None` before that is known.
+    #[serde(default)]
+    pub poll_at: Option<Timestamp>,
     /// The next page; `None` for the first one.
     pub locator: Option<Locator>,
 }
@@ -69,6 +74,9 @@ pub struct Progress {
 
 /// The age at which an interrupted audit is not resumed: what it compared first may have changed since.
 const TOO_OLD: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// The time by which the message of a poll may be early: SQS counts in seconds, by its own clock.
+const EARLY: SignedDuration = SignedDuration::from_secs(5);
 
 /// The number of vanished rows that an audit keeps in mind, in a checkpoint of at most 400 KB.
 pub const MAX_VANISHED: usize = 10_000;
@@ -111,10 +119,34 @@ impl Progress {
         is_resumed.then_some(progress)
     }
 
+    /// Returns the start of the audit if its checkpoint says that it was given up: a task that was requested before is answered.
+    #[must_use]
+    pub fn given_up_at(checkpoint: &str) -> Option<Timestamp> {
+        let progress: Self = serde_json::from_str(checkpoint).ok()?;
+        progress.is_given_up.then_some(progress.started_at)
+    }
+
     /// Renders the checkpoint from which another process goes on.
     #[must_use]
     pub fn checkpoint(&self) -> String {
         json!(self).to_string()
+    }
+
+    /// Notes that the query job is asked after this delay.
+    pub fn poll_after(&mut self, delay: Duration, now: Timestamp) {
+        if let Reading::Job(job) = &mut self.reading {
+            job.poll_at = SignedDuration::try_from(delay).ok().and_then(|delay| now.checked_add(delay).ok());
+        }
+    }
+
+    /// Returns the time until the query job is asked next; `None` if that is due, or if there is no job at work. A task that comes
+    /// earlier is not the message of the poll, and would begin a chain of polls of its own. One that comes later may be: the first
+    /// asks and queues the next message, which makes the other one early. So a lost message is no loss either.
+    #[must_use]
+    pub fn poll_in(&self, now: Timestamp) -> Option<Duration> {
+        let Reading::Job(IdJob { is_complete: false, poll_at: Some(poll_at), .. }) = &self.reading else { return None };
+        let left = poll_at.duration_since(now);
+        Duration::try_from(left).ok().filter(|_| left > EARLY)
     }
 
     /// Returns the time after which a change is no difference: it may have been committed behind the last scan.

@@ -1,4 +1,4 @@
-//! The progress of a backfill, and the checkpoint that several workers of one backfill share.
+//! The progress of a backfill, and the checkpoint that several workers of one backfill or audit share.
 
 use jiff::Timestamp;
 use salesforce::OrgId;
@@ -82,25 +82,25 @@ impl Cursors {
         now: Timestamp,
     ) -> Result<bool, Error> {
         let operation = "replace the checkpoint of the backfill";
-        let mut update = state.update(now);
+        let mut update = state.update(now).if_seen(seen);
         update.set.push(("progress", text(render(operation, progress)?)));
-        let replaced = self.table.update(operation, row_key(org, name), update.if_seen(seen)).await?;
+        let replaced = self.table.update(operation, row_key(org, name), update).await?;
         Ok(matches!(replaced, Conditional::Done(_)))
     }
 
-    /// Replaces the state of what has only a checkpoint. Returns `false`, and changes nothing, if its checkpoint is no longer
+    /// Replaces the checkpoint of a scan that is no backfill. Returns `false`, and changes nothing, if its checkpoint is no longer
     /// `seen`: another worker was first.
     ///
     /// # Errors
     /// Only those of the table.
-    pub async fn replace_state(
+    pub async fn replace(
         &self,
         (org, name): (OrgId, &CursorName),
         seen: Option<&str>,
-        checkpoint: &str,
+        state: &ScanState,
         now: Timestamp,
     ) -> Result<bool, Error> {
-        let update = ScanState::Running(checkpoint.to_owned()).update(now).if_seen(seen);
+        let update = state.update(now).if_seen(seen);
         let replaced = self.table.update("replace the checkpoint", row_key(org, name), update).await?;
         Ok(matches!(replaced, Conditional::Done(_)))
     }
@@ -123,7 +123,7 @@ impl Cursors {
 }
 
 impl Update {
-    /// Adds the condition that the checkpoint is the one that was seen; `None` for none.
+    /// Changes the cursor only if its checkpoint is still this one.
     fn if_seen(mut self, seen: Option<&str>) -> Self {
         self.when = if seen.is_some() { "#checkpoint = :seen" } else { "attribute_not_exists(#checkpoint)" };
         self.values.extend(seen.map(|seen| (":seen", text(seen))));

@@ -175,6 +175,27 @@ fn a_record_that_was_left_out_is_listed_until_it_is_taken_in() {
 }
 
 #[test]
+fn of_the_workers_of_an_audit_one_stores_each_step() {
+    run(async {
+        let (cursors, _) = cursors().await;
+        let name = &CursorName::audit(&"Account".parse().unwrap());
+        let running = |checkpoint: &str| ScanState::Running(checkpoint.to_owned());
+        let replace = async |seen: Option<&str>, state: ScanState| {
+            cursors.replace((org(), name), seen, &state, at(5)).await.unwrap()
+        };
+
+        assert!(replace(None, running("begun")).await);
+        assert!(!replace(None, running("begun twice")).await);
+        assert!(replace(Some("begun"), running("a page")).await);
+        assert!(!replace(Some("begun"), ScanState::Complete(at(9))).await, "out of date");
+        assert!(replace(Some("a page"), ScanState::Complete(at(1))).await);
+        assert!(!replace(Some("a page"), running("late")).await, "it is complete");
+        let done = cursors.load(org(), name).await.unwrap().unwrap();
+        assert_eq!((done.checkpoint, done.covered_until, done.progress), (None, Some(at(1)), None));
+    });
+}
+
+#[test]
 fn of_the_workers_of_a_backfill_one_stores_each_step() {
     run(async {
         let (cursors, _) = cursors().await;

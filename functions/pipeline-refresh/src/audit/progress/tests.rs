@@ -90,7 +90,8 @@ impl Pages {
         records.truncate(self.records);
         if progress.reading == Reading::Rest && progress.counts.checked >= self.by_rest {
             let id = job_id();
-            progress.reading = Reading::Job(IdJob { id, created_at: at(0), is_complete: true, locator: None });
+            progress.reading =
+                Reading::Job(IdJob { id, created_at: at(0), is_complete: true, poll_at: None, locator: None });
         }
         let Reading::Job(job) = &progress.reading else {
             let limit = u32::try_from(self.records).unwrap();
@@ -289,8 +290,10 @@ fn an_audit_that_was_given_up_or_is_too_old_begins_anew() {
     let progress = Progress { vanished: vec![id(1), id(2)], ..Progress::fresh(now) };
     assert_eq!(Progress::resume(&progress.checkpoint(), now), Some(progress.clone()));
     assert_eq!(Progress::resume(&progress.checkpoint(), now + TOO_OLD), None);
+    assert_eq!(Progress::given_up_at(&progress.checkpoint()), None);
     let given_up = Progress { is_given_up: true, ..progress };
     assert_eq!(Progress::resume(&given_up.checkpoint(), now), None);
+    assert_eq!(Progress::given_up_at(&given_up.checkpoint()), Some(now));
     assert_eq!(Progress::resume("of another version", now), None);
 }
 
@@ -310,7 +313,7 @@ fn a_tenth_of_an_object_does_not_vanish_at_once() {
 fn a_page_of_a_job_that_leads_to_itself_is_a_fault() {
     let locator = Locator::try_from("MTAw".to_owned()).unwrap();
     let id = job_id();
-    let job = IdJob { id, created_at: at(0), is_complete: true, locator: Some(locator.clone()) };
+    let job = IdJob { id, created_at: at(0), is_complete: true, poll_at: None, locator: Some(locator.clone()) };
     let progress = Progress { reading: Reading::Job(job), ..start() };
     let records = [Position { record_id: self::id(1), system_modstamp: at(1) }];
     assert_eq!(progress.job_bucket_end(&records, Some(&locator)), Err(PageFault::NoProgress));
@@ -326,4 +329,24 @@ fn a_checkpoint_of_an_earlier_version_is_read() {
     checkpoint.as_object_mut().unwrap().remove("reading");
     let progress = Progress::resume(&checkpoint.to_string(), start().started_at);
     assert_eq!(progress, Some(start()));
+}
+
+#[test]
+fn only_one_task_asks_for_a_job_and_queues_the_next_poll() {
+    let job = |is_complete| IdJob { id: job_id(), created_at: at(0), is_complete, poll_at: None, locator: None };
+    let mut progress = Progress { reading: Reading::Job(job(false)), ..start() };
+    assert_eq!(progress.poll_in(at(0)), None, "a checkpoint of an earlier version");
+    progress.poll_after(Duration::from_secs(10), at(0));
+    progress = Progress::resume(&progress.checkpoint(), progress.started_at).unwrap();
+    assert_eq!(progress.poll_in(at(1)), Some(Duration::from_secs(9)), "another task");
+    assert_eq!(progress.poll_in(at(9)), None, "the message, by another clock");
+    assert_eq!(progress.poll_in(at(5_000)), None, "any task, if the message is lost");
+
+    progress.poll_after(Duration::from_secs(300), at(5_000));
+    assert_eq!(progress.poll_in(at(5_001)), Some(Duration::from_secs(299)), "the message that was not lost");
+    progress.reading = Reading::Job(IdJob { is_complete: true, poll_at: Some(at(9_000)), ..job(true) });
+    assert_eq!(progress.poll_in(at(5_001)), None, "its pages are read");
+    progress.reading = Reading::Rest;
+    progress.poll_after(Duration::from_secs(300), at(5_000));
+    assert_eq!((progress.poll_in(at(5_001)), &progress.reading), (None, &Reading::Rest));
 }
