@@ -15,6 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use mirroring::OrgMirror;
 use salesforce::{ObjectName, RecordId};
 use serde::{Deserialize, Serialize};
+use store::cursors::ScanState;
 use store::records::RowState;
 use store::{Change, CursorName, Deferrals, DeletionReason, RefreshKind, RefreshTask, Tombstone};
 use tracing::info;
