@@ -60,12 +60,12 @@ fn resume(night: &RefreshTask, object: &ObjectName, backfill: &Cursor, now: Time
             (night.requested_at, None)
         }
         Some(checkpoint) => {
-            let failed = BulkScan::resume(checkpoint).filter(|bulk| bulk.failed_at.is_some());
-            let requested_at = match (failed, Scan::resume(checkpoint)) {
+            let requested_at = match BulkScan::resume(checkpoint) {
                 // The job that a task of this night has begun anew has failed as well.
-                (Some(failed), _) if failed.started_at >= night.requested_at => return None,
-                (None, Some(scan)) => just_before(scan.started_at),
-                _ => night.requested_at,
+                Some(bulk) if bulk.failed_at.is_some() && bulk.started_at >= night.requested_at => return None,
+                Some(bulk) if bulk.failed_at.is_some() => night.requested_at,
+                Some(bulk) => just_before(bulk.started_at),
+                None => Scan::resume(checkpoint).map_or(night.requested_at, |scan| just_before(scan.started_at)),
             };
             (requested_at, backfill.progress.as_ref().and_then(|progress| progress.since))
         }
@@ -142,13 +142,15 @@ mod tests {
             let backfill = copied(checkpoint.clone());
             let task = resumed(&backfill, NIGHT).unwrap();
             assert_eq!((task.kind, &task.object, task.part), (RefreshKind::Backfill, &Some(ACCOUNT), None));
-            let scan = Scan::resume(&checkpoint.clone().unwrap()).unwrap();
-            let stored = Stored { backfill: Some(backfill), incremental: None };
-            assert_eq!(plan(&task, &ACCOUNT, &stored, at(NIGHT)), Plan::Scan(CursorName::backfill(&ACCOUNT), scan));
-            if let Some(bulk) = BulkScan::resume(&checkpoint.unwrap()) {
+            let checkpoint = checkpoint.unwrap();
+            if let Some(bulk) = BulkScan::resume(&checkpoint) {
                 assert!(bulk.is_for(&task));
                 let is_message = task.requested_at.as_millisecond() == bulk.started_at.as_millisecond();
                 assert!(!is_message, "it would begin a second chain of polls");
+            } else {
+                let scan = Scan::resume(&checkpoint).unwrap();
+                let stored = Stored { backfill: Some(backfill), incremental: None };
+                assert_eq!(plan(&task, &ACCOUNT, &stored, at(NIGHT)), Plan::Scan(CursorName::backfill(&ACCOUNT), scan));
             }
         }
     }
