@@ -199,7 +199,8 @@ async fn page(run: &Run<'_>, object: &ObjectName, removal: &Removal) -> Result<(
 async fn store(run: &Run<'_>, name: &CursorName, seen: &mut Option<String>, removal: &Removal) -> Result<bool, Error> {
     let checkpoint = serde_json::to_string(removal).unwrap_or_default();
     let (cursors, now) = (&run.deps.cursors, run.deps.clock.now());
-    let is_first = cursors.replace_state((run.org(), name), seen.as_deref(), &checkpoint, now).await?;
+    let is_first =
+        cursors.replace((run.org(), name), seen.as_deref(), &ScanState::Running(checkpoint.clone()), now).await?;
     *seen = Some(checkpoint);
     Ok(is_first)
 }

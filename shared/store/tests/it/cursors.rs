@@ -235,21 +235,3 @@ fn of_the_workers_of_a_backfill_one_stores_each_step() {
         assert!(!cursors.replace_checkpoint((org(), name), Some(&last), late, at(8)).await.unwrap(), "it is complete");
     });
 }
-
-#[test]
-fn a_state_is_replaced_only_by_who_has_seen_it() {
-    run(async {
-        let (cursors, _) = cursors().await;
-        let name = CursorName::removal(&"Account".parse().unwrap());
-        let replace = async |seen: Option<&str>, new: &str| {
-            cursors.replace_state((org(), &name), seen, new, at(1)).await.unwrap()
-        };
-        assert!(!replace(Some("narrow"), "narrow, page 1").await, "there is none");
-        assert!(replace(None, "narrow").await);
-        assert!(!replace(None, "wide").await);
-        assert!(replace(Some("narrow"), "wide").await);
-        assert!(!replace(Some("narrow"), "narrow, page 1").await, "out of date");
-        let cursor = cursors.load(org(), &name).await.unwrap().unwrap();
-        assert_eq!((cursor.checkpoint.as_deref(), cursor.progress), (Some("wide"), None));
-    });
-}
