@@ -26,10 +26,10 @@ FAULT = {"path": "/services/data/*/composite/**", "probability": 0.3, "seed": 7,
 KNOWN = 0.8
 ACCEPTED = ["2xx", 403, 404, 409, 410, 412, 422, 503]
 # The operations whose valid requests can be refused for a reason that no schema says: a search has two letters of any script, an
-# id of the path or the query a checksum, a write a key unless it is a dry run, a record the prefix of its object, a size is not
-# written as 1.0, and audits and backfills are of mirrored objects.
+# id of the path or the query a checksum, a write a key unless it is a dry run, a record the prefix of its object, a size or a
+# number of the settings is not written as 1.0, and audits and backfills are of mirrored objects.
 OPEN = ("searchRecords", "readNote", "linkNote", "unlinkNote", "upsertRecords", "writeRecordGraph", "undeleteRecord",
-        "createFileUpload", "requestAudit", "requestBackfills")
+        "createFileUpload", "replaceSettings", "requestAudit", "requestBackfills")
 IDS = ("header.Ferry-Tenant", "path.id", "path.org", "query.account", "query.owner", "query.after")
 
 
