@@ -51,7 +51,8 @@ pub(crate) async fn list(deps: &Deps, org: OrgId) -> Result<BackfillsView, Error
 /// Queues a backfill of each object.
 ///
 /// # Errors
-/// [`Error::OrgNotActive`]; [`Error::Invalid`] for an object that is not mirrored, and for a time that is none or is still to come.
+/// [`Error::OrgNotActive`]; [`Error::Invalid`] for an object that is not mirrored, a text that is not a time, and a time in the
+/// future.
 pub(crate) async fn request(deps: &Deps, org: &Org, body: BackfillBody) -> Result<RequestedBackfills, Error> {
     if org.state != OrgState::Active {
         return Err(Error::OrgNotActive(org.state));

@@ -11,7 +11,7 @@ use store::{OrgSettings, SettingsVersion};
 pub(crate) struct SettingsView {
     /// The number of the version; 0 for an org without settings of its own.
     pub(crate) version: u64,
-    /// What is set.
+    /// The settings.
     settings: OrgSettings,
     /// The mirrored objects: those of the settings, or of the deployment.
     objects: Vec<ObjectName>,

@@ -50,7 +50,7 @@ pub(crate) struct Run<'a> {
     pub(crate) client: Client,
     /// The settings of the org.
     pub(crate) settings: Arc<OrgSettings>,
-    /// What of the org is mirrored.
+    /// The objects and fields of the org that are mirrored.
     pub(crate) mirror: OrgMirror,
     allowance: Allowance,
     stop_at: Timestamp,

@@ -1,4 +1,4 @@
-//! What fails in an org, grouped by the reason and by who has to act, and what waits.
+//! The failures of an org, grouped by the reason and by who has to act, and the work that waits.
 
 use std::collections::{BTreeMap, BTreeSet};
 

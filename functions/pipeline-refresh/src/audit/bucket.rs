@@ -5,7 +5,7 @@
 //! no row among these is looked up in the mirror, and a row that has no record is looked up in the org, before either is a
 //! difference. If both orders agree, no lookup finds anything.
 //!
-//! What changed after the audit's cutoff is left to the next scan.
+//! Changes after the audit's cutoff are left to the next scan.
 
 use std::collections::HashMap;
 
@@ -26,7 +26,7 @@ pub struct Bucket {
     mirror_hash: RowsHash,
 }
 
-/// What differs within a bucket.
+/// The differences within a bucket.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Differences {
     /// Records that the mirror lacks, or has as deleted.

@@ -290,7 +290,7 @@ fn a_poll_leaves_the_audit_of_a_long_pause_to_the_next_night() {
     });
 }
 
-/// Where no audit follows every night, one has to follow a pause in which deletions may have left the recycle bin.
+/// Without an audit every night, one has to follow a pause in which deletions may have left the recycle bin.
 #[test]
 fn an_audit_follows_a_long_pause_wherever_the_scan_is_killed() {
     run(async {

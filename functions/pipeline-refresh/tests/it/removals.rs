@@ -1,4 +1,4 @@
-//! What the settings leave out, and the mirror had.
+//! Objects and fields that the mirror had and the settings leave out.
 
 use futures::future::join;
 use jiff::SignedDuration;

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::stack::{ORG, Stack, run};
 
-/// A service like Lambda whose only function gives the same answer to every import.
+/// A service like Lambda whose only function returns the same response to every import.
 struct OrgAdmin {
     url: String,
     imported: Arc<Mutex<Vec<Value>>>,

@@ -52,7 +52,7 @@ impl Collation {
     }
 }
 
-/// What an audit found, and its end.
+/// The findings of an audit, and its end.
 #[derive(Debug, Default, PartialEq)]
 struct Found {
     differences: Differences,

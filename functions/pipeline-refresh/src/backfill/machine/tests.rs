@@ -62,7 +62,7 @@ struct World {
     failed: bool,
 }
 
-/// What happens next.
+/// The next event.
 #[derive(Clone, Copy, Debug)]
 enum Event {
     /// A message is delivered, and again while it is worked on if the flag is set.

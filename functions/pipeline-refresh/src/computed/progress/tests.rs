@@ -112,7 +112,7 @@ struct World {
     saves: i64,
 }
 
-/// What a worker knows between its steps.
+/// The state of a worker between its steps.
 #[derive(Default)]
 enum Memory {
     #[default]
@@ -147,7 +147,7 @@ impl World {
 }
 
 proptest! {
-    /// Whatever changes meanwhile and wherever the worker is killed, every value that had changed before the reading began is in
+    /// With any changes meanwhile and kills of the worker at any point, every value that had changed before the reading began is in
     /// the mirror, and no version of the mirror is replaced by an older one.
     #[test]
     fn every_value_that_has_changed_is_stored_in_spite_of_kills(

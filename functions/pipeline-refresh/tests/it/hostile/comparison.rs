@@ -15,7 +15,7 @@ const PER_USER: [&str; 2] = ["LastReferencedDate", "LastViewedDate"];
 /// The most records of a query.
 const PAGE: u32 = 2_000;
 
-/// What differs between the org and the mirror.
+/// The differences between the org and the mirror.
 #[derive(Debug, Default)]
 pub(crate) struct Differences {
     /// The fields that differ, and the records that are missing.
